@@ -11,6 +11,10 @@ if(NOT LLVM_ENABLE_RTTI)
   target_compile_options(raddle_mlir_settings INTERFACE -fno-rtti)
 endif()
 
+# For TableGen, which reads the include folders of the directory.
+include_directories(SYSTEM ${MLIR_INCLUDE_DIRS})
+include_directories(${CMAKE_SOURCE_DIR}/include)
+
 # The shared library that mlir-opt links: a plugin must not bring a second copy of MLIR.
 set(RADDLE_MLIR_LIBS MLIR LLVM)
 

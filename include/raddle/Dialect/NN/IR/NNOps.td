@@ -32,19 +32,27 @@ def NN_Dialect : Dialect {
     | `nn.aliases = ["name", …]` | argument | other names of the same tensor (tied weights) |
     | `nn.source = {entry, offset, strides}` | argument | where the first value lies: an entry of the weight archive, offset and strides in elements |
     | `nn.init = {kind, scale}` | argument | how to fill what has no source: `zeros`, `ones`, `normal` |
+    | `nn.state = "name"` | argument | a state of the optimizer, named after its parameter: `w.exp_avg` |
     | `nn.output = "name"` | result | a result of each call |
+    | `nn.updates = "name"` | result | the parameter or state whose next value the result is |
 
     Attributes of the module: `nn.weights` (path of the weight archive), `nn.batch` (a rank's batch).
   }];
   let hasOperationAttrVerify = 1;
   let hasRegionArgAttrVerify = 1;
+  let hasRegionResultAttrVerify = 1;
   let useDefaultAttributePrinterParser = 0;
 }
 
 class NN_Op<string mnemonic, list<Trait> traits = []>
     : Op<NN_Dialect, mnemonic, !listconcat(traits,
-        [Pure, DeclareOpInterfaceMethods<AggregatedOpInterface, ["decomposeOperation"]>])> {
+        [Pure, AggregatedOpInterface])> {
   let hasVerifier = 1;
+  // By hand: what TableGen declares for this interface of upstream is not qualified with its namespaces.
+  let extraClassDeclaration = [{
+    /// Builds the op's meaning in upstream dialects; gives one value a result.
+    ::mlir::FailureOr<::llvm::SmallVector<::mlir::Value>> decomposeOperation(::mlir::OpBuilder &builder);
+  }];
 }
 
 class NN_DifferentiableOp<string mnemonic, list<Trait> traits = []>
@@ -60,7 +68,7 @@ def NN_ScalarInt : 0DTensorOf<[I64]>;
 // Attention
 //===----------------------------------------------------------------------===//
 
-def NN_AttentionOp : NN_DifferentiableOp<"attention", [AttrSizedOperandSegments]> {
+def NN_AttentionOp : NN_DifferentiableOp<"attention"> {
   let summary = "scaled dot-product attention";
   let description = [{
     For query `q` [B, H, S, D], key `k` [B, G, T, D] and value `v` [B, G, T, E], where G divides H and query head h
@@ -95,7 +103,7 @@ def NN_AttentionOp : NN_DifferentiableOp<"attention", [AttrSizedOperandSegments]
   }];
 }
 
-def NN_AttentionGradOp : NN_Op<"attention_grad", [AttrSizedOperandSegments]> {
+def NN_AttentionGradOp : NN_Op<"attention_grad"> {
   let summary = "gradient of attention for query, key and value";
   let description = [{
     With p = exp(s − lse) recomputed from the forward operands, and g the gradient of `out`:
@@ -153,7 +161,7 @@ def NN_LayerNormOp : NN_DifferentiableOp<"layer_norm", [AttrSizedOperandSegments
   }];
 }
 
-def NN_LayerNormGradOp : NN_Op<"layer_norm_grad", [AttrSizedOperandSegments]> {
+def NN_LayerNormGradOp : NN_Op<"layer_norm_grad"> {
   let summary = "gradient of layer normalisation for its input";
   let description = [{
     With x̂ = (x − mean) * rstd and g = out_grad * weight:
@@ -290,11 +298,26 @@ def NN_CrossEntropyGradOp : NN_Op<"cross_entropy_grad"> {
 // Optimizers
 //===----------------------------------------------------------------------===//
 
+def NN_SquaredNormOp : NN_Op<"squared_norm"> {
+  let summary = "sum of squares over several tensors";
+  let description = [{
+    The global norm of gradients is its square root. Stays whole until sharding, which gives it each rank's slices and
+    adds the results of the ranks.
+
+    Constraints:
+    - (nn_squared_norm_c1) there is at least one operand, and all have the element type of the result
+  }];
+  let arguments = (ins Variadic<NN_FloatTensor>:$tensors);
+  let results = (outs NN_ScalarFloat:$result);
+  let assemblyFormat = "$tensors attr-dict `:` type($tensors) `->` type($result)";
+}
+
 def NN_AdamWOp : NN_Op<"adamw", [AllTypesMatch<["param", "grad", "exp_avg", "exp_avg_sq", "new_param", "new_exp_avg",
                                                 "new_exp_avg_sq"]>]> {
   let summary = "one step of AdamW";
   let description = [{
-    As `torch.optim.AdamW` (decoupled weight decay, arXiv 1711.05101), elementwise, t = `step` from 1:
+    As `torch.optim.AdamW` (decoupled weight decay, arXiv 1711.05101), elementwise, t = `step` from 1, g = `grad` times
+    `grad_scale` where that is given:
 
         m' = beta1 m + (1 − beta1) g,  v' = beta2 v + (1 − beta2) g²
         p' = p (1 − lr weight_decay) − lr (m' / (1 − beta1^t)) / (sqrt(v' / (1 − beta2^t)) + eps)
@@ -304,18 +327,20 @@ def NN_AdamWOp : NN_Op<"adamw", [AllTypesMatch<["param", "grad", "exp_avg", "exp
     - (nn_adamw_c2) `eps` and `weight_decay` are not negative
   }];
   let arguments = (ins NN_FloatTensor:$param, NN_FloatTensor:$grad, NN_FloatTensor:$exp_avg, NN_FloatTensor:$exp_avg_sq,
-                       NN_ScalarFloat:$lr, NN_ScalarInt:$step, F64Attr:$beta1, F64Attr:$beta2, F64Attr:$eps,
+                       NN_ScalarFloat:$lr, NN_ScalarInt:$step, Optional<NN_ScalarFloat>:$grad_scale, F64Attr:$beta1, F64Attr:$beta2, F64Attr:$eps,
                        F64Attr:$weight_decay);
   let results = (outs NN_FloatTensor:$new_param, NN_FloatTensor:$new_exp_avg, NN_FloatTensor:$new_exp_avg_sq);
   let assemblyFormat = [{
-    $param `grad` $grad `state` $exp_avg `,` $exp_avg_sq `lr` $lr `step` $step attr-dict `:` type($param) `,` type($lr)
+    $param `grad` $grad (`scale` $grad_scale^ `:` type($grad_scale))? `state` $exp_avg `,` $exp_avg_sq `lr` $lr
+    `step` $step attr-dict `:` type($param) `,` type($lr) `,` type($step)
   }];
 }
 
 def NN_SGDOp : NN_Op<"sgd", [AllTypesMatch<["param", "grad", "momentum_buffer", "new_param", "new_momentum_buffer"]>]> {
   let summary = "one step of stochastic gradient descent with momentum";
   let description = [{
-    As `torch.optim.SGD` without dampening and Nesterov: d = g + weight_decay p, b' = momentum b + d, p' = p − lr b'.
+    As `torch.optim.SGD` without dampening and Nesterov: d = g + weight_decay p, b' = momentum b + d, p' = p − lr b', with
+    g = `grad` times `grad_scale` where that is given.
     With a buffer of zeros the first step equals torch's.
 
     Constraints:
@@ -323,10 +348,11 @@ def NN_SGDOp : NN_Op<"sgd", [AllTypesMatch<["param", "grad", "momentum_buffer", 
     - (nn_sgd_c2) `weight_decay` is not negative
   }];
   let arguments = (ins NN_FloatTensor:$param, NN_FloatTensor:$grad, NN_FloatTensor:$momentum_buffer,
-                       NN_ScalarFloat:$lr, F64Attr:$momentum, F64Attr:$weight_decay);
+                       NN_ScalarFloat:$lr, Optional<NN_ScalarFloat>:$grad_scale, F64Attr:$momentum, F64Attr:$weight_decay);
   let results = (outs NN_FloatTensor:$new_param, NN_FloatTensor:$new_momentum_buffer);
   let assemblyFormat = [{
-    $param `grad` $grad `state` $momentum_buffer `lr` $lr attr-dict `:` type($param) `,` type($lr)
+    $param `grad` $grad (`scale` $grad_scale^ `:` type($grad_scale))? `state` $momentum_buffer `lr` $lr attr-dict
+    `:` type($param) `,` type($lr)
   }];
 }
 

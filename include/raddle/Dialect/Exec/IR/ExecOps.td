@@ -1,0 +1,230 @@
+#ifndef RADDLE_DIALECT_EXEC_IR_EXECOPS_TD
+#define RADDLE_DIALECT_EXEC_IR_EXECOPS_TD
+
+include "mlir/IR/AttrTypeBase.td"
+include "mlir/IR/EnumAttr.td"
+include "mlir/IR/OpBase.td"
+include "mlir/IR/SymbolInterfaces.td"
+include "mlir/Interfaces/SideEffectInterfaces.td"
+
+def Exec_Dialect : Dialect {
+  let name = "exec";
+  let cppNamespace = "::raddle::exec";
+  let summary = "the lowered program: buffers with addresses, kernels, library calls, collectives, streams";
+  let description = [{
+    The dialect lives in two forms. After `fuse`, its ops are on tensors: they have results and no `outs`. After
+    `schedule`, they are inside an `exec.program`, on buffers (memrefs with an address), have `outs` and no results, and
+    run in the order that they are written in, each on its stream.
+
+    A kernel is a private `func.func` with the unit attribute `exec.kernel`.
+  }];
+  let useDefaultAttributePrinterParser = 1;
+}
+
+class Exec_Op<string mnemonic, list<Trait> traits = []> : Op<Exec_Dialect, mnemonic, traits> {
+  let hasVerifier = 1;
+}
+
+def Exec_Space : I32EnumAttr<"Space", "where a buffer lives", [
+    I32EnumAttrCase<"Arena", 0, "arena">, I32EnumAttrCase<"State", 1, "state">, I32EnumAttrCase<"Input", 2, "input">,
+    I32EnumAttrCase<"Output", 3, "output">, I32EnumAttrCase<"Constant", 4, "constant">]> {
+  let cppNamespace = "::raddle::exec";
+  let genSpecializedAttr = 0;
+}
+def Exec_SpaceAttr : EnumAttr<Exec_Dialect, Exec_Space, "space">;
+
+def Exec_CollectiveKind : I32EnumAttr<"CollectiveKind", "which collective", [
+    I32EnumAttrCase<"AllGather", 0, "all_gather">, I32EnumAttrCase<"ReduceScatter", 1, "reduce_scatter">,
+    I32EnumAttrCase<"AllReduce", 2, "all_reduce">]> {
+  let cppNamespace = "::raddle::exec";
+  let genSpecializedAttr = 0;
+}
+def Exec_CollectiveKindAttr : EnumAttr<Exec_Dialect, Exec_CollectiveKind, "collective">;
+
+def Exec_Reduction : I32EnumAttr<"Reduction", "how values of the ranks are combined", [
+    I32EnumAttrCase<"Sum", 0, "sum">, I32EnumAttrCase<"Mean", 1, "mean">, I32EnumAttrCase<"Max", 2, "max">]> {
+  let cppNamespace = "::raddle::exec";
+  let genSpecializedAttr = 0;
+}
+def Exec_ReductionAttr : EnumAttr<Exec_Dialect, Exec_Reduction, "reduction">;
+
+def Exec_Shaped : AnyTypeOf<[AnyStaticShapeTensor, StaticShapeMemRefOf<[AnyType]>]>;
+
+//===----------------------------------------------------------------------===//
+// Program and buffers
+//===----------------------------------------------------------------------===//
+
+def Exec_ProgramOp : Exec_Op<"program", [Symbol, IsolatedFromAbove, NoTerminator, SingleBlock]> {
+  let summary = "an entry point, lowered";
+  let description = [{
+    `inputs`, `outputs` and `states` are arrays of dictionaries that name what the indices of buffers mean; `arena` is the
+    number of bytes that a rank needs for everything that lives within one call.
+
+    Constraints:
+    - (exec_program_c1) every arena buffer lies inside the arena
+    - (exec_program_c2) indices of buffers are inside their tables
+    - (exec_program_c3) no tensor is left
+  }];
+  let arguments = (ins SymbolNameAttr:$sym_name, I64Attr:$arena, I64Attr:$streams, I64Attr:$events, ArrayAttr:$inputs,
+                       ArrayAttr:$outputs, ArrayAttr:$states);
+  let regions = (region SizedRegion<1>:$body);
+  let assemblyFormat = [{
+    $sym_name `arena` $arena `streams` $streams `events` $events `inputs` $inputs `outputs` $outputs `states` $states
+    attr-dict-with-keyword $body
+  }];
+}
+
+def Exec_BufferOp : Exec_Op<"buffer", [Pure]> {
+  let summary = "an array at a fixed address";
+  let description = [{
+    ```mlir
+    %x = exec.buffer arena[0] at 4096 : memref<4x8xf32>
+    ```
+    `index` counts states, inputs, outputs or constants and is 0 in the arena; the offset is in bytes.
+
+    Constraints:
+    - (exec_buffer_c1) index and offset are not negative
+    - (exec_buffer_c2) the memref is contiguous
+    - (exec_buffer_c3) the offset is a multiple of the element's size
+  }];
+  let arguments = (ins Exec_SpaceAttr:$space, I64Attr:$index, I64Attr:$offset);
+  let results = (outs StaticShapeMemRefOf<[AnyType]>:$buffer);
+  let assemblyFormat = "$space `[` $index `]` `at` $offset attr-dict `:` type($buffer)";
+}
+
+def Exec_ConstantOp : Exec_Op<"constant", [Symbol]> {
+  let summary = "read-only bytes of the bundle";
+  let description = [{
+    Constraints:
+    - (exec_constant_c1) the value is a dense tensor of static shape
+  }];
+  let arguments = (ins SymbolNameAttr:$sym_name, ElementsAttr:$value, I64Attr:$index);
+  let assemblyFormat = "$sym_name $index $value attr-dict";
+}
+
+//===----------------------------------------------------------------------===//
+// Work
+//===----------------------------------------------------------------------===//
+
+class Exec_WorkOp<string mnemonic, list<Trait> traits = []>
+    : Exec_Op<mnemonic, !listconcat(traits, [AttrSizedOperandSegments])>;
+
+def Exec_DispatchOp : Exec_WorkOp<"dispatch", [DeclareOpInterfaceMethods<SymbolUserOpInterface>,
+                                               DeclareOpInterfaceMethods<MemoryEffectsOpInterface>]> {
+  let summary = "runs a kernel";
+  let description = [{
+    ```mlir
+    %y = exec.dispatch @kernel_3 ins(%x : tensor<4x8xf32>) -> tensor<4x8xf32>
+    exec.dispatch @kernel_3 ins(%x : memref<4x8xf32>) outs(%y : memref<4x8xf32>) {stream = 0 : i64}
+    ```
+    Constraints:
+    - (exec_dispatch_c1) the kernel is a function with the attribute `exec.kernel`, or code of that name
+    - (exec_dispatch_c2) operands are all tensors with results, or all memrefs with `outs`
+    - (exec_dispatch_c3) operands and results have the kernel's types
+  }];
+  let arguments = (ins FlatSymbolRefAttr:$kernel, Variadic<Exec_Shaped>:$ins,
+                       Variadic<StaticShapeMemRefOf<[AnyType]>>:$outs, DefaultValuedAttr<I64Attr, "0">:$stream);
+  let results = (outs Variadic<AnyStaticShapeTensor>:$tensors);
+  let assemblyFormat = [{
+    $kernel (`ins` `(` $ins^ `:` type($ins) `)`)? (`outs` `(` $outs^ `:` type($outs) `)`)? attr-dict
+    (`->` type($tensors)^)?
+  }];
+}
+
+def Exec_GemmOp : Exec_WorkOp<"gemm", [DeclareOpInterfaceMethods<MemoryEffectsOpInterface>]> {
+  let summary = "matrix product of a library, in a nest of batch loops";
+  let description = [{
+    C[b] = alpha * op(A[b]) op(B[b]), row-major, where op transposes if the flag is set; op(A) is m × k, op(B) is k × n.
+    `lda`, `ldb`, `ldc` and the strides of the batch loops count elements.
+
+    ```mlir
+    %c = exec.gemm ins(%a, %b : tensor<4x8xf32>, tensor<16x8xf32>) m 4 n 16 k 8 ld [8, 8, 16] trans [0, 1]
+      -> tensor<4x16xf32>
+    ```
+    Constraints:
+    - (exec_gemm_c1) operands are all tensors with a result, or all memrefs with one `outs`
+    - (exec_gemm_c2) element types agree and are f32 or f64
+    - (exec_gemm_c3) `batch` and the three stride lists have one length
+    - (exec_gemm_c4) every access lies inside its operand
+  }];
+  let arguments = (ins Variadic<Exec_Shaped>:$ins, Variadic<StaticShapeMemRefOf<[AnyType]>>:$outs,
+                       I64Attr:$m, I64Attr:$n, I64Attr:$k, DenseI64ArrayAttr:$ld, DenseBoolArrayAttr:$trans,
+                       DefaultValuedAttr<F64Attr, "1.0">:$alpha,
+                       DefaultValuedAttr<DenseI64ArrayAttr, "{}">:$batch,
+                       DefaultValuedAttr<DenseI64ArrayAttr, "{}">:$stride_a,
+                       DefaultValuedAttr<DenseI64ArrayAttr, "{}">:$stride_b,
+                       DefaultValuedAttr<DenseI64ArrayAttr, "{}">:$stride_c,
+                       DefaultValuedAttr<I64Attr, "0">:$stream);
+  let results = (outs Variadic<AnyStaticShapeTensor>:$tensors);
+  let assemblyFormat = [{
+    `ins` `(` $ins `:` type($ins) `)` (`outs` `(` $outs^ `:` type($outs) `)`)? `m` $m `n` $n `k` $k `ld` $ld
+    `trans` $trans attr-dict (`->` type($tensors)^)?
+  }];
+}
+
+def Exec_CheckIndexOp : Exec_Op<"check_index"> {
+  let summary = "fails the call if an index is out of range";
+  let description = [{
+    Every element must be in [0, size) or equal `ignore`. `what` names what the index selects.
+
+    Constraints:
+    - (exec_check_index_c1) the size is positive
+  }];
+  let arguments = (ins Exec_Shaped:$indices, I64Attr:$size, OptionalAttr<I64Attr>:$ignore, StrAttr:$what,
+                       DefaultValuedAttr<I64Attr, "0">:$stream);
+  let assemblyFormat = "$indices `in` $size `for` $what attr-dict `:` type($indices)";
+}
+
+def Exec_CollectiveOp : Exec_Op<"collective"> {
+  let summary = "a collective over all ranks, on buffers";
+  let description = [{
+    Constraints:
+    - (exec_collective_c1) element types agree
+    - (exec_collective_c2) all_gather: the destination is a multiple of the source; reduce_scatter: the source is a
+      multiple of the destination; all_reduce: equal sizes
+  }];
+  let arguments = (ins Exec_CollectiveKindAttr:$kind, Exec_ReductionAttr:$reduction,
+                       StaticShapeMemRefOf<[AnyType]>:$src, StaticShapeMemRefOf<[AnyType]>:$dst,
+                       DefaultValuedAttr<I64Attr, "1">:$stream);
+  let assemblyFormat = "$kind $reduction $src `into` $dst attr-dict `:` type($src) `,` type($dst)";
+}
+
+def Exec_CopyOp : Exec_Op<"copy"> {
+  let summary = "copies an array";
+  let description = [{
+    Constraints:
+    - (exec_copy_c1) source and destination have one type
+  }];
+  let arguments = (ins StaticShapeMemRefOf<[AnyType]>:$src, StaticShapeMemRefOf<[AnyType]>:$dst,
+                       DefaultValuedAttr<I64Attr, "0">:$stream);
+  let assemblyFormat = "$src `into` $dst attr-dict `:` type($src) `,` type($dst)";
+}
+
+def Exec_ZeroOp : Exec_Op<"zero"> {
+  let summary = "fills an array with zeros";
+  let arguments = (ins StaticShapeMemRefOf<[AnyType]>:$dst, DefaultValuedAttr<I64Attr, "0">:$stream);
+  let assemblyFormat = "$dst attr-dict `:` type($dst)";
+  let hasVerifier = 0;
+}
+
+def Exec_RecordOp : Exec_Op<"record"> {
+  let summary = "marks a point of a stream";
+  let description = [{
+    Constraints:
+    - (exec_record_c1) the event is inside the program's count and recorded once
+  }];
+  let arguments = (ins I64Attr:$event, I64Attr:$stream);
+  let assemblyFormat = "$event `on` $stream attr-dict";
+}
+
+def Exec_WaitOp : Exec_Op<"wait"> {
+  let summary = "makes a stream wait for a marked point of another";
+  let description = [{
+    Constraints:
+    - (exec_wait_c1) the event is recorded earlier in the program
+  }];
+  let arguments = (ins I64Attr:$event, I64Attr:$stream);
+  let assemblyFormat = "$event `on` $stream attr-dict";
+}
+
+#endif // RADDLE_DIALECT_EXEC_IR_EXECOPS_TD

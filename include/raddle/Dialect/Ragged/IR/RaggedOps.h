@@ -1,0 +1,21 @@
+#ifndef RADDLE_DIALECT_RAGGED_IR_RAGGEDOPS_H
+#define RADDLE_DIALECT_RAGGED_IR_RAGGEDOPS_H
+
+#include "mlir/Bytecode/BytecodeOpInterface.h"
+#include "mlir/Dialect/Linalg/IR/Linalg.h"
+#include "mlir/IR/BuiltinTypes.h"
+#include "mlir/IR/Dialect.h"
+#include "mlir/IR/OpDefinition.h"
+#include "mlir/IR/SymbolTable.h"
+#include "mlir/Interfaces/InferTypeOpInterface.h"
+#include "mlir/Interfaces/SideEffectInterfaces.h"
+#include "raddle/Interfaces/DifferentiableOpInterface.h"
+
+#include "raddle/Dialect/Ragged/IR/RaggedDialect.h.inc"
+#include "raddle/Dialect/Ragged/IR/RaggedEnums.h.inc"
+#define GET_ATTRDEF_CLASSES
+#include "raddle/Dialect/Ragged/IR/RaggedAttrs.h.inc"
+#define GET_OP_CLASSES
+#include "raddle/Dialect/Ragged/IR/RaggedOps.h.inc"
+
+#endif // RADDLE_DIALECT_RAGGED_IR_RAGGEDOPS_H

@@ -1,0 +1,182 @@
+#ifndef RADDLE_PASSES_TD
+#define RADDLE_PASSES_TD
+
+include "mlir/Pass/PassBase.td"
+
+//===----------------------------------------------------------------------===//
+// Dialects
+//===----------------------------------------------------------------------===//
+
+def NNDecompose : Pass<"nn-decompose"> {
+  let summary = "Replace ops of the nn dialect by their decompositions";
+  let description = [{
+    ```mlir
+    %out, %rstd = nn.rms_norm %x {eps = 1.0e-6 : f64} : tensor<4x8xf32> -> tensor<4x8xf32>, tensor<4xf32>
+    ```
+    becomes a reduction, a generic on its rows and an elementwise generic.
+  }];
+  let dependentDialects = ["::mlir::arith::ArithDialect", "::mlir::linalg::LinalgDialect", "::mlir::math::MathDialect",
+                           "::mlir::scf::SCFDialect", "::mlir::tensor::TensorDialect"];
+  let statistics = [Statistic<"numDecomposed", "decomposed", "Number of ops decomposed">];
+}
+
+//===----------------------------------------------------------------------===//
+// Differentiate
+//===----------------------------------------------------------------------===//
+
+def RaddleGrad : Pass<"raddle-grad", "::mlir::ModuleOp"> {
+  let summary = "Add the gradient of a function on tensors";
+  let description = [{
+    For `@main` adds `@main_grad` with the same arguments, whose results are those of `@main` followed by the gradient of its
+    first, scalar, result for each floating-point argument.
+
+    ```mlir
+    func.func @main(%x: tensor<4xf32>) -> tensor<f32>
+    ```
+    becomes, beside it,
+    ```mlir
+    func.func @main_grad(%x: tensor<4xf32>) -> (tensor<f32>, tensor<4xf32>)
+    ```
+    Any `linalg` op whose body is elementwise, or `accumulator + f(inputs)`, or a maximum or minimum, is differentiated by its
+    body; ops with `DifferentiableOpInterface` by themselves. Other ops on a path from an argument to the result are an
+    error that lists all of them.
+  }];
+  let options = [
+    Option<"function", "function", "std::string", "\"main\"", "Function to differentiate">,
+    Option<"result", "result", "unsigned", "0", "Index of the scalar result to differentiate">,
+    Option<"parametersOnly", "parameters-only", "bool", "false",
+           "Gradients for arguments with `nn.param` and without `nn.frozen` only">,
+    Option<"withCotangent", "with-cotangent", "bool", "false",
+           "Take the gradient of the result as an extra last argument, so that it need not be a scalar">];
+  let dependentDialects = ["::mlir::arith::ArithDialect", "::mlir::linalg::LinalgDialect", "::mlir::math::MathDialect",
+                           "::mlir::tensor::TensorDialect"];
+  let statistics = [Statistic<"numRules", "rules-applied", "Number of ops differentiated">];
+}
+
+//===----------------------------------------------------------------------===//
+// Step
+//===----------------------------------------------------------------------===//
+
+def TrainBuildStep : Pass<"train-build-step", "::mlir::ModuleOp"> {
+  let summary = "Turn a function with gradients into a training step";
+  let description = [{
+    From `@main` and `@main_grad` (of `raddle-grad{parameters-only}`) makes `@train_step`, which also takes the optimizer's
+    states, the learning rate and the step number, and gives the loss, the gradient's norm before clipping, new parameters and
+    new states; a result's `ragged.alias` names the argument that it replaces. `@main` becomes `@eval`.
+  }];
+  let options = [
+    Option<"optimizer", "optimizer", "std::string", "\"adamw\"", "sgd or adamw">,
+    Option<"loss", "loss", "unsigned", "0", "Index of the result that is the loss">,
+    Option<"weightDecay", "weight-decay", "double", "0.0", "Weight decay">,
+    Option<"momentum", "momentum", "double", "0.0", "Momentum of sgd">,
+    Option<"beta1", "beta1", "double", "0.9", "Decay of AdamW's first moment">,
+    Option<"beta2", "beta2", "double", "0.999", "Decay of AdamW's second moment">,
+    Option<"eps", "eps", "double", "1e-8", "Term added to AdamW's denominator">,
+    Option<"clipNorm", "clip-norm", "double", "0.0", "Largest global norm of the gradient; 0: not clipped">];
+  let dependentDialects = ["::mlir::arith::ArithDialect", "::mlir::linalg::LinalgDialect", "::mlir::math::MathDialect",
+                           "::mlir::tensor::TensorDialect", "::raddle::nn::NNDialect"];
+}
+
+//===----------------------------------------------------------------------===//
+// Shard
+//===----------------------------------------------------------------------===//
+
+def RaggedPlan : Pass<"ragged-plan", "::mlir::ModuleOp"> {
+  let summary = "Choose buckets and lay parameters out in them";
+  let description = [{
+    Adds a `ragged.bucket` for each group of parameters that share a layer of the model (the name up to its first number; the
+    rest apart), every tensor at the first position that the rules allow in a bucket of the least shard size found.
+  }];
+  let options = [Option<"ranks", "ranks", "int64_t", "1", "Number of ranks">];
+  let dependentDialects = ["::raddle::ragged::RaggedDialect"];
+  let statistics = [Statistic<"numBuckets", "buckets", "Number of buckets">,
+                    Statistic<"numPadding", "padding", "Elements of all buckets that belong to no tensor">];
+}
+
+def RaggedPartition : Pass<"ragged-partition", "::mlir::ModuleOp"> {
+  let summary = "Make one program into the program of each rank";
+  let description = [{
+    Every entry point takes a rank's slice of each bucket in place of the parameters, gathers it before its first use, and
+    reads parameters as slots of the whole. Gradients are packed and reduce-scattered when the last one of a bucket is there;
+    optimizer and global norm work on slices. Counts of `nn.cross_entropy` become means over the ranks, so that the mean of
+    the losses of the ranks is the loss of the whole batch.
+  }];
+  let dependentDialects = ["::mlir::arith::ArithDialect", "::mlir::linalg::LinalgDialect", "::mlir::math::MathDialect",
+                           "::mlir::tensor::TensorDialect", "::raddle::ragged::RaggedDialect", "::raddle::nn::NNDialect"];
+  let statistics = [Statistic<"numGathers", "gathers", "Number of gathers">,
+                    Statistic<"numReduceScatters", "reduce-scatters", "Number of reduce-scatters">];
+}
+
+//===----------------------------------------------------------------------===//
+// Fuse
+//===----------------------------------------------------------------------===//
+
+def FuseCheckIndices : Pass<"fuse-check-indices", "::mlir::func::FuncOp"> {
+  let summary = "Check indices that select rows or classes before they are used";
+  let description = [{
+    Adds an `exec.check_index` for each `nn.embedding` and `nn.cross_entropy`, one for equal checks of one value. It runs before
+    `nn-decompose`, after which nobody knows the bounds.
+  }];
+  let dependentDialects = ["::raddle::exec::ExecDialect"];
+  let statistics = [Statistic<"numChecks", "checks", "Number of checks">];
+}
+
+def FuseOutline : Pass<"fuse-outline", "::mlir::ModuleOp"> {
+  let summary = "Group tensor ops into kernels and recognise library calls";
+  let description = [{
+    Contractions that a BLAS computes become `exec.gemm`; all other work is grouped, every group becomes a function with the
+    attribute `exec.kernel`, and an `exec.dispatch` in its place. Views of contiguous memory stay outside. Equal kernels are
+    kept once.
+  }];
+  let dependentDialects = ["::raddle::exec::ExecDialect", "::mlir::func::FuncDialect", "::mlir::tensor::TensorDialect",
+                           "::mlir::linalg::LinalgDialect", "::mlir::scf::SCFDialect"];
+  let statistics = [Statistic<"numKernels", "kernels", "Number of distinct kernels">,
+                    Statistic<"numDispatches", "dispatches", "Number of dispatches">,
+                    Statistic<"numGemms", "gemms", "Number of library matrix products">,
+                    Statistic<"numFused", "fused", "Number of ops computed inside the kernel of their consumer">];
+}
+
+def FuseVerify : Pass<"fuse-verify", "::mlir::ModuleOp"> {
+  let summary = "Check that only kernels, library calls, collectives and views are left";
+}
+
+//===----------------------------------------------------------------------===//
+// Schedule
+//===----------------------------------------------------------------------===//
+
+def ScheduleAssign : Pass<"schedule-assign", "::mlir::ModuleOp"> {
+  let summary = "Give every buffer an address and every op a stream";
+  let description = [{
+    Each entry point becomes an `exec.program`. Views, slots and packed gradients share the memory of what they view; values
+    whose lives do not overlap share the arena. A result that replaces a state is written into it.
+  }];
+  let dependentDialects = ["::raddle::exec::ExecDialect", "::mlir::memref::MemRefDialect"];
+  let statistics = [Statistic<"numCopies", "copies", "Number of copies that no placement could avoid">,
+                    Statistic<"numPackCopies", "pack-copies", "Number of copies into buckets">,
+                    Statistic<"numArenaBytes", "arena-bytes", "Bytes of the largest arena">,
+                    Statistic<"numLowerBound", "lower-bound-bytes", "Most bytes alive at once, without gaps">];
+}
+
+def ScheduleVerify : Pass<"schedule-verify", "::mlir::ModuleOp"> {
+  let summary = "Check that no two live buffers overlap and that streams wait for what they read";
+}
+
+//===----------------------------------------------------------------------===//
+// Generate
+//===----------------------------------------------------------------------===//
+
+def CodegenCPU : Pass<"codegen-cpu", "::mlir::ModuleOp"> {
+  let summary = "Lower kernels to the LLVM dialect for the CPU";
+  let description = [{
+    A kernel on tensors becomes an `llvm.func` of the runtime's signature `void(ptr args, i64 begin, i64 end)`.
+  }];
+  let dependentDialects = ["::mlir::LLVM::LLVMDialect", "::mlir::affine::AffineDialect",
+                           "::mlir::bufferization::BufferizationDialect", "::mlir::memref::MemRefDialect",
+                           "::mlir::scf::SCFDialect", "::mlir::cf::ControlFlowDialect", "::mlir::vector::VectorDialect"];
+}
+
+def CodegenVerify : Pass<"codegen-verify", "::mlir::ModuleOp"> {
+  let summary = "Check that every kernel is code of the runtime's signature";
+}
+
+#endif // RADDLE_PASSES_TD

@@ -1,0 +1,229 @@
+// The exec dialect and its verifiers. The tag at each check is the constraint's in ExecOps.td.
+#include "raddle/Dialect/Exec/IR/ExecOps.h"
+
+#include "mlir/Dialect/LLVMIR/LLVMDialect.h"
+#include "mlir/IR/Builders.h"
+#include "mlir/IR/DialectImplementation.h"
+#include "mlir/IR/OpImplementation.h"
+#include "mlir/Interfaces/FunctionInterfaces.h"
+#include "llvm/ADT/TypeSwitch.h"
+
+#include "raddle/Dialect/Exec/IR/ExecDialect.cpp.inc"
+#include "raddle/Dialect/Exec/IR/ExecEnums.cpp.inc"
+#define GET_ATTRDEF_CLASSES
+#include "raddle/Dialect/Exec/IR/ExecAttrs.cpp.inc"
+
+using namespace mlir;
+using namespace raddle::exec;
+
+void ExecDialect::initialize() {
+  addAttributes<
+#define GET_ATTRDEF_LIST
+#include "raddle/Dialect/Exec/IR/ExecAttrs.cpp.inc"
+      >();
+  addOperations<
+#define GET_OP_LIST
+#include "raddle/Dialect/Exec/IR/ExecOps.cpp.inc"
+      >();
+}
+
+static int64_t elementBytes(Type type) { return llvm::divideCeil(type.getIntOrFloatBitWidth(), 8); }
+
+static int64_t bytesOf(ShapedType type) { return type.getNumElements() * elementBytes(type.getElementType()); }
+
+//===----------------------------------------------------------------------===//
+// Program and buffers
+//===----------------------------------------------------------------------===//
+
+LogicalResult ProgramOp::verify() {
+  WalkResult result = walk([&](Operation *op) {
+    for (Type type : llvm::concat<const Type>(op->getOperandTypes(), op->getResultTypes()))
+      if (isa<TensorType>(type)) { // exec_program_c3
+        op->emitOpError("is on a tensor inside program '") << getSymName() << "'";
+        return WalkResult::interrupt();
+      }
+    auto buffer = dyn_cast<BufferOp>(op);
+    if (!buffer)
+      return WalkResult::advance();
+    int64_t index = buffer.getIndex(), offset = buffer.getOffset(), bytes = bytesOf(buffer.getType());
+    if (buffer.getSpace() == Space::Arena) {
+      if (index != 0 || offset > static_cast<int64_t>(getArena()) - bytes) { // exec_program_c1
+        op->emitOpError("covers bytes [") << offset << ", " << offset + bytes << ") of arena " << index
+                                          << ", outside the program's arena of " << getArena() << " bytes";
+        return WalkResult::interrupt();
+      }
+      return WalkResult::advance();
+    }
+    int64_t count = buffer.getSpace() == Space::State    ? getStates().size()
+                    : buffer.getSpace() == Space::Input  ? getInputs().size()
+                    : buffer.getSpace() == Space::Output ? getOutputs().size()
+                                                         : std::numeric_limits<int64_t>::max();
+    if (index >= count) { // exec_program_c2
+      op->emitOpError("expects an index below ") << count << ", is " << index;
+      return WalkResult::interrupt();
+    }
+    return WalkResult::advance();
+  });
+  return failure(result.wasInterrupted());
+}
+
+LogicalResult BufferOp::verify() {
+  int64_t index = getIndex(), offset = getOffset();
+  if (index < 0 || offset < 0) // exec_buffer_c1
+    return emitOpError("expects index and offset not to be negative, is ") << index << " and " << offset;
+  if (!getType().getLayout().isIdentity()) // exec_buffer_c2
+    return emitOpError("expects a contiguous memref, is ") << getType();
+  int64_t size = elementBytes(getType().getElementType());
+  if (offset % size != 0) // exec_buffer_c3
+    return emitOpError("expects an offset that is a multiple of ") << size << ", is " << offset;
+  return success();
+}
+
+LogicalResult ConstantOp::verify() {
+  if (isa<DenseElementsAttr, DenseResourceElementsAttr>(getValue())) // exec_constant_c1
+    return success();
+  return emitOpError("expects a dense value, is ") << getValue();
+}
+
+//===----------------------------------------------------------------------===//
+// Work
+//===----------------------------------------------------------------------===//
+
+/// Tensors with results, or memrefs with `outs`; nothing between.
+static LogicalResult verifyForm(Operation *op, ValueRange ins, ValueRange outs, ValueRange results) {
+  bool onTensors = llvm::all_of(ins.getTypes(), llvm::IsaPred<TensorType>);
+  bool onBuffers = llvm::all_of(ins.getTypes(), llvm::IsaPred<MemRefType>);
+  if (onTensors && outs.empty() && !results.empty())
+    return success();
+  if (onBuffers && results.empty() && !outs.empty())
+    return success();
+  return op->emitOpError("expects tensors with results or memrefs with 'outs', has ")
+         << ins.size() << " operands in 'ins', " << outs.size() << " in 'outs' and " << results.size() << " results";
+}
+
+LogicalResult DispatchOp::verify() { return verifyForm(*this, getIns(), getOuts(), getTensors()); } // exec_dispatch_c2
+
+LogicalResult DispatchOp::verifySymbolUses(SymbolTableCollection &symbols) {
+  Operation *kernel = symbols.lookupNearestSymbolFrom(*this, getKernelAttr());
+  if (!kernel || !kernel->hasAttr("exec.kernel")) // exec_dispatch_c1
+    return emitOpError("expects a kernel, ") << getKernelAttr() << " is none";
+  auto function = dyn_cast<FunctionOpInterface>(kernel);
+  if (!function || isa<LLVM::LLVMFuncOp>(kernel)) // Generated code takes pointers: nothing to compare.
+    return success();
+  SmallVector<Type> actual(getIns().getTypes()), expected(function.getArgumentTypes());
+  llvm::append_range(actual, getOuts().empty() ? TypeRange(getTensors().getTypes()) : TypeRange(getOuts().getTypes()));
+  llvm::append_range(expected, function.getResultTypes());
+  bool matches = actual.size() == expected.size();
+  for (size_t i = 0; matches && i < actual.size(); ++i) {
+    auto a = cast<ShapedType>(actual[i]), e = cast<ShapedType>(expected[i]);
+    matches = a.getShape() == e.getShape() && a.getElementType() == e.getElementType();
+  }
+  if (matches) // exec_dispatch_c3
+    return success();
+  InFlightDiagnostic error = emitOpError("expects operands and results of types (") << expected << "), is (" << actual
+                                                                                     << ")";
+  error.attachNote(kernel->getLoc()) << "kernel " << getKernelAttr() << " is here";
+  return error;
+}
+
+void DispatchOp::getEffects(SmallVectorImpl<MemoryEffects::EffectInstance> &effects) {
+  for (OpOperand &operand : getOutsMutable())
+    effects.emplace_back(MemoryEffects::Write::get(), &operand);
+  if (!getOuts().empty())
+    for (OpOperand &operand : getInsMutable())
+      effects.emplace_back(MemoryEffects::Read::get(), &operand);
+}
+
+void GemmOp::getEffects(SmallVectorImpl<MemoryEffects::EffectInstance> &effects) {
+  for (OpOperand &operand : getOutsMutable())
+    effects.emplace_back(MemoryEffects::Write::get(), &operand);
+  if (!getOuts().empty())
+    for (OpOperand &operand : getInsMutable())
+      effects.emplace_back(MemoryEffects::Read::get(), &operand);
+}
+
+LogicalResult GemmOp::verify() {
+  if (getIns().size() != 2)
+    return emitOpError("expects two operands in 'ins', is ") << getIns().size();
+  if (failed(verifyForm(*this, getIns(), getOuts(), getTensors()))) // exec_gemm_c1
+    return failure();
+  if (getOuts().size() + getTensors().size() != 1)
+    return emitOpError("expects one result or one operand in 'outs', is ") << getOuts().size() + getTensors().size();
+  ShapedType types[] = {cast<ShapedType>(getIns()[0].getType()), cast<ShapedType>(getIns()[1].getType()),
+                        cast<ShapedType>((getOuts().empty() ? getTensors()[0] : getOuts()[0]).getType())};
+  for (ShapedType type : types) // exec_gemm_c2
+    if (type.getElementType() != types[0].getElementType() || !(type.getElementType().isF32() || type.getElementType().isF64()))
+      return emitOpError("expects f32 or f64 throughout, is ") << type;
+  if (getLd().size() != 3 || getTrans().size() != 2)
+    return emitOpError("expects three leading dimensions and two flags, is ") << getLd().size() << " and "
+                                                                              << getTrans().size();
+  ArrayRef<int64_t> strides[] = {getStrideA(), getStrideB(), getStrideC()};
+  for (ArrayRef<int64_t> list : strides) // exec_gemm_c3
+    if (list.size() != getBatch().size())
+      return emitOpError("expects ") << getBatch().size() << " strides, one a batch loop, is " << list.size();
+  int64_t m = getM(), n = getN(), k = getK();
+  if (m <= 0 || n <= 0 || k <= 0 || llvm::any_of(getBatch(), [](int64_t extent) { return extent <= 0; }))
+    return emitOpError("expects positive extents, is m ") << m << " n " << n << " k " << k << " batch " << getBatch();
+  std::pair<int64_t, int64_t> extents[] = {{m, k}, {k, n}, {m, n}};
+  for (int i = 0; i < 3; ++i) { // exec_gemm_c4
+    auto [rows, columns] = extents[i];
+    if (i < 2 && getTrans()[i])
+      std::swap(rows, columns);
+    int64_t last = (rows - 1) * getLd()[i] + columns;
+    for (auto [extent, stride] : llvm::zip(getBatch(), strides[i]))
+      last += (extent - 1) * stride;
+    if (getLd()[i] < columns || last > types[i].getNumElements())
+      return emitOpError("reaches element ") << last << " of operand " << i << " with rows of " << columns
+                                             << " and leading dimension " << getLd()[i] << ", which has type "
+                                             << types[i];
+  }
+  return success();
+}
+
+LogicalResult CheckIndexOp::verify() {
+  if (static_cast<int64_t>(getSize()) > 0) // exec_check_index_c1
+    return success();
+  return emitOpError("expects a positive size, is ") << static_cast<int64_t>(getSize());
+}
+
+LogicalResult CollectiveOp::verify() {
+  auto src = cast<MemRefType>(getSrc().getType()), dst = cast<MemRefType>(getDst().getType());
+  if (src.getElementType() != dst.getElementType()) // exec_collective_c1
+    return emitOpError("expects one element type, is ") << src << " and " << dst;
+  int64_t from = src.getNumElements(), into = dst.getNumElements();
+  bool fits = getKind() == CollectiveKind::AllReduce       ? from == into
+              : getKind() == CollectiveKind::AllGather     ? from > 0 && into % from == 0
+                                                           : into > 0 && from % into == 0;
+  if (fits) // exec_collective_c2
+    return success();
+  return emitOpError("expects sizes that fit '") << stringifyCollectiveKind(getKind()) << "', is " << src << " into "
+                                                 << dst;
+}
+
+LogicalResult CopyOp::verify() {
+  if (getSrc().getType() == getDst().getType()) // exec_copy_c1
+    return success();
+  return emitOpError("expects one type, is ") << getSrc().getType() << " and " << getDst().getType();
+}
+
+LogicalResult RecordOp::verify() {
+  auto program = (*this)->getParentOfType<ProgramOp>();
+  if (!program)
+    return emitOpError("expects to be inside an 'exec.program'");
+  if (getEvent() >= program.getEvents()) // exec_record_c1
+    return emitOpError("expects an event below ") << program.getEvents() << ", is " << getEvent();
+  for (Operation *op = (*this)->getPrevNode(); op; op = op->getPrevNode())
+    if (auto other = dyn_cast<RecordOp>(op); other && other.getEvent() == getEvent())
+      return emitOpError("records event ") << getEvent() << " a second time";
+  return success();
+}
+
+LogicalResult WaitOp::verify() {
+  for (Operation *op = (*this)->getPrevNode(); op; op = op->getPrevNode())
+    if (auto record = dyn_cast<RecordOp>(op); record && record.getEvent() == getEvent()) // exec_wait_c1
+      return success();
+  return emitOpError("waits for event ") << getEvent() << ", which is not recorded before";
+}
+
+#define GET_OP_CLASSES
+#include "raddle/Dialect/Exec/IR/ExecOps.cpp.inc"

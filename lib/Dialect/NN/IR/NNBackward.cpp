@@ -1,0 +1,98 @@
+// Gradients of the nn dialect's forward ops.
+#include "raddle/Dialect/NN/IR/NNOps.h"
+
+#include "raddle/Utils/LinalgBuilders.h"
+
+using namespace mlir;
+using namespace raddle;
+using namespace raddle::nn;
+
+LogicalResult AttentionOp::buildBackward(OpBuilder &builder, ValueRange resultGrads, ArrayRef<bool> wanted,
+                                         SmallVectorImpl<Value> &operandGrads) {
+  if (resultGrads[1])
+    return emitOpError("has no gradient through 'lse'");
+  if (getMask() && wanted[3])
+    return emitOpError("has no gradient for 'mask'");
+  auto grad = AttentionGradOp::create(builder, getLoc(), getQuery().getType(), getKey().getType(),
+                                      getValue().getType(), getQuery(), getKey(), getValue(), getMask(), getOut(),
+                                      getLse(), resultGrads[0], getScaleAttr(), getCausalAttr());
+  for (auto [index, value] : llvm::enumerate(grad.getResults()))
+    if (wanted[index])
+      operandGrads[index] = value;
+  return success();
+}
+
+/// Sums over all but the last dimension of the product of `factors`, all of the shape of `like` or of its rows.
+static Value sumToVector(OpBuilder &builder, Location loc, Value like, ValueRange inputs, ArrayRef<AffineMap> maps,
+                         BodyBuilder body) {
+  auto type = cast<RankedTensorType>(like.getType());
+  int64_t rank = type.getRank();
+  return buildReduction(builder, loc, tensorLike(like, type.getShape().take_back()), inputs, maps,
+                        projection(builder.getContext(), rank, {rank - 1}), 0.0,
+                        [&](const Scalars &s, ValueRange args) {
+                          return s.add(args.back(), body(s, args.drop_back()));
+                        });
+}
+
+/// Map from the loops of `like` to its rows.
+static AffineMap rowMap(OpBuilder &builder, Value like) {
+  int64_t rank = cast<RankedTensorType>(like.getType()).getRank();
+  return projection(builder.getContext(), rank, llvm::to_vector(llvm::seq<int64_t>(0, rank - 1)));
+}
+
+LogicalResult LayerNormOp::buildBackward(OpBuilder &builder, ValueRange resultGrads, ArrayRef<bool> wanted,
+                                         SmallVectorImpl<Value> &operandGrads) {
+  if (resultGrads[1] || resultGrads[2])
+    return emitOpError("has no gradient through 'mean' and 'rstd'");
+  Value grad = resultGrads[0];
+  AffineMap full = builder.getMultiDimIdentityMap(cast<RankedTensorType>(getInput().getType()).getRank());
+  AffineMap row = rowMap(builder, getInput());
+  if (wanted[0])
+    operandGrads[0] = LayerNormGradOp::create(builder, getLoc(), getInput().getType(), getInput(), getWeight(),
+                                              getMean(), getRstd(), grad);
+  if (getWeight() && wanted[1])
+    operandGrads[1] = sumToVector(builder, getLoc(), getInput(), {getInput(), getMean(), getRstd(), grad},
+                                  {full, row, row, full}, [](const Scalars &s, ValueRange args) {
+                                    return s.mul(args[3], s.mul(s.sub(args[0], args[1]), args[2]));
+                                  });
+  if (getBias() && wanted.back())
+    operandGrads.back() = sumToVector(builder, getLoc(), getInput(), {grad}, {full},
+                                      [](const Scalars &, ValueRange args) { return args[0]; });
+  return success();
+}
+
+LogicalResult RMSNormOp::buildBackward(OpBuilder &builder, ValueRange resultGrads, ArrayRef<bool> wanted,
+                                       SmallVectorImpl<Value> &operandGrads) {
+  if (resultGrads[1])
+    return emitOpError("has no gradient through 'rstd'");
+  Value grad = resultGrads[0];
+  AffineMap full = builder.getMultiDimIdentityMap(cast<RankedTensorType>(getInput().getType()).getRank());
+  if (wanted[0])
+    operandGrads[0] = RMSNormGradOp::create(builder, getLoc(), getInput().getType(), getInput(), getWeight(),
+                                            getRstd(), grad);
+  if (getWeight() && wanted[1])
+    operandGrads[1] = sumToVector(builder, getLoc(), getInput(), {getInput(), getRstd(), grad},
+                                  {full, rowMap(builder, getInput()), full}, [](const Scalars &s, ValueRange args) {
+                                    return s.mul(args[2], s.mul(args[0], args[1]));
+                                  });
+  return success();
+}
+
+LogicalResult EmbeddingOp::buildBackward(OpBuilder &builder, ValueRange resultGrads, ArrayRef<bool> wanted,
+                                         SmallVectorImpl<Value> &operandGrads) {
+  if (wanted[0])
+    operandGrads[0] = EmbeddingGradOp::create(builder, getLoc(), getTable().getType(), resultGrads[0], getIndices(),
+                                              getPaddingIndexAttr());
+  return success();
+}
+
+LogicalResult CrossEntropyOp::buildBackward(OpBuilder &builder, ValueRange resultGrads, ArrayRef<bool> wanted,
+                                            SmallVectorImpl<Value> &operandGrads) {
+  if (resultGrads[2])
+    return emitOpError("has no gradient through 'lse'");
+  // The count does not depend on the logits: only the sum carries a gradient.
+  if (wanted[0] && resultGrads[0])
+    operandGrads[0] = CrossEntropyGradOp::create(builder, getLoc(), getLogits().getType(), getLogits(), getLabels(),
+                                                 getLse(), resultGrads[0], getIgnoreIndexAttr());
+  return success();
+}

@@ -1,0 +1,165 @@
+// The ragged dialect and its verifiers. The tag at each check is the constraint's in RaggedOps.td.
+#include "raddle/Dialect/Ragged/IR/RaggedOps.h"
+
+#include "mlir/IR/Builders.h"
+#include "mlir/IR/DialectImplementation.h"
+#include "mlir/IR/OpImplementation.h"
+#include "llvm/ADT/StringSet.h"
+#include "llvm/ADT/TypeSwitch.h"
+
+#include "raddle/Dialect/Ragged/IR/RaggedDialect.cpp.inc"
+#include "raddle/Dialect/Ragged/IR/RaggedEnums.cpp.inc"
+#define GET_ATTRDEF_CLASSES
+#include "raddle/Dialect/Ragged/IR/RaggedAttrs.cpp.inc"
+
+using namespace mlir;
+using namespace raddle::ragged;
+
+void RaggedDialect::initialize() {
+  addAttributes<
+#define GET_ATTRDEF_LIST
+#include "raddle/Dialect/Ragged/IR/RaggedAttrs.cpp.inc"
+      >();
+  addOperations<
+#define GET_OP_LIST
+#include "raddle/Dialect/Ragged/IR/RaggedOps.cpp.inc"
+      >();
+}
+
+int64_t SlotAttr::getElements() const { return ShapedType::getNumElements(getShape()); }
+
+//===----------------------------------------------------------------------===//
+// BucketOp
+//===----------------------------------------------------------------------===//
+
+SlotAttr BucketOp::findSlot(StringRef name) {
+  for (auto slot : getSlots().getAsRange<SlotAttr>())
+    if (slot.getName() == name)
+      return slot;
+  return {};
+}
+
+int64_t BucketOp::getPadding() {
+  int64_t padding = getElements();
+  for (auto slot : getSlots().getAsRange<SlotAttr>())
+    padding -= slot.getElements();
+  return padding;
+}
+
+LogicalResult BucketOp::verify() {
+  int64_t ranks = getRanks(), shard = getShard();
+  if (ranks <= 0 || shard <= 0) // ragged_bucket_c1
+    return emitOpError("expects positive 'ranks' and 'shard', is ") << ranks << " and " << shard;
+  int64_t total;
+  if (llvm::MulOverflow(ranks, shard, total))
+    return emitOpError("expects fewer than 2^63 elements, is ") << ranks << " * " << shard;
+  if (auto parameters = getParameters()) // ragged_bucket_c5
+    if (parameters->size() != getSlots().size() || !llvm::all_of(*parameters, llvm::IsaPred<DictionaryAttr>))
+      return emitOpError("expects 'parameters' to be ") << getSlots().size() << " dictionaries, is " << *parameters;
+  SmallVector<SlotAttr> slots;
+  llvm::StringSet<> names;
+  for (Attribute attribute : getSlots()) {
+    auto slot = dyn_cast<SlotAttr>(attribute);
+    if (!slot)
+      return emitOpError("expects '#ragged.slot' attributes as 'slots', is ") << attribute;
+    if (!names.insert(slot.getName()).second) // ragged_bucket_c3
+      return emitOpError("has two slots named '") << slot.getName() << "'";
+    int64_t elements = 1;
+    for (int64_t extent : slot.getShape())
+      if (extent < 0 || llvm::MulOverflow(elements, extent, elements))
+        return emitOpError("slot '") << slot.getName() << "' has an extent or a size out of range";
+    if (slot.getOffset() < 0 || elements > total || slot.getOffset() > total - elements) // ragged_bucket_c2
+      return emitOpError("slot '") << slot.getName() << "' covers [" << slot.getOffset() << ", "
+                                   << slot.getOffset() + elements << "), outside the bucket's [0, " << total << ")";
+    int64_t unit = slot.getUnit();
+    if (unit <= 0 || elements % unit != 0) // ragged_bucket_c4
+      return emitOpError("slot '") << slot.getName() << "' expects a positive unit that divides its " << elements
+                                   << " elements, is " << unit;
+    int64_t boundary = llvm::divideCeil(slot.getOffset(), shard) * shard;
+    for (; boundary < slot.getOffset() + elements; boundary += shard)
+      if ((boundary - slot.getOffset()) % unit != 0)
+        return emitOpError("boundary of rank ") << boundary / shard << " at element " << boundary << " cuts a unit of "
+                                                << unit << " elements of slot '" << slot.getName() << "' at "
+                                                << slot.getOffset();
+    slots.push_back(slot);
+  }
+  llvm::sort(slots, [](SlotAttr a, SlotAttr b) { return a.getOffset() < b.getOffset(); });
+  for (size_t i = 1; i < slots.size(); ++i) // ragged_bucket_c3
+    if (slots[i - 1].getOffset() + slots[i - 1].getElements() > slots[i].getOffset())
+      return emitOpError("slots '") << slots[i - 1].getName() << "' and '" << slots[i].getName() << "' overlap";
+  return success();
+}
+
+//===----------------------------------------------------------------------===//
+// Uses of a bucket
+//===----------------------------------------------------------------------===//
+
+static FailureOr<BucketOp> findBucket(Operation *op, SymbolTableCollection &symbols, FlatSymbolRefAttr name) {
+  if (auto bucket = symbols.lookupNearestSymbolFrom<BucketOp>(op, name))
+    return bucket;
+  return op->emitOpError("expects a bucket, ") << name << " is none";
+}
+
+static LogicalResult expectType(Operation *op, BucketOp bucket, Value value, ArrayRef<int64_t> shape,
+                                const Twine &what) {
+  auto expected = RankedTensorType::get(shape, bucket.getElementType());
+  if (value.getType() == expected)
+    return success();
+  InFlightDiagnostic error = op->emitOpError("expects ") << what << " of type " << expected << ", is "
+                                                         << value.getType();
+  error.attachNote(bucket.getLoc()) << "bucket '" << bucket.getSymName() << "' is here";
+  return error;
+}
+
+LogicalResult GatherOp::verifySymbolUses(SymbolTableCollection &symbols) {
+  FailureOr<BucketOp> bucket = findBucket(*this, symbols, getBucketAttr());
+  if (failed(bucket))
+    return failure();
+  if (failed(expectType(*this, *bucket, getSlice(), static_cast<int64_t>(bucket->getShard()), "a slice")))
+    return failure();
+  return expectType(*this, *bucket, getFull(), bucket->getElements(), "the whole bucket"); // ragged_gather_c1
+}
+
+LogicalResult SlotOp::verifySymbolUses(SymbolTableCollection &symbols) {
+  FailureOr<BucketOp> bucket = findBucket(*this, symbols, getBucketAttr());
+  if (failed(bucket))
+    return failure();
+  SlotAttr slot = bucket->findSlot(getSlot());
+  if (!slot) // ragged_slot_c1
+    return emitOpError("expects a slot of bucket ") << getBucketAttr() << ", '" << getSlot() << "' is none";
+  if (failed(expectType(*this, *bucket, getFull(), bucket->getElements(), "the whole bucket"))) // ragged_slot_c2
+    return failure();
+  return expectType(*this, *bucket, getTensor(), slot.getShape(), "slot '" + getSlot() + "'");
+}
+
+LogicalResult PackOp::verifySymbolUses(SymbolTableCollection &symbols) {
+  FailureOr<BucketOp> bucket = findBucket(*this, symbols, getBucketAttr());
+  if (failed(bucket))
+    return failure();
+  if (getTensors().size() != bucket->getSlots().size()) // ragged_pack_c1
+    return emitOpError("expects ") << bucket->getSlots().size() << " tensors, one a slot of " << getBucketAttr()
+                                   << ", is " << getTensors().size();
+  for (auto [slot, tensor] : llvm::zip(bucket->getSlots().getAsRange<SlotAttr>(), getTensors()))
+    if (failed(expectType(*this, *bucket, tensor, slot.getShape(), "slot '" + slot.getName() + "'")))
+      return failure();
+  return expectType(*this, *bucket, getFull(), bucket->getElements(), "the whole bucket"); // ragged_pack_c2
+}
+
+LogicalResult ReduceScatterOp::verifySymbolUses(SymbolTableCollection &symbols) {
+  FailureOr<BucketOp> bucket = findBucket(*this, symbols, getBucketAttr());
+  if (failed(bucket))
+    return failure();
+  // ragged_reduce_scatter_c1
+  if (failed(expectType(*this, *bucket, getFull(), bucket->getElements(), "the whole bucket")))
+    return failure();
+  return expectType(*this, *bucket, getSlice(), static_cast<int64_t>(bucket->getShard()), "a slice");
+}
+
+LogicalResult AllReduceOp::verify() {
+  if (static_cast<int64_t>(getRanks()) > 0) // ragged_all_reduce_c1
+    return success();
+  return emitOpError("expects a positive number of ranks, is ") << static_cast<int64_t>(getRanks());
+}
+
+#define GET_OP_CLASSES
+#include "raddle/Dialect/Ragged/IR/RaggedOps.cpp.inc"

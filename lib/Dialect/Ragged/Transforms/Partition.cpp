@@ -1,0 +1,372 @@
+// ragged-partition: the program of one rank.
+#include "mlir/Dialect/Arith/IR/Arith.h"
+#include "mlir/Dialect/Func/IR/FuncOps.h"
+#include "mlir/Dialect/Linalg/IR/Linalg.h"
+#include "mlir/Dialect/Math/IR/Math.h"
+#include "mlir/Dialect/Tensor/IR/Tensor.h"
+#include "mlir/IR/BuiltinOps.h"
+#include "raddle/Dialect/NN/IR/NNOps.h"
+#include "raddle/Dialect/Ragged/IR/RaggedOps.h"
+#include "raddle/Passes.h"
+#include "raddle/Utils/LinalgBuilders.h"
+#include "llvm/ADT/MapVector.h"
+
+namespace raddle {
+#define GEN_PASS_DEF_RAGGEDPARTITION
+#include "raddle/Passes.h.inc"
+} // namespace raddle
+
+using namespace mlir;
+using namespace raddle;
+using namespace raddle::ragged;
+
+namespace {
+
+/// What one function holds of one bucket.
+struct BucketUse {
+  BucketOp bucket;
+  /// Argument of each slot, in the bucket's order; null where the function does not take the parameter.
+  SmallVector<Value> parameters;
+  /// The rank's slice of the parameters, new.
+  Value slice;
+  /// Updates of the slots, in the bucket's order.
+  SmallVector<Operation *> updates;
+  /// The rank's slice of the gradients.
+  Value gradient;
+};
+
+/// Makes one function into a rank's program.
+class FunctionPartitioner {
+public:
+  FunctionPartitioner(func::FuncOp function, ArrayRef<BucketOp> buckets)
+      : function(function), context(function.getContext()), builder(context) {
+    for (BucketOp bucket : buckets)
+      uses.insert({bucket, BucketUse{bucket, SmallVector<Value>(bucket.getSlots().size()), {}, {}, {}}});
+    ranks = buckets.empty() ? 1 : static_cast<int64_t>(BucketOp(buckets.front()).getRanks());
+  }
+
+  LogicalResult run(int64_t &numGathers, int64_t &numReduceScatters) {
+    collect();
+    if (failed(checkUpdates()))
+      return failure();
+    for (auto &entry : uses)
+      if (llvm::any_of(entry.second.parameters, [](Value value) { return value != nullptr; }))
+        numGathers += gather(entry.second);
+    for (auto &entry : uses)
+      if (!entry.second.updates.empty())
+        numReduceScatters += scatterGradients(entry.second);
+    shardNorms();
+    for (auto &entry : uses)
+      if (!entry.second.updates.empty())
+        shardUpdates(entry.second);
+    reduceCounts();
+    reduceOutputs();
+    dropWholeArguments();
+    return success();
+  }
+
+private:
+  void collect() {
+    llvm::StringMap<std::pair<BucketUse *, unsigned>> slots;
+    for (auto &entry : uses)
+      for (auto [index, slot] : llvm::enumerate(entry.second.bucket.getSlots().getAsRange<SlotAttr>()))
+        slots[slot.getName()] = {&entry.second, index};
+    llvm::DenseMap<Value, std::pair<BucketUse *, unsigned>> byArgument;
+    for (unsigned index = 0; index < function.getNumArguments(); ++index) {
+      auto name = function.getArgAttrOfType<StringAttr>(index, "nn.param");
+      auto found = name ? slots.find(name.getValue()) : slots.end();
+      if (found == slots.end())
+        continue;
+      auto [use, slot] = found->second;
+      use->parameters[slot] = function.getArgument(index);
+      byArgument[function.getArgument(index)] = found->second;
+      wholeArguments.insert(function.getArgument(index));
+    }
+    function.walk([&](Operation *op) {
+      if (!isa<nn::AdamWOp, nn::SGDOp>(op))
+        return;
+      auto [use, slot] = byArgument.lookup(op->getOperand(0));
+      if (!use)
+        return;
+      use->updates.resize(use->parameters.size());
+      use->updates[slot] = op;
+    });
+  }
+
+  /// All tensors of a bucket are updated by one rule, or none.
+  LogicalResult checkUpdates() {
+    for (auto &entry : uses) {
+      BucketUse &use = entry.second;
+      if (use.updates.empty())
+        continue;
+      Operation *first = nullptr;
+      for (auto [slot, op] : llvm::zip(use.bucket.getSlots().getAsRange<SlotAttr>(), use.updates)) {
+        if (!op)
+          return function.emitError("bucket '") << use.bucket.getSymName() << "' is updated, but its parameter '"
+                                                << slot.getName() << "' is not";
+        if (!first)
+          first = op;
+        if (op->getName() != first->getName() || op->getAttrDictionary() != first->getAttrDictionary())
+          return op->emitOpError("differs from the update of the other parameters of bucket '")
+                 << use.bucket.getSymName() << "'";
+      }
+    }
+    return success();
+  }
+
+  /// Adds an argument for a rank's slice of the bucket.
+  Value addSlice(BucketUse &use, StringRef role) {
+    Builder attrs(context);
+    std::string name = (use.bucket.getSymName() + "." + role).str();
+    unsigned index = function.getNumArguments();
+    auto type = RankedTensorType::get({static_cast<int64_t>(use.bucket.getShard())}, use.bucket.getElementType());
+    SmallVector<NamedAttribute> attributes{
+        attrs.getNamedAttr("ragged.state", attrs.getStringAttr(name)),
+        attrs.getNamedAttr("ragged.bucket", FlatSymbolRefAttr::get(use.bucket.getSymNameAttr())),
+        attrs.getNamedAttr("ragged.role", attrs.getStringAttr(role))};
+    // Appending an argument cannot fail.
+    (void)function.insertArgument(index, type, attrs.getDictionaryAttr(attributes), use.bucket.getLoc());
+    return function.getArgument(index);
+  }
+
+  RankedTensorType wholeType(BucketOp bucket) {
+    return RankedTensorType::get({bucket.getElements()}, bucket.getElementType());
+  }
+
+  /// Gathers the bucket before its first use, reads every parameter as a slot; gives the number of gathers.
+  int64_t gather(BucketUse &use) {
+    use.slice = addSlice(use, "param");
+    Block &block = function.getBody().front();
+    Operation *first = nullptr;
+    auto isReader = [&](OpOperand &operand) { return !isa<nn::AdamWOp, nn::SGDOp>(operand.getOwner()); };
+    for (Value parameter : use.parameters)
+      if (parameter)
+        for (OpOperand &operand : parameter.getUses()) {
+          if (!isReader(operand))
+            continue;
+          Operation *user = block.findAncestorOpInBlock(*operand.getOwner());
+          if (!first || user->isBeforeInBlock(first))
+            first = user;
+        }
+    if (!first)
+      return 0;
+    builder.setInsertionPoint(first);
+    auto bucketName = FlatSymbolRefAttr::get(use.bucket.getSymNameAttr());
+    // One rank owns the whole bucket.
+    Value full = use.slice;
+    if (ranks > 1)
+      full = GatherOp::create(builder, use.bucket.getLoc(), wholeType(use.bucket), use.slice, bucketName);
+    for (auto [slot, parameter] : llvm::zip(use.bucket.getSlots().getAsRange<SlotAttr>(), use.parameters)) {
+      if (!parameter || llvm::none_of(parameter.getUses(), isReader))
+        continue;
+      Value view = SlotOp::create(builder, parameter.getLoc(), parameter.getType(), full,
+                                  builder.getStringAttr(slot.getName()), bucketName);
+      parameter.replaceUsesWithIf(view, isReader);
+    }
+    return ranks > 1;
+  }
+
+  /// Packs the gradients when the last one is there, and combines them over the ranks.
+  int64_t scatterGradients(BucketUse &use) {
+    SmallVector<Value> grads;
+    Operation *last = nullptr;
+    for (Operation *update : use.updates) {
+      Value grad = update->getOperand(1);
+      grads.push_back(grad);
+      if (Operation *producer = grad.getDefiningOp())
+        if (!last || last->isBeforeInBlock(producer))
+          last = producer;
+    }
+    if (last)
+      builder.setInsertionPointAfter(last);
+    else
+      builder.setInsertionPointToStart(&function.getBody().front());
+    auto bucketName = FlatSymbolRefAttr::get(use.bucket.getSymNameAttr());
+    Location loc = use.bucket.getLoc();
+    use.gradient = PackOp::create(builder, loc, wholeType(use.bucket), grads, bucketName);
+    if (ranks == 1)
+      return 0;
+    use.gradient = ReduceScatterOp::create(builder, loc, use.slice.getType(),
+                                           ReductionAttr::get(context, Reduction::Mean), use.gradient, bucketName);
+    return 1;
+  }
+
+  Value allReduce(Value value, Reduction reduction) {
+    return AllReduceOp::create(builder, value.getLoc(), value.getType(), ReductionAttr::get(context, reduction), value,
+                               builder.getI64IntegerAttr(ranks));
+  }
+
+  /// Norms over gradients become norms over slices, added over the ranks. Padding is zero and adds nothing.
+  void shardNorms() {
+    SmallVector<nn::SquaredNormOp> norms;
+    function.walk([&](nn::SquaredNormOp op) { norms.push_back(op); });
+    llvm::DenseMap<Value, BucketUse *> owner;
+    for (auto &entry : uses)
+      for (Operation *update : entry.second.updates)
+        owner[update->getOperand(1)] = &entry.second;
+    for (nn::SquaredNormOp norm : norms) {
+      llvm::SetVector<Value> operands;
+      for (Value tensor : norm.getTensors())
+        if (BucketUse *use = owner.lookup(tensor))
+          operands.insert(use->gradient);
+      if (operands.empty())
+        continue;
+      builder.setInsertionPointAfter(norm);
+      norm.getTensorsMutable().assign(operands.getArrayRef());
+      if (ranks == 1)
+        continue;
+      Value total = allReduce(norm.getResult(), Reduction::Sum);
+      norm.getResult().replaceAllUsesExcept(total, total.getDefiningOp());
+    }
+  }
+
+  /// One update on slices in place of one a parameter.
+  void shardUpdates(BucketUse &use) {
+    Operation *prototype = use.updates.front();
+    builder.setInsertionPoint(use.updates.back());
+    OperationState state(use.bucket.getLoc(), prototype->getName());
+    SmallVector<std::string> roles{"param"};
+    for (auto [index, operand] : llvm::enumerate(prototype->getOperands())) {
+      // Parameter, gradient, then states, all of one type, come before the scalars.
+      bool scalar = index >= prototype->getNumResults() + 1;
+      if (scalar) {
+        state.operands.push_back(operand);
+        continue;
+      }
+      if (index < 2) {
+        state.operands.push_back(index == 0 ? use.slice : use.gradient);
+        continue;
+      }
+      StringRef name = function.getArgAttrOfType<StringAttr>(cast<BlockArgument>(operand).getArgNumber(), "nn.state");
+      roles.push_back(name.rsplit('.').second.str());
+      state.operands.push_back(addSlice(use, roles.back()));
+    }
+    state.addTypes(SmallVector<Type>(prototype->getNumResults(), use.slice.getType()));
+    state.addAttributes(prototype->getAttrs());
+    Operation *update = builder.create(state);
+    replaceUpdateResults(use, update, roles);
+  }
+
+  /// The function returns slices in place of whole parameters and states.
+  void replaceUpdateResults(BucketUse &use, Operation *update, ArrayRef<std::string> roles) {
+    Operation *terminator = function.getBody().front().getTerminator();
+    Builder attrs(context);
+    SmallVector<Value> results;
+    SmallVector<Attribute> resultAttributes;
+    llvm::DenseSet<Operation *> replaced(use.updates.begin(), use.updates.end());
+    for (auto [index, result] : llvm::enumerate(terminator->getOperands())) {
+      if (replaced.contains(result.getDefiningOp()))
+        continue;
+      results.push_back(result);
+      resultAttributes.push_back(function.getResultAttrDict(index));
+    }
+    for (auto [result, role] : llvm::zip(update->getResults(), roles)) {
+      std::string name = (use.bucket.getSymName() + "." + role).str();
+      results.push_back(result);
+      resultAttributes.push_back(
+          attrs.getDictionaryAttr(attrs.getNamedAttr("ragged.alias", attrs.getStringAttr(name))));
+    }
+    terminator->setOperands(results);
+    function.setType(FunctionType::get(context, function.getArgumentTypes(), ValueRange(results).getTypes()));
+    function.setResAttrsAttr(attrs.getArrayAttr(resultAttributes));
+    for (Operation *op : use.updates) {
+      for (unsigned index = 2; index < op->getNumOperands(); ++index)
+        if (auto argument = dyn_cast<BlockArgument>(op->getOperand(index));
+            argument && function.getArgAttr(argument.getArgNumber(), "nn.state"))
+          wholeArguments.insert(argument);
+      op->erase();
+    }
+  }
+
+  /// A mean over labels divides by the count of all ranks: with the mean count of the ranks in its place, the mean of the
+  /// ranks' losses is the sum over all labels divided by their number.
+  void reduceCounts() {
+    if (ranks == 1)
+      return;
+    function.walk([&](nn::CrossEntropyOp op) {
+      if (op.getCount().use_empty())
+        return;
+      builder.setInsertionPointAfter(op);
+      Value mean = allReduce(op.getCount(), Reduction::Mean);
+      op.getCount().replaceAllUsesExcept(mean, mean.getDefiningOp());
+    });
+  }
+
+  /// What is not a part of the batch is the mean over the ranks.
+  void reduceOutputs() {
+    if (ranks == 1)
+      return;
+    Operation *terminator = function.getBody().front().getTerminator();
+    builder.setInsertionPoint(terminator);
+    for (OpOperand &operand : terminator->getOpOperands()) {
+      unsigned index = operand.getOperandNumber();
+      bool reduced = operand.get().getDefiningOp<AllReduceOp>() || dependsOnlyOnReduced(operand.get());
+      if (!function.getResultAttr(index, "nn.output") || function.getResultAttr(index, "nn.batched") || reduced ||
+          !isa<FloatType>(cast<RankedTensorType>(operand.get().getType()).getElementType()))
+        continue;
+      operand.set(allReduce(operand.get(), Reduction::Mean));
+    }
+  }
+
+  /// Whether the value is computed from a reduced one alone, so that it is equal on all ranks: the gradient's norm.
+  bool dependsOnlyOnReduced(Value value) {
+    auto op = value.getDefiningOp<linalg::LinalgOp>();
+    return op && !op.getDpsInputs().empty() && llvm::all_of(op.getDpsInputs(), [](Value input) {
+             return isa_and_nonnull<AllReduceOp>(input.getDefiningOp());
+           });
+  }
+
+  void dropWholeArguments() {
+    llvm::BitVector dropped(function.getNumArguments());
+    for (Value argument : wholeArguments)
+      dropped.set(cast<BlockArgument>(argument).getArgNumber());
+    (void)function.eraseArguments(dropped);
+  }
+
+  func::FuncOp function;
+  MLIRContext *context;
+  OpBuilder builder;
+  int64_t ranks;
+  llvm::MapVector<Operation *, BucketUse> uses;
+  llvm::SetVector<Value> wholeArguments;
+};
+
+struct RaggedPartitionPass : raddle::impl::RaggedPartitionBase<RaggedPartitionPass> {
+  void runOnOperation() override {
+    SmallVector<BucketOp> buckets(getOperation().getOps<BucketOp>());
+    for (BucketOp bucket : buckets)
+      if (bucket.getRanks() != buckets.front().getRanks()) {
+        bucket.emitError("expects ") << buckets.front().getRanks() << " ranks, as bucket '"
+                                     << buckets.front().getSymName() << "' has, is " << bucket.getRanks();
+        return signalPassFailure();
+      }
+    recordParameters(buckets);
+    for (auto function : getOperation().getOps<func::FuncOp>()) {
+      int64_t gathers = 0, scatters = 0;
+      if (failed(FunctionPartitioner(function, buckets).run(gathers, scatters)))
+        return signalPassFailure();
+      numGathers += gathers;
+      numReduceScatters += scatters;
+    }
+  }
+
+private:
+  /// What arguments say of parameters must outlive them: every bucket keeps it, one dictionary a slot.
+  void recordParameters(ArrayRef<BucketOp> buckets) {
+    llvm::StringMap<DictionaryAttr> attributes;
+    for (auto function : getOperation().getOps<func::FuncOp>())
+      for (unsigned index = 0; index < function.getNumArguments(); ++index)
+        if (auto name = function.getArgAttrOfType<StringAttr>(index, "nn.param"))
+          attributes[name.getValue()] = function.getArgAttrDict(index);
+    for (BucketOp bucket : buckets) {
+      SmallVector<Attribute> perSlot;
+      for (auto slot : bucket.getSlots().getAsRange<SlotAttr>()) {
+        DictionaryAttr found = attributes.lookup(slot.getName());
+        perSlot.push_back(found ? found : DictionaryAttr::get(&getContext()));
+      }
+      bucket.setParametersAttr(ArrayAttr::get(&getContext(), perSlot));
+    }
+  }
+};
+
+} // namespace

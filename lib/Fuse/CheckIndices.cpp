@@ -1,0 +1,41 @@
+// fuse-check-indices: run-time checks of indices.
+#include "mlir/Dialect/Func/IR/FuncOps.h"
+#include "raddle/Dialect/Exec/IR/ExecOps.h"
+#include "raddle/Dialect/NN/IR/NNOps.h"
+#include "raddle/Passes.h"
+
+namespace raddle {
+#define GEN_PASS_DEF_FUSECHECKINDICES
+#include "raddle/Passes.h.inc"
+} // namespace raddle
+
+using namespace mlir;
+using namespace raddle;
+
+namespace {
+
+struct FuseCheckIndicesPass : raddle::impl::FuseCheckIndicesBase<FuseCheckIndicesPass> {
+  void runOnOperation() override {
+    getOperation().walk([&](Operation *op) {
+      if (auto embedding = dyn_cast<nn::EmbeddingOp>(op))
+        check(op, embedding.getIndices(), embedding.getTable(), 0, {}, "row of an embedding");
+      else if (auto loss = dyn_cast<nn::CrossEntropyOp>(op))
+        check(op, loss.getLabels(), loss.getLogits(), 1, loss.getIgnoreIndexAttr(), "class of a cross-entropy");
+    });
+  }
+
+private:
+  void check(Operation *op, Value indices, Value selected, unsigned dim, IntegerAttr ignore, StringRef what) {
+    int64_t size = cast<RankedTensorType>(selected.getType()).getDimSize(dim);
+    if (!seen.insert({indices, size, ignore ? ignore.getInt() : -1, static_cast<int>(ignore != nullptr)}).second)
+      return;
+    OpBuilder builder(op);
+    exec::CheckIndexOp::create(builder, op->getLoc(), indices, builder.getI64IntegerAttr(size), ignore,
+                               builder.getStringAttr(what), builder.getI64IntegerAttr(0));
+    ++numChecks;
+  }
+
+  llvm::DenseSet<std::tuple<Value, int64_t, int64_t, int>> seen;
+};
+
+} // namespace

@@ -1,0 +1,180 @@
+// fuse-outline: library calls, and a function for each kernel.
+#include "Contraction.h"
+#include "Grouping.h"
+#include "mlir/Dialect/Arith/IR/Arith.h"
+#include "mlir/Dialect/Func/IR/FuncOps.h"
+#include "mlir/Dialect/Linalg/IR/Linalg.h"
+#include "mlir/Dialect/Linalg/Transforms/Transforms.h"
+#include "mlir/Dialect/SCF/IR/SCF.h"
+#include "mlir/Dialect/Tensor/IR/Tensor.h"
+#include "mlir/IR/BuiltinOps.h"
+#include "mlir/IR/IRMapping.h"
+#include "mlir/Transforms/RegionUtils.h"
+#include "raddle/Dialect/Exec/IR/ExecOps.h"
+#include "raddle/Passes.h"
+#include "llvm/ADT/StringMap.h"
+
+namespace raddle {
+#define GEN_PASS_DEF_FUSEOUTLINE
+#include "raddle/Passes.h.inc"
+} // namespace raddle
+
+using namespace mlir;
+using namespace raddle;
+
+namespace {
+
+struct FuseOutlinePass : raddle::impl::FuseOutlineBase<FuseOutlinePass> {
+  void runOnOperation() override {
+    symbols.emplace(getOperation());
+    SmallVector<func::FuncOp> functions(getOperation().getOps<func::FuncOp>());
+    for (func::FuncOp function : functions) {
+      if (function.isExternal() || function->hasAttr("exec.kernel"))
+        continue;
+      if (!function.getBody().hasOneBlock()) {
+        function.emitError("expects a body of one block");
+        return signalPassFailure();
+      }
+      generalize(function);
+      recogniseGemms(function);
+      for (Group &group : groupOps(function.getBody().front()))
+        outline(group);
+      eraseDead(function);
+    }
+  }
+
+private:
+  /// Named ops become generics, so that grouping and fusion see one form. Fills stay: they are inits.
+  void generalize(func::FuncOp function) {
+    IRRewriter rewriter(&getContext());
+    SmallVector<linalg::LinalgOp> named;
+    for (auto op : function.getBody().front().getOps<linalg::LinalgOp>())
+      if (!isa<linalg::GenericOp, linalg::FillOp>(op.getOperation()))
+        named.push_back(op);
+    for (linalg::LinalgOp op : named) {
+      rewriter.setInsertionPoint(op);
+      // What upstream cannot generalise stays a named op in a kernel of its own.
+      (void)linalg::generalizeNamedOp(rewriter, op);
+    }
+  }
+
+  void recogniseGemms(func::FuncOp function) {
+    for (auto op : llvm::make_early_inc_range(function.getBody().front().getOps<linalg::LinalgOp>())) {
+      OpBuilder builder(op);
+      exec::GemmOp gemm = buildGemm(op, builder);
+      if (!gemm)
+        continue;
+      op->replaceAllUsesWith(gemm.getTensors());
+      op->erase();
+      ++numGemms;
+    }
+  }
+
+  /// Collects what the group needs: ops to clone, in order, and values to pass.
+  struct Closure {
+    llvm::SetVector<Operation *> ops;
+    llvm::SetVector<Value> inputs;
+  };
+
+  void addOp(Operation *op, const llvm::SmallPtrSetImpl<Operation *> &members, Closure &closure) {
+    if (closure.ops.contains(op))
+      return;
+    llvm::SetVector<Value> used(op->operand_begin(), op->operand_end());
+    if (op->getNumRegions())
+      getUsedValuesDefinedAbove(op->getRegions(), used);
+    for (Value value : used) {
+      Operation *producer = value.getDefiningOp();
+      if (producer && (members.contains(producer) || isDuplicable(producer)))
+        addOp(producer, members, closure);
+      else
+        closure.inputs.insert(value);
+    }
+    closure.ops.insert(op);
+  }
+
+  void outline(const Group &group) {
+    Operation *root = group.back();
+    llvm::SmallPtrSet<Operation *, 8> members(group.begin(), group.end());
+    Closure closure;
+    addOp(root, members, closure);
+    numFused += group.size() - 1;
+
+    func::FuncOp kernel = findOrAddKernel(buildKernel(root, closure));
+    OpBuilder builder(root);
+    auto dispatch = exec::DispatchOp::create(builder, root->getLoc(), root->getResultTypes(),
+                                             FlatSymbolRefAttr::get(kernel.getSymNameAttr()),
+                                             closure.inputs.getArrayRef(), ValueRange{}, builder.getI64IntegerAttr(0));
+    ++numDispatches;
+    // A duplicable root stays for the kernels that compute it themselves.
+    root->replaceUsesWithIf(dispatch.getTensors(), [&](OpOperand &use) {
+      return !isDuplicable(root) || isa<exec::ExecDialect>(use.getOwner()->getDialect()) || isView(use.getOwner()) ||
+             !isa<linalg::LinalgDialect, tensor::TensorDialect, scf::SCFDialect>(use.getOwner()->getDialect());
+    });
+  }
+
+  func::FuncOp buildKernel(Operation *root, const Closure &closure) {
+    OpBuilder builder(&getContext());
+    Location loc = root->getLoc();
+    SmallVector<Type> inputTypes;
+    for (Value input : closure.inputs)
+      inputTypes.push_back(input.getType());
+    auto type = builder.getFunctionType(inputTypes, root->getResultTypes());
+    auto kernel = func::FuncOp::create(loc, "kernel", type);
+    kernel.setPrivate();
+    kernel->setAttr("exec.kernel", builder.getUnitAttr());
+    Block *block = kernel.addEntryBlock();
+    builder.setInsertionPointToStart(block);
+    IRMapping mapping;
+    for (auto [input, argument] : llvm::zip(closure.inputs, block->getArguments()))
+      mapping.map(input, argument);
+    for (Operation *op : closure.ops)
+      cloneInto(builder, op, mapping);
+    SmallVector<Value> results;
+    for (Value result : root->getResults())
+      results.push_back(mapping.lookup(result));
+    func::ReturnOp::create(builder, loc, results);
+    return kernel;
+  }
+
+  /// A splat constant becomes a fill: a constant tensor would need memory of its own.
+  void cloneInto(OpBuilder &builder, Operation *op, IRMapping &mapping) {
+    auto constant = dyn_cast<arith::ConstantOp>(op);
+    auto splat = constant ? dyn_cast<SplatElementsAttr>(constant.getValue()) : SplatElementsAttr();
+    if (!splat) {
+      builder.clone(*op, mapping);
+      return;
+    }
+    auto type = cast<RankedTensorType>(constant.getType());
+    Value empty = tensor::EmptyOp::create(builder, op->getLoc(), type.getShape(), type.getElementType());
+    Value scalar = arith::ConstantOp::create(builder, op->getLoc(), cast<TypedAttr>(splat.getSplatValue<Attribute>()));
+    mapping.map(op->getResult(0), linalg::FillOp::create(builder, op->getLoc(), scalar, empty).getResult(0));
+  }
+
+  /// Keeps one of the kernels of equal text.
+  func::FuncOp findOrAddKernel(func::FuncOp kernel) {
+    std::string text;
+    llvm::raw_string_ostream stream(text);
+    kernel->print(stream, OpPrintingFlags().useLocalScope());
+    func::FuncOp &known = kernels[text];
+    if (known) {
+      kernel.erase();
+      return known;
+    }
+    kernel.setSymName(("kernel_" + Twine(numKernels.getValue())).str());
+    symbols->insert(kernel);
+    ++numKernels;
+    return known = kernel;
+  }
+
+  void eraseDead(func::FuncOp function) {
+    for (Operation &op : llvm::make_early_inc_range(llvm::reverse(function.getBody().front())))
+      if (op.use_empty() && !op.hasTrait<OpTrait::IsTerminator>() && !isa<exec::ExecDialect>(op.getDialect()) &&
+          isMemoryEffectFree(&op))
+        op.erase();
+  }
+
+  std::optional<SymbolTable> symbols;
+  llvm::StringMap<func::FuncOp> kernels;
+};
+
+} // namespace

@@ -1,0 +1,348 @@
+#include "GenericRule.h"
+
+#include "ScalarDerivative.h"
+#include "mlir/Dialect/Arith/IR/Arith.h"
+#include "mlir/Dialect/Tensor/IR/Tensor.h"
+#include "mlir/IR/IRMapping.h"
+#include "raddle/Utils/LinalgBuilders.h"
+
+using namespace mlir;
+
+namespace raddle {
+namespace {
+
+/// How a result comes from its accumulator.
+enum class ResultKind { Parallel, Sum, Extremum };
+
+struct ResultRule {
+  ResultKind kind = ResultKind::Parallel;
+  /// The value in the body that the accumulator is combined with; the yielded value of a parallel result.
+  Value inner;
+  /// Extremum: the result that holds the index of what was found, and the loop that it counts; -1: none.
+  int indexResult = -1;
+  int64_t indexLoop = -1;
+};
+
+/// One operand of a gradient's generic: a tensor, its map, and the argument of the scratch body that stands for its element.
+struct GradInput {
+  Value value;
+  AffineMap map;
+};
+
+class StructuredGradient {
+public:
+  StructuredGradient(linalg::LinalgOp op, OpBuilder &builder, ValueRange resultGrads, std::string &why)
+      : op(op), builder(builder), loc(op.getLoc()), resultGrads(resultGrads), why(why),
+        maps(op.getIndexingMapsArray()), body(op.getBlock()) {}
+
+  LogicalResult run(ArrayRef<bool> wanted, SmallVectorImpl<Value> &operandGrads) {
+    if (failed(classifyResults()))
+      return failure();
+    collectInputs();
+    for (unsigned operand = 0, e = op->getNumOperands(); operand < e; ++operand) {
+      if (!wanted[operand])
+        continue;
+      bool isInit = operand >= op.getNumDpsInputs();
+      if (isInit && rules[operand - op.getNumDpsInputs()].kind == ResultKind::Sum) {
+        operandGrads[operand] = resultGrads[operand - op.getNumDpsInputs()];
+        continue;
+      }
+      if (isInit && rules[operand - op.getNumDpsInputs()].kind == ResultKind::Extremum)
+        continue; // What a maximum starts from is a constant.
+      if (failed(buildOperandGradient(operand, operandGrads[operand])))
+        return failure();
+    }
+    return success();
+  }
+
+private:
+  LogicalResult fail(const Twine &reason) {
+    why = reason.str();
+    return failure();
+  }
+
+  Value yielded(unsigned result) { return body->getTerminator()->getOperand(result); }
+  BlockArgument accumulator(unsigned result) { return body->getArgument(op.getNumDpsInputs() + result); }
+
+  LogicalResult classifyResults() {
+    bool reduces = op.getNumReductionLoops() > 0;
+    for (unsigned result = 0; result < op.getNumDpsInits(); ++result) {
+      ResultRule rule;
+      rule.inner = yielded(result);
+      if (resultGrads[result] && reduces && failed(classifyReduction(result, rule)))
+        return failure();
+      rules.push_back(rule);
+    }
+    return success();
+  }
+
+  LogicalResult classifyReduction(unsigned result, ResultRule &rule) {
+    AffineMap map = maps[op.getNumDpsInputs() + result];
+    for (auto [loop, type] : llvm::enumerate(op.getIteratorTypesArray()))
+      if (type == utils::IteratorType::parallel && !map.isFunctionOfDim(loop))
+        return fail("loop " + Twine(loop) + " is parallel, but the result does not depend on it");
+    Operation *combiner = yielded(result).getDefiningOp();
+    BlockArgument acc = accumulator(result);
+    auto other = [&]() -> Value {
+      if (!combiner || combiner->getNumOperands() != 2)
+        return {};
+      if (combiner->getOperand(0) == acc)
+        return combiner->getOperand(1);
+      return combiner->getOperand(1) == acc ? combiner->getOperand(0) : Value();
+    };
+    rule.inner = other();
+    if (rule.inner && isa<arith::AddFOp>(combiner) && acc.hasOneUse()) {
+      rule.kind = ResultKind::Sum;
+      return success();
+    }
+    if (rule.inner && isa<arith::MaximumFOp, arith::MinimumFOp, arith::MaxNumFOp, arith::MinNumFOp>(combiner)) {
+      rule.kind = ResultKind::Extremum;
+      findIndexResult(rule);
+      return success();
+    }
+    return fail("its body is neither elementwise nor a sum, maximum or minimum over an accumulator");
+  }
+
+  /// Looks for a result whose body selects, where a new extremum is found, the position of a loop.
+  void findIndexResult(ResultRule &rule) {
+    for (unsigned result = 0; result < op.getNumDpsInits(); ++result) {
+      auto select = yielded(result).getDefiningOp<arith::SelectOp>();
+      if (!select || select.getFalseValue() != accumulator(result))
+        continue;
+      Value position = select.getTrueValue();
+      if (auto cast = position.getDefiningOp<arith::IndexCastOp>())
+        position = cast.getIn();
+      if (auto index = position.getDefiningOp<linalg::IndexOp>()) {
+        rule.indexResult = result;
+        rule.indexLoop = index.getDim();
+      }
+    }
+  }
+
+  /// Operands of every gradient: the forward inputs, inits that an elementwise body reads, the incoming gradients, and what
+  /// an extremum compares with.
+  void collectInputs() {
+    for (auto [index, operand] : llvm::enumerate(op->getOperands()))
+      inputs.push_back({operand, maps[index]});
+    for (unsigned result = 0; result < rules.size(); ++result) {
+      gradInput.push_back(-1);
+      foundInput.push_back(-1);
+      countInput.push_back(-1);
+      if (!resultGrads[result])
+        continue;
+      AffineMap map = maps[op.getNumDpsInputs() + result];
+      gradInput.back() = inputs.size();
+      inputs.push_back({resultGrads[result], map});
+      if (rules[result].kind != ResultKind::Extremum)
+        continue;
+      foundInput.back() = inputs.size();
+      if (rules[result].indexResult >= 0) {
+        inputs.push_back({op->getResult(rules[result].indexResult), map});
+        continue;
+      }
+      inputs.push_back({op->getResult(result), map});
+      countInput.back() = inputs.size();
+      inputs.push_back({buildTieCount(result), map});
+    }
+  }
+
+  /// Number of elements that equal the extremum, a tensor of the result's type.
+  Value buildTieCount(unsigned result) {
+    AffineMap map = maps[op.getNumDpsInputs() + result];
+    SmallVector<Value> values(op.getDpsInputs());
+    SmallVector<AffineMap> inputMaps(maps.begin(), maps.begin() + op.getNumDpsInputs());
+    values.push_back(op->getResult(result));
+    inputMaps.push_back(map);
+    auto type = cast<RankedTensorType>(op->getResult(result).getType());
+    return buildReduction(builder, loc, type, values, inputMaps, map, 0.0, [&](const Scalars &s, ValueRange args) {
+      IRMapping mapping;
+      cloneBody(s.builder, args.take_front(op.getNumDpsInputs()), mapping);
+      Value inner = mapping.lookup(rules[result].inner);
+      Value equal = arith::CmpFOp::create(s.builder, s.loc, arith::CmpFPredicate::OEQ, inner,
+                                          args[op.getNumDpsInputs()]);
+      return s.add(args.back(), s.select(equal, s.constantLike(inner, 1.0), s.constantLike(inner, 0.0)));
+    });
+  }
+
+  /// Clones what the body computes from its inputs alone, without what reads an accumulator of a reduction.
+  void cloneBody(OpBuilder &nested, ValueRange arguments, IRMapping &mapping) {
+    for (auto [from, to] : llvm::zip(body->getArguments(), arguments))
+      mapping.map(from, to);
+    for (Operation &inner : body->without_terminator())
+      if (llvm::all_of(inner.getOperands(), [&](Value operand) {
+            return mapping.contains(operand) || operand.getParentBlock() != body;
+          }))
+        nested.clone(inner, mapping);
+  }
+
+  /// The adjoint that a result hands to its inner value, inside the scratch body.
+  Value buildSeed(const Scalars &s, unsigned result, Value inner, Block *scratch) {
+    Value grad = scratch->getArgument(gradInput[result]);
+    if (rules[result].kind != ResultKind::Extremum)
+      return grad;
+    Value found = scratch->getArgument(foundInput[result]);
+    Value zero = s.constantLike(grad, 0.0);
+    if (rules[result].indexResult >= 0) {
+      Value here = s.position(rules[result].indexLoop, found.getType());
+      Value chosen = arith::CmpIOp::create(s.builder, s.loc, arith::CmpIPredicate::eq, here, found);
+      return s.select(chosen, grad, zero);
+    }
+    Value tied = arith::CmpFOp::create(s.builder, s.loc, arith::CmpFPredicate::OEQ, inner, found);
+    return s.select(tied, s.div(grad, scratch->getArgument(countInput[result])), zero);
+  }
+
+  /// Fills `scratch`, which has one argument an input, and gives the adjoint of `operand`'s element.
+  FailureOr<Value> differentiateBody(unsigned operand, Block *scratch) {
+    OpBuilder nested(builder.getContext());
+    nested.setInsertionPointToStart(scratch);
+    bool reduces = op.getNumReductionLoops() > 0;
+    unsigned visible = reduces ? op.getNumDpsInputs() : op->getNumOperands();
+    IRMapping mapping;
+    cloneBody(nested, scratch->getArguments().take_front(visible), mapping);
+    SmallVector<Operation *> cloned;
+    for (Operation &inner : *scratch)
+      cloned.push_back(&inner);
+
+    ScalarAdjoints adjoints(nested);
+    for (unsigned result = 0; result < rules.size(); ++result) {
+      if (!resultGrads[result])
+        continue;
+      Value inner = mapping.lookupOrDefault(rules[result].inner);
+      adjoints.add(inner, buildSeed(Scalars{nested, loc}, result, inner, scratch));
+    }
+    for (Operation *inner : llvm::reverse(cloned))
+      if (failed(adjoints.propagate(inner))) {
+        why = ("'" + inner->getName().getStringRef() + "' in its body has no derivative").str();
+        return failure();
+      }
+    return adjoints.get(scratch->getArgument(operand));
+  }
+
+  LogicalResult buildOperandGradient(unsigned operand, Value &gradient) {
+    AffineMap map = maps[operand];
+    if (failed(checkMap(map)))
+      return failure();
+    Block scratch;
+    for (const GradInput &input : inputs) {
+      Type type = input.value.getType();
+      scratch.addArgument(isa<ShapedType>(type) ? cast<ShapedType>(type).getElementType() : type, loc);
+    }
+    FailureOr<Value> adjoint = differentiateBody(operand, &scratch);
+    if (failed(adjoint))
+      return failure();
+    if (!*adjoint)
+      return success(); // The element does not depend on this operand.
+    eraseDead(&scratch, *adjoint);
+    gradient = buildGeneric(operand, map, &scratch, *adjoint);
+    return success();
+  }
+
+  /// A gradient can be written through a map that reads every loop at most once, or constant zeros (of unit dimensions).
+  LogicalResult checkMap(AffineMap map) {
+    llvm::SmallDenseSet<unsigned> seen;
+    for (AffineExpr expr : map.getResults()) {
+      if (auto constant = dyn_cast<AffineConstantExpr>(expr); constant && constant.getValue() == 0)
+        continue;
+      auto dim = dyn_cast<AffineDimExpr>(expr);
+      if (!dim || !seen.insert(dim.getPosition()).second) {
+        std::string text;
+        llvm::raw_string_ostream(text) << map;
+        return fail("the operand's map " + text + " reads other than loops, each once");
+      }
+    }
+    return success();
+  }
+
+  static void eraseDead(Block *block, Value kept) {
+    for (Operation &inner : llvm::make_early_inc_range(llvm::reverse(*block)))
+      if (inner.use_empty() && !llvm::is_contained(inner.getResults(), kept))
+        inner.erase();
+  }
+
+  Value buildGeneric(unsigned operand, AffineMap map, Block *scratch, Value adjoint) {
+    auto type = cast<RankedTensorType>(op->getOperand(operand).getType());
+    // Unit dimensions behind a constant map result are dropped, and put back behind.
+    SmallVector<int64_t> shape;
+    SmallVector<AffineExpr> results;
+    for (auto [dim, expr] : llvm::enumerate(map.getResults())) {
+      if (isa<AffineConstantExpr>(expr))
+        continue;
+      shape.push_back(type.getDimSize(dim));
+      results.push_back(expr);
+    }
+    AffineMap outputMap = AffineMap::get(map.getNumDims(), 0, results, builder.getContext());
+    auto outputType = RankedTensorType::get(shape, type.getElementType());
+
+    SmallVector<unsigned> used = selectInputs(scratch, adjoint, outputMap);
+    SmallVector<Value> values;
+    SmallVector<AffineMap> inputMaps;
+    for (unsigned index : used) {
+      values.push_back(inputs[index].value);
+      inputMaps.push_back(inputs[index].map);
+    }
+    bool sums = outputMap.getNumResults() < outputMap.getNumDims();
+    auto buildBody = [&](const Scalars &s, ValueRange args) -> Value {
+      IRMapping mapping;
+      for (auto [position, index] : llvm::enumerate(used))
+        mapping.map(scratch->getArgument(index), args[position]);
+      for (Operation &inner : *scratch)
+        s.builder.clone(inner, mapping);
+      Value result = mapping.lookup(adjoint);
+      return sums ? s.add(args.back(), result) : result;
+    };
+    Value result;
+    if (sums || !outputMap.isIdentity()) {
+      result = buildReduction(builder, loc, outputType, values, inputMaps, outputMap, 0.0, buildBody);
+    } else {
+      result = buildElementwise(builder, loc, outputType, values, inputMaps, buildBody);
+    }
+    return buildReshape(builder, loc, result, type.getShape());
+  }
+
+  /// Inputs that the scratch body reads, and as many more as give every loop its bound.
+  SmallVector<unsigned> selectInputs(Block *scratch, Value adjoint, AffineMap outputMap) {
+    SmallVector<unsigned> used;
+    llvm::SmallBitVector bounded(outputMap.getNumDims());
+    auto bound = [&](AffineMap map) {
+      bool grew = false;
+      for (AffineExpr expr : map.getResults())
+        if (auto dim = dyn_cast<AffineDimExpr>(expr); dim && !bounded.test(dim.getPosition())) {
+          bounded.set(dim.getPosition());
+          grew = true;
+        }
+      return grew;
+    };
+    bound(outputMap);
+    for (unsigned index = 0; index < inputs.size(); ++index)
+      if (!scratch->getArgument(index).use_empty() || scratch->getArgument(index) == adjoint) {
+        used.push_back(index);
+        bound(inputs[index].map);
+      }
+    for (unsigned index = 0; index < inputs.size() && !bounded.all(); ++index)
+      if (!llvm::is_contained(used, index) && bound(inputs[index].map))
+        used.push_back(index);
+    return used;
+  }
+
+  linalg::LinalgOp op;
+  OpBuilder &builder;
+  Location loc;
+  ValueRange resultGrads;
+  std::string &why;
+  SmallVector<AffineMap> maps;
+  Block *body;
+  SmallVector<ResultRule> rules;
+  SmallVector<GradInput> inputs;
+  /// Index in `inputs`, one a result: its gradient, the extremum or its index, the number of ties; -1: none.
+  SmallVector<int> gradInput, foundInput, countInput;
+};
+
+} // namespace
+
+LogicalResult differentiateStructuredOp(linalg::LinalgOp op, OpBuilder &builder, ValueRange resultGrads,
+                                        ArrayRef<bool> wanted, SmallVectorImpl<Value> &operandGrads,
+                                        std::string &why) {
+  return StructuredGradient(op, builder, resultGrads, why).run(wanted, operandGrads);
+}
+
+} // namespace raddle

@@ -1,0 +1,200 @@
+#include "ScalarDerivative.h"
+
+#include "mlir/Dialect/Arith/IR/Arith.h"
+#include "mlir/Dialect/Linalg/IR/Linalg.h"
+#include "mlir/Dialect/Math/IR/Math.h"
+#include "mlir/Dialect/Tensor/IR/Tensor.h"
+#include "raddle/Utils/LinalgBuilders.h"
+#include "llvm/ADT/TypeSwitch.h"
+#include "llvm/Support/MathExtras.h"
+
+using namespace mlir;
+
+namespace raddle {
+
+void ScalarAdjoints::add(Value value, Value adjoint) {
+  if (!isa<FloatType>(value.getType()))
+    return;
+  Value &slot = adjoints[value];
+  slot = slot ? arith::AddFOp::create(builder, adjoint.getLoc(), slot, adjoint).getResult() : adjoint;
+}
+
+namespace {
+
+/// Derivatives of ops with one operand: from (scalars, operand x, result y) to dy/dx.
+using UnaryRule = Value (*)(const Scalars &, Value, Value);
+
+Value one(const Scalars &s, Value like) { return s.constantLike(like, 1.0); }
+
+UnaryRule findUnaryRule(Operation *op) {
+  return llvm::TypeSwitch<Operation *, UnaryRule>(op)
+      .Case([](math::ExpOp) -> UnaryRule { return [](const Scalars &, Value, Value y) { return y; }; })
+      .Case([](math::Exp2Op) -> UnaryRule {
+        return [](const Scalars &s, Value, Value y) { return s.mul(y, s.constantLike(y, llvm::numbers::ln2)); };
+      })
+      .Case([](math::ExpM1Op) -> UnaryRule {
+        return [](const Scalars &s, Value, Value y) { return s.add(y, one(s, y)); };
+      })
+      .Case([](math::LogOp) -> UnaryRule {
+        return [](const Scalars &s, Value x, Value) { return s.div(one(s, x), x); };
+      })
+      .Case([](math::Log2Op) -> UnaryRule {
+        return [](const Scalars &s, Value x, Value) {
+          return s.div(s.constantLike(x, llvm::numbers::log2e), x);
+        };
+      })
+      .Case([](math::Log1pOp) -> UnaryRule {
+        return [](const Scalars &s, Value x, Value) { return s.div(one(s, x), s.add(one(s, x), x)); };
+      })
+      .Case([](math::SqrtOp) -> UnaryRule {
+        return [](const Scalars &s, Value, Value y) { return s.div(s.constantLike(y, 0.5), y); };
+      })
+      .Case([](math::RsqrtOp) -> UnaryRule {
+        return [](const Scalars &s, Value, Value y) {
+          return s.mul(s.constantLike(y, -0.5), s.mul(y, s.mul(y, y)));
+        };
+      })
+      .Case([](math::TanhOp) -> UnaryRule {
+        return [](const Scalars &s, Value, Value y) { return s.sub(one(s, y), s.mul(y, y)); };
+      })
+      .Case([](math::SinOp) -> UnaryRule {
+        return [](const Scalars &s, Value x, Value) -> Value { return math::CosOp::create(s.builder, s.loc, x); };
+      })
+      .Case([](math::CosOp) -> UnaryRule {
+        return [](const Scalars &s, Value x, Value) { return s.neg(math::SinOp::create(s.builder, s.loc, x)); };
+      })
+      .Case([](math::ErfOp) -> UnaryRule {
+        // erf'(x) = 2 / sqrt(pi) exp(-x²)
+        return [](const Scalars &s, Value x, Value) {
+          return s.mul(s.constantLike(x, 2.0 * llvm::numbers::inv_sqrtpi), s.exp(s.neg(s.mul(x, x))));
+        };
+      })
+      .Case([](math::AbsFOp) -> UnaryRule {
+        // 0 at 0, as in PyTorch: sign(0) = 0.
+        return [](const Scalars &s, Value x, Value) {
+          Value zero = s.constantLike(x, 0.0);
+          auto compare = [&](arith::CmpFPredicate predicate) -> Value {
+            return arith::CmpFOp::create(s.builder, s.loc, predicate, x, zero);
+          };
+          Value negative = s.select(compare(arith::CmpFPredicate::OLT), s.constantLike(x, -1.0), zero);
+          return s.select(compare(arith::CmpFPredicate::OGT), one(s, x), negative);
+        };
+      })
+      .Case([](math::AtanOp) -> UnaryRule {
+        return [](const Scalars &s, Value x, Value) { return s.div(one(s, x), s.add(one(s, x), s.mul(x, x))); };
+      })
+      .Case([](arith::NegFOp) -> UnaryRule {
+        return [](const Scalars &s, Value x, Value) { return s.constantLike(x, -1.0); };
+      })
+      .Default([](Operation *) -> UnaryRule { return nullptr; });
+}
+
+/// Half of the adjoint to each operand where they tie, as PyTorch's maximum and minimum have it.
+void propagateExtremum(ScalarAdjoints &adjoints, const Scalars &s, Operation *op, Value adjoint) {
+  Value lhs = op->getOperand(0), rhs = op->getOperand(1), y = op->getResult(0);
+  auto equal = [&](Value a, Value b) -> Value {
+    return arith::CmpFOp::create(s.builder, s.loc, arith::CmpFPredicate::OEQ, a, b);
+  };
+  Value tied = equal(lhs, rhs), zero = s.constantLike(adjoint, 0.0);
+  Value share = s.select(tied, s.mul(adjoint, s.constantLike(adjoint, 0.5)), adjoint);
+  adjoints.add(lhs, s.select(equal(lhs, y), share, zero));
+  adjoints.add(rhs, s.select(equal(rhs, y), share, zero));
+}
+
+/// base^exponent: d/dbase = e b^(e − 1), 0 where e = 0; d/dexponent = b^e ln b, 0 where b = 0 and e ≥ 0.
+void propagatePower(ScalarAdjoints &adjoints, const Scalars &s, math::PowFOp op, Value adjoint) {
+  Value base = op.getLhs(), exponent = op.getRhs(), zero = s.constantLike(adjoint, 0.0);
+  auto compare = [&](arith::CmpFPredicate predicate, Value value) -> Value {
+    return arith::CmpFOp::create(s.builder, s.loc, predicate, value, zero);
+  };
+  Value lower = math::PowFOp::create(s.builder, s.loc, base, s.sub(exponent, one(s, exponent)));
+  Value slope = s.select(compare(arith::CmpFPredicate::OEQ, exponent), zero, s.mul(exponent, lower));
+  adjoints.add(base, s.mul(adjoint, slope));
+  // A constant exponent needs no logarithm, which a negative base does not have.
+  if (exponent.getDefiningOp<arith::ConstantOp>())
+    return;
+  Value atZero = arith::AndIOp::create(s.builder, s.loc, compare(arith::CmpFPredicate::OEQ, base),
+                                       compare(arith::CmpFPredicate::OGE, exponent));
+  adjoints.add(exponent, s.mul(adjoint, s.select(atZero, zero, s.mul(op.getResult(), s.log(base)))));
+}
+
+} // namespace
+
+LogicalResult ScalarAdjoints::propagate(Operation *op) {
+  if (op->getNumResults() != 1)
+    return success(op->getNumResults() == 0);
+  Value adjoint = get(op->getResult(0));
+  if (!adjoint)
+    return success();
+  Scalars s{builder, op->getLoc()};
+  if (UnaryRule rule = findUnaryRule(op)) {
+    add(op->getOperand(0), s.mul(adjoint, rule(s, op->getOperand(0), op->getResult(0))));
+    return success();
+  }
+  return llvm::TypeSwitch<Operation *, LogicalResult>(op)
+      .Case([&](arith::AddFOp op) {
+        add(op.getLhs(), adjoint);
+        add(op.getRhs(), adjoint);
+        return success();
+      })
+      .Case([&](arith::SubFOp op) {
+        add(op.getLhs(), adjoint);
+        add(op.getRhs(), s.neg(adjoint));
+        return success();
+      })
+      .Case([&](arith::MulFOp op) {
+        add(op.getLhs(), s.mul(adjoint, op.getRhs()));
+        add(op.getRhs(), s.mul(adjoint, op.getLhs()));
+        return success();
+      })
+      .Case([&](arith::DivFOp op) {
+        Value quotient = s.div(adjoint, op.getRhs());
+        add(op.getLhs(), quotient);
+        add(op.getRhs(), s.neg(s.mul(quotient, op.getResult())));
+        return success();
+      })
+      .Case([&](math::FmaOp op) {
+        add(op.getA(), s.mul(adjoint, op.getB()));
+        add(op.getB(), s.mul(adjoint, op.getA()));
+        add(op.getC(), adjoint);
+        return success();
+      })
+      .Case([&](arith::SelectOp op) {
+        Value zero = s.constantLike(adjoint, 0.0);
+        add(op.getTrueValue(), s.select(op.getCondition(), adjoint, zero));
+        add(op.getFalseValue(), s.select(op.getCondition(), zero, adjoint));
+        return success();
+      })
+      .Case<arith::MaximumFOp, arith::MinimumFOp, arith::MaxNumFOp, arith::MinNumFOp>([&](auto op) {
+        propagateExtremum(*this, s, op, adjoint);
+        return success();
+      })
+      .Case([&](math::PowFOp op) {
+        propagatePower(*this, s, op, adjoint);
+        return success();
+      })
+      .Case([&](math::FPowIOp op) {
+        // n x^(n − 1)
+        Value integerOne = s.constant(op.getRhs().getType(), 1.0);
+        Value lower = math::FPowIOp::create(builder, s.loc, op.getLhs(), s.sub(op.getRhs(), integerOne));
+        Value n = arith::SIToFPOp::create(builder, s.loc, adjoint.getType(), op.getRhs());
+        add(op.getLhs(), s.mul(adjoint, s.mul(n, lower)));
+        return success();
+      })
+      .Case([&](arith::ExtFOp op) {
+        add(op.getIn(), arith::TruncFOp::create(builder, s.loc, op.getIn().getType(), adjoint));
+        return success();
+      })
+      .Case([&](arith::TruncFOp op) {
+        add(op.getIn(), arith::ExtFOp::create(builder, s.loc, op.getIn().getType(), adjoint));
+        return success();
+      })
+      // Steps are flat; integers and constants end the path.
+      .Case<math::FloorOp, math::CeilOp, math::RoundOp, math::RoundEvenOp, math::TruncOp, arith::ConstantOp,
+            arith::SIToFPOp, arith::UIToFPOp>([](auto) { return success(); })
+      // A captured tensor: the caller refuses it if it matters.
+      .Case([](tensor::ExtractOp) { return success(); })
+      .Default([](Operation *) { return failure(); });
+}
+
+} // namespace raddle

@@ -1,0 +1,282 @@
+#include "NodeBuilder.h"
+#include "mlir/IR/Location.h"
+
+using namespace mlir;
+
+namespace raddle::import {
+
+using Kind = Argument::Kind;
+
+llvm::Expected<RankedTensorType> GraphState::declaredType(MLIRContext *context, StringRef tensor) const {
+  auto fail = [&](const Twine &message) {
+    return llvm::createStringError(llvm::inconvertibleErrorCode(), "tensor '" + tensor + "': " + message);
+  };
+  auto found = program.tensors.find(tensor);
+  if (found == program.tensors.end())
+    return fail("the file declares no type for it");
+  const TensorMeta &meta = found->second;
+  Type element = elementTypeOf(context, meta.dtype);
+  if (!element)
+    return fail("dtype " + dtypeName(meta.dtype) + " is not supported");
+  Shape shape;
+  int64_t bits = std::max(element.getIntOrFloatBitWidth(), 8u);
+  for (const SymbolicInt &size : meta.sizes) {
+    llvm::Expected<int64_t> value = symbols.evaluate(size);
+    if (!value)
+      return fail(llvm::toString(value.takeError()));
+    if (*value < 0 || llvm::MulOverflow(bits, std::max<int64_t>(*value, 1), bits))
+      return fail("size " + Twine(*value) + " is not possible");
+    shape.push_back(*value);
+  }
+  return RankedTensorType::get(shape, element);
+}
+
+Location locationOf(MLIRContext *context, const Node &node) {
+  // Lines of a trace: File "PATH", line N, in FUNCTION; outermost first.
+  Location location = UnknownLoc::get(context);
+  bool outsideTorch = false;
+  StringRef rest = node.stackTrace;
+  constexpr StringLiteral kFile = "File \"";
+  for (size_t at = rest.find(kFile); at != StringRef::npos; at = rest.find(kFile)) {
+    rest = rest.drop_front(at + kFile.size());
+    StringRef path = rest.take_until([](char c) { return c == '"'; });
+    StringRef digits = rest.drop_front(path.size());
+    unsigned line;
+    if (!digits.consume_front("\", line ") || digits.consumeInteger(10, line))
+      continue;
+    bool inTorch = path.starts_with("torch/") || path.contains("/torch/");
+    if (inTorch && outsideTorch)
+      continue;
+    outsideTorch |= !inTorch;
+    location = FileLineColLoc::get(context, path, line, /*column=*/0);
+  }
+  StringRef name = node.name.empty() ? node.target : node.name;
+  return NameLoc::get(StringAttr::get(context, name), location);
+}
+
+//===----------------------------------------------------------------------===//
+// Arguments
+//===----------------------------------------------------------------------===//
+
+bool NodeBuilder::has(StringRef name) const {
+  const Argument *argument = node.find(name);
+  return argument && argument->kind != Kind::None;
+}
+
+Value NodeBuilder::lookup(StringRef tensor) {
+  if (failed())
+    return nullptr;
+  auto found = state.values.find(tensor);
+  if (found == state.values.end())
+    return fail("node '" + node.name + "' reads tensor '" + tensor + "', which no node before it defines");
+  return found->second;
+}
+
+Value NodeBuilder::optionalTensor(StringRef name) {
+  if (failed() || !has(name))
+    return nullptr;
+  const Argument *argument = node.find(name);
+  if (argument->kind != Kind::Tensor)
+    return fail("argument '" + name + "' of " + node.target + " is no tensor");
+  return lookup(argument->text);
+}
+
+Value NodeBuilder::tensor(StringRef name) {
+  if (!failed() && !has(name))
+    return fail(node.target + " has no argument '" + name + "'");
+  return optionalTensor(name);
+}
+
+SmallVector<Value> NodeBuilder::tensors(StringRef name) {
+  SmallVector<Value> result;
+  if (failed())
+    return result;
+  const Argument *argument = node.find(name);
+  if (!argument || argument->kind != Kind::List) {
+    fail("argument '" + name + "' of " + node.target + " is no list of tensors");
+    return result;
+  }
+  for (const Argument &item : argument->items) {
+    if (item.kind != Kind::Tensor && item.kind != Kind::None)
+      fail("argument '" + name + "' of " + node.target + " has an item that is no tensor");
+    result.push_back(item.kind == Kind::Tensor ? lookup(item.text) : Value());
+  }
+  return result;
+}
+
+Number NodeBuilder::numberOf(const Argument &argument, StringRef name) {
+  switch (argument.kind) {
+  case Kind::Int:
+  case Kind::Bool:
+    return Number::ofInteger(argument.integer);
+  case Kind::Float:
+    return Number::ofReal(argument.real);
+  case Kind::SymbolicInt:
+  case Kind::SymbolicFloat: {
+    auto found = state.program.symbolicValues.find(argument.text);
+    if (found == state.program.symbolicValues.end()) {
+      fail("symbolic value '" + argument.text + "' has no definition in the file");
+      return Number();
+    }
+    llvm::Expected<Number> number = found->second.isStatic()
+                                        ? llvm::Expected<Number>(Number::ofInteger(found->second.value))
+                                        : state.symbols.evaluate(found->second.expression);
+    if (!number) {
+      fail("symbolic value '" + argument.text + "': " + llvm::toString(number.takeError()));
+      return Number();
+    }
+    return *number;
+  }
+  default:
+    fail("argument '" + name + "' of " + node.target + " is no number");
+    return Number();
+  }
+}
+
+Scalar NodeBuilder::scalar(StringRef name, std::optional<Scalar> absent) {
+  if (failed())
+    return Scalar();
+  if (!has(name)) {
+    if (!absent)
+      fail(node.target + " has no argument '" + name + "'");
+    return absent.value_or(Scalar());
+  }
+  const Argument *argument = node.find(name);
+  if (argument->kind == Kind::Bool)
+    return Scalar::ofBool(argument->integer);
+  Number number = numberOf(*argument, name);
+  return number.isInteger ? Scalar::ofInt(number.integer) : Scalar::ofFloat(number.real);
+}
+
+int64_t NodeBuilder::integer(StringRef name, std::optional<int64_t> absent) {
+  Scalar value = scalar(name, absent ? std::optional(Scalar::ofInt(*absent)) : std::nullopt);
+  if (!failed() && value.kind == Scalar::Kind::Float)
+    fail("argument '" + name + "' of " + node.target + " is no integer");
+  return value.integer;
+}
+
+double NodeBuilder::real(StringRef name, std::optional<double> absent) {
+  return scalar(name, absent ? std::optional(Scalar::ofFloat(*absent)) : std::nullopt).real;
+}
+
+bool NodeBuilder::boolean(StringRef name, bool absent) { return integer(name, absent) != 0; }
+
+StringRef NodeBuilder::string(StringRef name, StringRef absent) {
+  if (failed() || !has(name))
+    return absent;
+  const Argument *argument = node.find(name);
+  if (argument->kind != Kind::String)
+    fail("argument '" + name + "' of " + node.target + " is no string");
+  return argument->text;
+}
+
+SmallVector<int64_t> NodeBuilder::integers(StringRef name) {
+  SmallVector<int64_t> result;
+  if (failed() || !has(name))
+    return result;
+  const Argument *argument = node.find(name);
+  // A single number stands for a list of one.
+  ArrayRef<Argument> items = argument->kind == Kind::List ? ArrayRef(argument->items) : ArrayRef(*argument);
+  for (const Argument &item : items) {
+    Number number = numberOf(item, name);
+    if (!failed() && !number.isInteger)
+      fail("argument '" + name + "' of " + node.target + " has an item that is no integer");
+    result.push_back(number.integer);
+  }
+  return result;
+}
+
+Operand NodeBuilder::operand(StringRef name) {
+  const Argument *argument = node.find(name);
+  if (argument && argument->kind == Kind::Tensor)
+    return tensor(name);
+  return scalar(name);
+}
+
+Type NodeBuilder::dtype(StringRef name, Type absent) {
+  if (failed() || !has(name))
+    return absent;
+  const Argument *argument = node.find(name);
+  Type type = argument->kind == Kind::Dtype ? elementTypeOf(builder.getContext(), argument->integer) : Type();
+  if (!type)
+    fail("dtype " + dtypeName(argument->integer) + " of " + node.target + " is not supported");
+  return type;
+}
+
+int64_t NodeBuilder::wrapDimension(int64_t dim, int64_t rank) {
+  // PyTorch counts a tensor without dimensions as having one.
+  int64_t limit = std::max<int64_t>(rank, 1);
+  if (dim < -limit || dim >= limit) {
+    fail("dimension " + Twine(dim) + " of " + node.target + " is out of range for rank " + Twine(rank));
+    return 0;
+  }
+  return dim < 0 ? dim + limit : dim;
+}
+
+int64_t NodeBuilder::dimension(StringRef name, int64_t rank, std::optional<int64_t> absent) {
+  int64_t dim = integer(name, absent);
+  return failed() ? 0 : wrapDimension(dim, rank);
+}
+
+SmallVector<int64_t> NodeBuilder::dimensions(StringRef name, int64_t rank) {
+  SmallVector<int64_t> dims = integers(name);
+  if (dims.empty())
+    return llvm::to_vector(llvm::seq<int64_t>(0, rank));
+  for (int64_t &dim : dims)
+    dim = wrapDimension(dim, rank);
+  llvm::sort(dims);
+  if (std::unique(dims.begin(), dims.end()) != dims.end())
+    fail("argument '" + name + "' of " + node.target + " names a dimension twice");
+  if (rank == 0)
+    dims.clear();
+  return dims;
+}
+
+//===----------------------------------------------------------------------===//
+// Results
+//===----------------------------------------------------------------------===//
+
+Type NodeBuilder::declaredElement() {
+  if (failed())
+    return nullptr;
+  if (node.outputs.empty() || node.outputs.front().kind != Kind::Tensor)
+    return fail("the result of " + node.target + " is no tensor"), nullptr;
+  llvm::Expected<RankedTensorType> type = state.declaredType(builder.getContext(), node.outputs.front().text);
+  if (!type)
+    return fail(llvm::toString(type.takeError())), nullptr;
+  return type->getElementType();
+}
+
+LogicalResult NodeBuilder::results(ArrayRef<Value> values) {
+  if (failed())
+    return failure();
+  SmallVector<StringRef> names;
+  for (const Argument &output : node.outputs) {
+    if (output.kind == Kind::Tensor)
+      names.push_back(output.text);
+    for (const Argument &item : output.items)
+      names.push_back(item.kind == Kind::Tensor ? item.text : StringRef());
+  }
+  if (names.size() != values.size())
+    return fail(node.target + " has " + Twine(values.size()) + " results, the file says " + Twine(names.size())),
+           failure();
+  for (auto [name, value] : llvm::zip(names, values)) {
+    // Results that nothing reads may have no name.
+    if (name.empty())
+      continue;
+    llvm::Expected<RankedTensorType> declared = state.declaredType(builder.getContext(), name);
+    if (!declared)
+      return fail(llvm::toString(declared.takeError())), failure();
+    if (*declared != value.getType()) {
+      std::string have, want;
+      llvm::raw_string_ostream(have) << value.getType();
+      llvm::raw_string_ostream(want) << *declared;
+      return fail(node.target + " gives '" + name + "' the type " + have + ", the file says " + want), failure();
+    }
+    if (!state.values.try_emplace(name, value).second)
+      return fail("tensor '" + name + "' is defined twice"), failure();
+  }
+  return success();
+}
+
+} // namespace raddle::import

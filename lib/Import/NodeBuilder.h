@@ -1,0 +1,71 @@
+#ifndef RADDLE_LIB_IMPORT_NODEBUILDER_H
+#define RADDLE_LIB_IMPORT_NODEBUILDER_H
+
+#include "Program.h"
+#include "Symbols.h"
+#include "TensorBuilder.h"
+
+namespace raddle::import {
+
+/// What is known while the nodes of a program are built in their order.
+struct GraphState {
+  const Program &program;
+  const Symbols &symbols;
+  llvm::StringMap<mlir::Value> values;
+
+  /// The type that the file says a tensor has, with sizes evaluated.
+  llvm::Expected<mlir::RankedTensorType> declaredType(mlir::MLIRContext *context, llvm::StringRef tensor) const;
+};
+
+/// Where a node's Python source is: the innermost line outside of torch itself, named by the node.
+mlir::Location locationOf(mlir::MLIRContext *context, const Node &node);
+
+/// Reads the arguments of a node by the names of the operator's schema, and builds what it computes. Absent arguments
+/// have the schema's defaults, which the callers give.
+class NodeBuilder : public TensorBuilder {
+public:
+  NodeBuilder(GraphState &state, const Node &node, mlir::OpBuilder &builder)
+      : TensorBuilder(builder, locationOf(builder.getContext(), node)), node(node), state(state) {}
+
+  /// False for an argument that is absent or None.
+  bool has(llvm::StringRef name) const;
+  mlir::Value tensor(llvm::StringRef name);
+  mlir::Value optionalTensor(llvm::StringRef name);
+  /// Items that are None are null.
+  llvm::SmallVector<mlir::Value> tensors(llvm::StringRef name);
+  int64_t integer(llvm::StringRef name, std::optional<int64_t> absent = std::nullopt);
+  double real(llvm::StringRef name, std::optional<double> absent = std::nullopt);
+  bool boolean(llvm::StringRef name, bool absent);
+  llvm::StringRef string(llvm::StringRef name, llvm::StringRef absent);
+  Scalar scalar(llvm::StringRef name, std::optional<Scalar> absent = std::nullopt);
+  llvm::SmallVector<int64_t> integers(llvm::StringRef name);
+  /// A tensor or a number.
+  Operand operand(llvm::StringRef name);
+  mlir::Type dtype(llvm::StringRef name, mlir::Type absent);
+
+  /// A dimension of a tensor of rank `rank`, counted from the end where negative.
+  int64_t dimension(llvm::StringRef name, int64_t rank, std::optional<int64_t> absent = std::nullopt);
+  int64_t wrapDimension(int64_t dim, int64_t rank);
+  /// Sorted and distinct; all dimensions where the list is absent or empty.
+  llvm::SmallVector<int64_t> dimensions(llvm::StringRef name, int64_t rank);
+
+  /// Element type of the node's first result as the file declares it.
+  mlir::Type declaredElement();
+
+  /// Defines the node's results. Each must have the type that the file declares: a difference means that the file is
+  /// damaged, or that the operator was understood wrongly.
+  llvm::LogicalResult results(llvm::ArrayRef<mlir::Value> values);
+  llvm::LogicalResult result(mlir::Value value) { return results(value); }
+
+  const Node &node;
+
+private:
+  Number numberOf(const Argument &argument, llvm::StringRef name);
+  mlir::Value lookup(llvm::StringRef tensor);
+
+  GraphState &state;
+};
+
+} // namespace raddle::import
+
+#endif // RADDLE_LIB_IMPORT_NODEBUILDER_H

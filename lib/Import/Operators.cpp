@@ -1,0 +1,70 @@
+#include "Operators.h"
+
+using namespace mlir;
+
+namespace raddle::import {
+
+OperatorTable::OperatorTable() {
+  registerAttentionOperators(*this);
+  registerCreationOperators(*this);
+  registerIndexingOperators(*this);
+  registerLinearOperators(*this);
+  registerLossOperators(*this);
+  registerNormOperators(*this);
+  registerPointwiseOperators(*this);
+  registerReductionOperators(*this);
+  registerShapeOperators(*this);
+  registerSplitOperators(*this);
+  registerUnaryOperators(*this);
+}
+
+Handler OperatorTable::find(StringRef target) const {
+  target.consume_front("torch.ops.");
+  auto found = handlers.find(target);
+  return found == handlers.end() ? nullptr : found->second;
+}
+
+void OperatorTable::add(StringRef name, Handler handler) {
+  [[maybe_unused]] bool inserted = handlers.try_emplace(name, handler).second;
+  assert(inserted && "an operator has two handlers");
+}
+
+void OperatorTable::add(std::initializer_list<StringRef> names, Handler handler) {
+  for (StringRef name : names)
+    add(name, handler);
+}
+
+std::string refusalOf(const Node &node) {
+  using Kind = Argument::Kind;
+  auto isTrue = [&](StringRef name) {
+    const Argument *argument = node.find(name);
+    return argument && argument->kind == Kind::Bool && argument->integer;
+  };
+  auto isPositive = [&](StringRef name) {
+    const Argument *argument = node.find(name);
+    return argument && ((argument->kind == Kind::Float && argument->real > 0) ||
+                        (argument->kind == Kind::Int && argument->integer > 0));
+  };
+  auto isGiven = [&](StringRef name) {
+    const Argument *argument = node.find(name);
+    return argument && argument->kind != Kind::None;
+  };
+  StringRef target = node.target;
+  target.consume_front("torch.ops.aten.");
+  // native_dropout trains unless it is told otherwise.
+  if (target == "dropout.default" && isTrue("train") && isPositive("p"))
+    return "with train=True: export the module after eval(), or with dropout 0";
+  if (target == "native_dropout.default" && (isTrue("train") || !isGiven("train")) && isPositive("p"))
+    return "with train=True: export the module after eval(), or with dropout 0";
+  if (target == "scaled_dot_product_attention.default" && isPositive("dropout_p"))
+    return "with dropout_p above 0: export the module after eval(), or with dropout 0";
+  if (target == "cross_entropy_loss.default" && isPositive("label_smoothing"))
+    return "with label_smoothing above 0";
+  if ((target == "cross_entropy_loss.default" || target.starts_with("nll_loss")) && isGiven("weight"))
+    return "with class weights";
+  if (target == "embedding.default" && isTrue("scale_grad_by_freq"))
+    return "with scale_grad_by_freq=True";
+  return std::string();
+}
+
+} // namespace raddle::import

@@ -1,0 +1,44 @@
+#ifndef RADDLE_LIB_IMPORT_OPERATORS_H
+#define RADDLE_LIB_IMPORT_OPERATORS_H
+
+#include "NodeBuilder.h"
+
+namespace raddle::import {
+
+/// Builds one node; reports what is wrong and fails, or defines the node's results.
+using Handler = llvm::LogicalResult (*)(NodeBuilder &);
+
+/// Handlers by an operator's name without its "torch.ops." ("aten.add.Tensor").
+class OperatorTable {
+public:
+  OperatorTable();
+
+  /// Null for an operator that is not known.
+  Handler find(llvm::StringRef target) const;
+
+  void add(llvm::StringRef name, Handler handler);
+  void add(std::initializer_list<llvm::StringRef> names, Handler handler);
+
+private:
+  llvm::StringMap<Handler> handlers;
+};
+
+/// Why a node of a known operator cannot be imported whatever its operands are ("in training mode"); empty if it can.
+/// Found before anything is built, so that all such nodes are reported with the unknown operators.
+std::string refusalOf(const Node &node);
+
+void registerAttentionOperators(OperatorTable &table);
+void registerCreationOperators(OperatorTable &table);
+void registerIndexingOperators(OperatorTable &table);
+void registerLinearOperators(OperatorTable &table);
+void registerLossOperators(OperatorTable &table);
+void registerNormOperators(OperatorTable &table);
+void registerPointwiseOperators(OperatorTable &table);
+void registerReductionOperators(OperatorTable &table);
+void registerShapeOperators(OperatorTable &table);
+void registerSplitOperators(OperatorTable &table);
+void registerUnaryOperators(OperatorTable &table);
+
+} // namespace raddle::import
+
+#endif // RADDLE_LIB_IMPORT_OPERATORS_H

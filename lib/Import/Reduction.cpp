@@ -1,0 +1,314 @@
+#include "Body.h"
+#include "Operators.h"
+#include <cmath>
+#include <limits>
+
+using namespace mlir;
+
+namespace raddle::import {
+
+namespace {
+
+using Compare = Body::Compare;
+
+Value sumOver(NodeBuilder &node, Value value, ArrayRef<int64_t> dims, bool keep, Type type) {
+  return node.reduce(value, dims, keep, type, Scalar::ofInt(0),
+                     [](OpBuilder &builder, Location loc, Value acc, Value element) {
+                       return Body{builder, loc}.add(acc, element);
+                     });
+}
+
+/// The number of elements that fall together in one result.
+int64_t reducedCount(NodeBuilder &node, Value value, ArrayRef<int64_t> dims) {
+  int64_t count = 1;
+  for (int64_t dim : dims)
+    count *= node.shapeOf(value)[dim];
+  return count;
+}
+
+LogicalResult sum(NodeBuilder &node) {
+  Value self = node.tensor("self");
+  if (node.failed())
+    return failure();
+  Type type = node.elementOf(self);
+  if (!isa<FloatType>(type))
+    type = node.builder.getI64Type();
+  type = node.dtype("dtype", type);
+  SmallVector<int64_t> dims = node.dimensions("dim", node.rankOf(self));
+  bool keep = node.boolean("keepdim", false);
+  if (node.failed())
+    return failure();
+  return node.result(sumOver(node, self, dims, keep, type));
+}
+
+Value meanOver(NodeBuilder &node, Value self, ArrayRef<int64_t> dims, bool keep, Type type) {
+  Value total = sumOver(node, self, dims, keep, arithmeticType(type));
+  int64_t count = reducedCount(node, self, dims);
+  return node.elementwise({total}, arithmeticType(type), type,
+                          [&](OpBuilder &builder, Location loc, ValueRange elements) {
+                            Body body{builder, loc};
+                            Type element = elements[0].getType();
+                            return body.mul(elements[0], body.constant(element, 1.0 / double(count)));
+                          });
+}
+
+LogicalResult mean(NodeBuilder &node) {
+  Value self = node.tensor("self");
+  if (node.failed())
+    return failure();
+  Type type = node.dtype("dtype", node.elementOf(self));
+  SmallVector<int64_t> dims = node.dimensions("dim", node.rankOf(self));
+  bool keep = node.boolean("keepdim", false);
+  if (node.failed())
+    return failure();
+  if (!isa<FloatType>(type))
+    return node.fail("mean of integers is not possible: convert to a floating-point type"), failure();
+  return node.result(meanOver(node, self, dims, keep, type));
+}
+
+/// Variance by two passes; `correction` is subtracted from the count.
+LogicalResult variance(NodeBuilder &node, bool root) {
+  Value self = node.tensor("self");
+  if (node.failed())
+    return failure();
+  SmallVector<int64_t> dims = node.dimensions("dim", node.rankOf(self));
+  bool keep = node.boolean("keepdim", false);
+  double correction = node.real("correction", 1.0);
+  if (node.failed())
+    return failure();
+  Type type = node.elementOf(self);
+  if (!isa<FloatType>(type))
+    return node.fail("variance of integers is not possible"), failure();
+  double divisor = std::max(0.0, double(reducedCount(node, self, dims)) - correction);
+  Value center = meanOver(node, self, dims, /*keep=*/true, type);
+  Value squares = node.elementwise({self, center}, type, arithmeticType(type),
+                                   [](OpBuilder &builder, Location loc, ValueRange elements) {
+                                     Body body{builder, loc};
+                                     Value delta = body.sub(elements[0], elements[1]);
+                                     return body.mul(delta, delta);
+                                   });
+  if (node.failed())
+    return failure();
+  Value total = sumOver(node, squares, dims, keep, arithmeticType(type));
+  return node.result(node.elementwise({total}, type, type, [&](OpBuilder &builder, Location loc, ValueRange elements) {
+    Body body{builder, loc};
+    Value value = body.div(elements[0], body.constant(elements[0].getType(), divisor));
+    return root ? body.make<math::SqrtOp>(value) : value;
+  }));
+}
+LogicalResult var(NodeBuilder &node) { return variance(node, false); }
+LogicalResult standardDeviation(NodeBuilder &node) { return variance(node, true); }
+
+/// The least (or greatest) number of a type: where a search for the maximum (minimum) starts.
+Scalar extremeOf(Type type, bool maximum) {
+  if (isa<FloatType>(type))
+    return Scalar::ofFloat(maximum ? -INFINITY : INFINITY);
+  if (type.isInteger(1))
+    return Scalar::ofBool(!maximum);
+  llvm::APInt limit = maximum ? llvm::APInt::getSignedMinValue(type.getIntOrFloatBitWidth())
+                              : llvm::APInt::getSignedMaxValue(type.getIntOrFloatBitWidth());
+  return Scalar::ofInt(limit.getSExtValue());
+}
+
+template <bool isMaximum> LogicalResult extremum(NodeBuilder &node) {
+  Value self = node.tensor("self");
+  if (node.failed())
+    return failure();
+  SmallVector<int64_t> dims = node.dimensions("dim", node.rankOf(self));
+  bool keep = node.boolean("keepdim", false);
+  if (node.failed())
+    return failure();
+  if (reducedCount(node, self, dims) == 0)
+    return node.fail(node.node.target + " over no elements"), failure();
+  Type type = node.elementOf(self);
+  return node.result(node.reduce(self, dims, keep, type, extremeOf(type, isMaximum),
+                                 [](OpBuilder &builder, Location loc, Value acc, Value element) {
+                                   Body body{builder, loc};
+                                   return isMaximum ? body.max(acc, element) : body.min(acc, element);
+                                 }));
+}
+
+template <bool isAny> LogicalResult anyOrAll(NodeBuilder &node) {
+  Value self = node.tensor("self");
+  if (node.failed())
+    return failure();
+  SmallVector<int64_t> dims = node.dimensions("dim", node.rankOf(self));
+  bool keep = node.boolean("keepdim", false);
+  if (node.failed())
+    return failure();
+  return node.result(node.reduce(self, dims, keep, node.builder.getI1Type(), Scalar::ofBool(!isAny),
+                                 [](OpBuilder &builder, Location loc, Value acc, Value element) {
+                                   Body body{builder, loc};
+                                   return isAny ? body.max(acc, element) : body.min(acc, element);
+                                 }));
+}
+
+/// The greatest (least) element along `dim` and its first position: a reduction with two results. NaN counts as the
+/// greatest (least), and equal elements are decided by position, so that the order of the loop does not matter.
+std::pair<Value, Value> searchExtremum(NodeBuilder &node, Value self, int64_t dim, bool maximum) {
+  if (node.failed())
+    return {};
+  Type type = node.elementOf(self), indexType = node.builder.getI64Type();
+  int64_t rank = node.rankOf(self);
+  Shape rest(node.shapeOf(self));
+  rest.erase(rest.begin() + dim);
+  Value bestInit = node.fill(rest, type, extremeOf(type, maximum));
+  Value positionInit = node.fill(rest, indexType, Scalar::ofInt(std::numeric_limits<int64_t>::max()));
+  if (node.failed())
+    return {};
+  MLIRContext *context = node.builder.getContext();
+  SmallVector<AffineExpr> exprs;
+  for (int64_t i = 0; i < rank; ++i)
+    if (i != dim)
+      exprs.push_back(node.builder.getAffineDimExpr(i));
+  AffineMap out = AffineMap::get(rank, 0, exprs, context);
+  SmallVector<AffineMap> maps{node.builder.getMultiDimIdentityMap(rank), out, out};
+  SmallVector<utils::IteratorType> iterators(rank, utils::IteratorType::parallel);
+  iterators[dim] = utils::IteratorType::reduction;
+  auto op = linalg::GenericOp::create(
+      node.builder, node.loc, TypeRange{bestInit.getType(), positionInit.getType()}, ValueRange{self},
+      ValueRange{bestInit, positionInit}, maps, iterators, [&](OpBuilder &builder, Location loc, ValueRange arguments) {
+        Body body{builder, loc};
+        Value element = arguments[0], best = arguments[1], position = arguments[2];
+        Value index = arith::IndexCastOp::create(builder, loc, indexType, linalg::IndexOp::create(builder, loc, dim));
+        Value better = body.compare(maximum ? Compare::Greater : Compare::Less, element, best);
+        Value equal = body.compare(Compare::Equal, element, best);
+        if (Body::isFloat(element)) {
+          Value isNan = body.compare(Compare::NotEqual, element, element);
+          Value wasNan = body.compare(Compare::NotEqual, best, best);
+          better = body.max(better, body.min(isNan, body.compare(Compare::Equal, best, best)));
+          equal = body.max(equal, body.min(isNan, wasNan));
+        }
+        better = body.max(better, body.min(equal, body.compare(Compare::Less, index, position)));
+        linalg::YieldOp::create(builder, loc,
+                                ValueRange{body.select(better, element, best), body.select(better, index, position)});
+      });
+  return {op.getResult(0), op.getResult(1)};
+}
+
+template <bool isMaximum> LogicalResult extremumWithIndex(NodeBuilder &node) {
+  Value self = node.tensor("self");
+  if (node.failed())
+    return failure();
+  int64_t dim = node.dimension("dim", node.rankOf(self));
+  bool keep = node.boolean("keepdim", false);
+  if (node.failed())
+    return failure();
+  if (node.rankOf(self) == 0 || node.shapeOf(self)[dim] == 0)
+    return node.fail(node.node.target + " over no dimension or no elements"), failure();
+  auto [best, position] = searchExtremum(node, self, dim, isMaximum);
+  if (keep) {
+    best = node.insertUnitDim(best, dim);
+    position = node.insertUnitDim(position, dim);
+  }
+  return node.results({best, position});
+}
+
+template <bool isMaximum> LogicalResult positionOfExtremum(NodeBuilder &node) {
+  Value self = node.tensor("self");
+  if (node.failed())
+    return failure();
+  bool whole = !node.has("dim"), keep = node.boolean("keepdim", false);
+  Shape shape(node.shapeOf(self));
+  if (whole)
+    self = node.reshape(self, {node.typeOf(self).getNumElements()});
+  int64_t dim = whole ? 0 : node.dimension("dim", shape.size());
+  if (node.failed())
+    return failure();
+  if (node.rankOf(self) == 0 || node.shapeOf(self)[dim] == 0)
+    return node.fail(node.node.target + " over no dimension or no elements"), failure();
+  Value position = searchExtremum(node, self, dim, isMaximum).second;
+  if (keep)
+    position = whole ? node.reshape(position, Shape(shape.size(), 1)) : node.insertUnitDim(position, dim);
+  return node.result(position);
+}
+
+/// (Σ |x|^p)^(1/p) for p = 1, 2 and the greatest |x| for p = ∞.
+LogicalResult vectorNorm(NodeBuilder &node) {
+  Value self = node.tensor("self");
+  double order = node.real(node.has("p") ? "p" : "ord", 2.0);
+  if (node.failed())
+    return failure();
+  SmallVector<int64_t> dims = node.dimensions("dim", node.rankOf(self));
+  bool keep = node.boolean("keepdim", false);
+  Type type = node.elementOf(self);
+  if (!isa<FloatType>(type) || (order != 1 && order != 2 && order != INFINITY))
+    return node.fail("norm of order " + Twine(int64_t(order)) + " or of integers, expected order 1, 2 or infinity"),
+           failure();
+  Type wide = arithmeticType(type);
+  Value total = node.reduce(self, dims, keep, wide, Scalar::ofFloat(0),
+                            [&](OpBuilder &builder, Location loc, Value acc, Value element) {
+                              Body body{builder, loc};
+                              if (order == 2)
+                                return body.add(acc, body.mul(element, element));
+                              Value size = body.make<math::AbsFOp>(element);
+                              return order == 1 ? body.add(acc, size) : body.max(acc, size);
+                            });
+  return node.result(node.elementwise({total}, wide, type, [&](OpBuilder &builder, Location loc, ValueRange elements) {
+    return order == 2 ? Body{builder, loc}.make<math::SqrtOp>(elements[0]) : elements[0];
+  }));
+}
+
+/// A running sum as a contraction: out[i] = Σ_j [j ≤ i] x[j]. Quadratic in the dimension, and differentiable by the
+/// general rule; models use it on short integer sequences.
+LogicalResult cumsum(NodeBuilder &node) {
+  Value self = node.tensor("self");
+  if (node.failed())
+    return failure();
+  Type type = node.elementOf(self);
+  if (!isa<FloatType>(type))
+    type = node.builder.getI64Type();
+  type = node.dtype("dtype", type);
+  int64_t rank = node.rankOf(self), dim = node.dimension("dim", rank);
+  if (node.failed())
+    return failure();
+  if (rank == 0)
+    return node.result(node.cast(self, type));
+  Type wide = arithmeticType(type);
+  Value init = node.fill(node.shapeOf(self), wide, Scalar::ofInt(0));
+  if (!init)
+    return failure();
+  // Dimension `rank` of the loop runs over the terms of each sum.
+  SmallVector<AffineExpr> terms;
+  for (int64_t i = 0; i < rank; ++i)
+    terms.push_back(node.builder.getAffineDimExpr(i == dim ? rank : i));
+  MLIRContext *context = node.builder.getContext();
+  SmallVector<AffineMap> maps{AffineMap::get(rank + 1, 0, terms, context),
+                              AffineMap::getMultiDimIdentityMap(rank + 1, context).getMajorSubMap(rank)};
+  SmallVector<utils::IteratorType> iterators(rank, utils::IteratorType::parallel);
+  iterators.push_back(utils::IteratorType::reduction);
+  Value result =
+      linalg::GenericOp::create(node.builder, node.loc, init.getType(), self, init, maps, iterators,
+                                [&](OpBuilder &builder, Location loc, ValueRange arguments) {
+                                  Body body{builder, loc};
+                                  Value position = linalg::IndexOp::create(builder, loc, dim);
+                                  Value term = linalg::IndexOp::create(builder, loc, rank);
+                                  Value counts = body.compare(Compare::LessEqual, term, position);
+                                  Value element = convertScalar(builder, loc, arguments[0], wide);
+                                  Value added = body.select(counts, element, body.constant(wide, 0));
+                                  linalg::YieldOp::create(builder, loc, body.add(arguments[1], added));
+                                })
+          .getResult(0);
+  return node.result(node.cast(result, type));
+}
+
+} // namespace
+
+void registerReductionOperators(OperatorTable &table) {
+  table.add({"aten.sum.default", "aten.sum.dim_IntList"}, sum);
+  table.add({"aten.mean.default", "aten.mean.dim"}, mean);
+  table.add("aten.var.correction", var);
+  table.add("aten.std.correction", standardDeviation);
+  table.add({"aten.amax.default", "aten.max.default"}, extremum<true>);
+  table.add({"aten.amin.default", "aten.min.default"}, extremum<false>);
+  table.add({"aten.any.default", "aten.any.dim", "aten.any.dims"}, anyOrAll<true>);
+  table.add({"aten.all.default", "aten.all.dim", "aten.all.dims"}, anyOrAll<false>);
+  table.add("aten.max.dim", extremumWithIndex<true>);
+  table.add("aten.min.dim", extremumWithIndex<false>);
+  table.add("aten.argmax.default", positionOfExtremum<true>);
+  table.add("aten.argmin.default", positionOfExtremum<false>);
+  table.add({"aten.linalg_vector_norm.default", "aten.norm.ScalarOpt_dim"}, vectorNorm);
+  table.add("aten.cumsum.default", cumsum);
+}
+
+} // namespace raddle::import

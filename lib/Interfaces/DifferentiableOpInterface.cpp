@@ -1,0 +1,3 @@
+#include "raddle/Interfaces/DifferentiableOpInterface.h"
+
+#include "raddle/Interfaces/DifferentiableOpInterface.cpp.inc"

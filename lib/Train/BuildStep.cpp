@@ -1,0 +1,187 @@
+// train-build-step: gradients, clipping and optimizer in one function.
+#include "mlir/Dialect/Arith/IR/Arith.h"
+#include "mlir/Dialect/Func/IR/FuncOps.h"
+#include "mlir/Dialect/Linalg/IR/Linalg.h"
+#include "mlir/Dialect/Math/IR/Math.h"
+#include "mlir/Dialect/Tensor/IR/Tensor.h"
+#include "mlir/IR/BuiltinOps.h"
+#include "mlir/IR/Matchers.h"
+#include "raddle/Dialect/NN/IR/NNOps.h"
+#include "raddle/Passes.h"
+#include "raddle/Utils/LinalgBuilders.h"
+
+namespace raddle {
+#define GEN_PASS_DEF_TRAINBUILDSTEP
+#include "raddle/Passes.h.inc"
+} // namespace raddle
+
+using namespace mlir;
+using namespace raddle;
+
+namespace {
+
+/// Torch adds this to the norm before it divides, `torch.nn.utils.clip_grad_norm_`.
+constexpr double kClipEpsilon = 1e-6;
+
+/// Whether the value is a tensor filled with zero: the gradient of a parameter that the loss does not reach.
+bool isZeroFill(Value value) {
+  auto fill = value.getDefiningOp<linalg::FillOp>();
+  return fill && matchPattern(fill.getInputs()[0], m_AnyZeroFloat());
+}
+
+struct TrainBuildStepPass : raddle::impl::TrainBuildStepBase<TrainBuildStepPass> {
+  using Base::Base;
+
+  void runOnOperation() override {
+    if (failed(run()))
+      signalPassFailure();
+  }
+
+  LogicalResult run() {
+    ModuleOp module = getOperation();
+    auto forward = module.lookupSymbol<func::FuncOp>("main");
+    auto step = module.lookupSymbol<func::FuncOp>("main_grad");
+    if (!forward || !step)
+      return module.emitError("expects functions 'main' and 'main_grad', as 'raddle-grad' leaves them");
+    if (optimizer != "adamw" && optimizer != "sgd")
+      return module.emitError("expects optimizer 'sgd' or 'adamw', is '") << optimizer << "'";
+    if (failed(collectParameters(forward, step)))
+      return failure();
+    forward.setName("eval");
+    step.setName("train_step");
+    forward.setResultAttr(loss, "nn.output", StringAttr::get(&getContext(), "loss"));
+    build(step, forward.getNumResults());
+    return success();
+  }
+
+private:
+  /// A parameter that is updated: its argument and its gradient.
+  struct Parameter {
+    unsigned argument;
+    StringAttr name;
+    Value grad;
+  };
+
+  LogicalResult collectParameters(func::FuncOp forward, func::FuncOp step) {
+    Operation *terminator = step.getBody().front().getTerminator();
+    if (loss >= forward.getNumResults())
+      return forward.emitError("expects the loss to be a result below ") << forward.getNumResults() << ", is " << loss;
+    unsigned next = forward.getNumResults();
+    for (unsigned index = 0; index < step.getNumArguments(); ++index) {
+      auto name = step.getArgAttrOfType<StringAttr>(index, "nn.param");
+      auto type = dyn_cast<RankedTensorType>(step.getArgument(index).getType());
+      if (!name || step.getArgAttr(index, "nn.frozen") || !type || !isa<FloatType>(type.getElementType()))
+        continue;
+      if (next >= terminator->getNumOperands() || terminator->getOperand(next).getType() != type)
+        return step.emitError("expects a gradient of type ") << type << " for parameter '" << name.getValue() << "'";
+      Value grad = terminator->getOperand(next++);
+      // As in torch, a parameter without a gradient is not touched, not even by weight decay.
+      if (isZeroFill(grad)) {
+        for (func::FuncOp function : {forward, step})
+          function.setArgAttr(index, "nn.frozen", UnitAttr::get(&getContext()));
+        continue;
+      }
+      parameters.push_back({index, name, grad});
+    }
+    if (parameters.empty())
+      return step.emitError("has no trainable parameter that the loss depends on");
+    return success();
+  }
+
+  Value addArgument(func::FuncOp step, Type type, ArrayRef<NamedAttribute> attributes) {
+    unsigned index = step.getNumArguments();
+    // Appending an argument of a new type cannot fail.
+    (void)step.insertArgument(index, type, DictionaryAttr::get(&getContext(), attributes), step.getLoc());
+    return step.getArgument(index);
+  }
+
+  Value addState(func::FuncOp step, const Parameter &parameter, StringRef role) {
+    Builder attrs(&getContext());
+    std::string name = (parameter.name.getValue() + "." + role).str();
+    return addArgument(step, parameter.grad.getType(), attrs.getNamedAttr("nn.state", attrs.getStringAttr(name)));
+  }
+
+  Value addRuntimeInput(func::FuncOp step, Type element, StringRef role) {
+    Builder attrs(&getContext());
+    return addArgument(step, RankedTensorType::get({}, element),
+                       {attrs.getNamedAttr("nn.input", attrs.getStringAttr(role)),
+                        attrs.getNamedAttr("nn.role", attrs.getStringAttr(role))});
+  }
+
+  void build(func::FuncOp step, unsigned numForwardResults) {
+    Operation *terminator = step.getBody().front().getTerminator();
+    OpBuilder builder(terminator);
+    Location loc = step.getLoc();
+    Value lossValue = terminator->getOperand(loss);
+    // The learning rate is single precision whatever the model's type is: it comes from the caller.
+    Value lr = addRuntimeInput(step, builder.getF32Type(), "lr");
+    Value number = addRuntimeInput(step, builder.getI64Type(), "step");
+
+    SmallVector<Value> grads;
+    for (const Parameter &parameter : parameters)
+      grads.push_back(parameter.grad);
+    Value norm, scale;
+    buildNorm(builder, loc, grads, norm, scale);
+
+    results.clear();
+    addResult(buildReshape(builder, loc, lossValue, {}), "nn.output", "loss");
+    addResult(norm, "nn.output", "grad_norm");
+    for (const Parameter &parameter : parameters)
+      buildUpdate(builder, step, parameter, lr, number, scale);
+    terminator->setOperands(results);
+    step.setType(FunctionType::get(&getContext(), step.getArgumentTypes(), ValueRange(results).getTypes()));
+    step.setResAttrsAttr(ArrayAttr::get(&getContext(), resultAttributes));
+  }
+
+  void buildNorm(OpBuilder &builder, Location loc, ValueRange grads, Value &norm, Value &scale) {
+    auto scalarType = tensorLike(grads[0], {});
+    Value squares = nn::SquaredNormOp::create(builder, loc, scalarType, grads);
+    norm = buildElementwise(builder, loc, scalarType, {squares}, {},
+                            [](const Scalars &s, ValueRange args) { return s.sqrt(args[0]); });
+    if (clipNorm == 0.0)
+      return;
+    scale = buildElementwise(builder, loc, scalarType, {norm}, {}, [&](const Scalars &s, ValueRange args) {
+      Value bound = s.add(args[0], s.constantLike(args[0], kClipEpsilon));
+      Value factor = s.div(s.constantLike(args[0], clipNorm), bound);
+      return arith::MinimumFOp::create(s.builder, s.loc, factor, s.constantLike(args[0], 1.0)).getResult();
+    });
+  }
+
+  void buildUpdate(OpBuilder &builder, func::FuncOp step, const Parameter &parameter, Value lr, Value number,
+                   Value scale) {
+    Value param = step.getArgument(parameter.argument);
+    Type type = param.getType();
+    Location loc = param.getLoc();
+    if (optimizer == "adamw") {
+      Value m = addState(step, parameter, "exp_avg"), v = addState(step, parameter, "exp_avg_sq");
+      auto update = nn::AdamWOp::create(builder, loc, TypeRange{type, type, type}, param, parameter.grad, m, v, lr,
+                                        number, scale, builder.getF64FloatAttr(beta1), builder.getF64FloatAttr(beta2),
+                                        builder.getF64FloatAttr(eps), builder.getF64FloatAttr(weightDecay));
+      addUpdates(parameter, update.getResults(), {"exp_avg", "exp_avg_sq"});
+      return;
+    }
+    Value buffer = addState(step, parameter, "momentum_buffer");
+    auto update = nn::SGDOp::create(builder, loc, TypeRange{type, type}, param, parameter.grad, buffer, lr, scale,
+                                    builder.getF64FloatAttr(momentum), builder.getF64FloatAttr(weightDecay));
+    addUpdates(parameter, update.getResults(), {"momentum_buffer"});
+  }
+
+  /// The first value is the parameter's next one, the others those of its states.
+  void addUpdates(const Parameter &parameter, ValueRange values, ArrayRef<StringRef> roles) {
+    addResult(values[0], "nn.updates", parameter.name.getValue());
+    for (auto [value, role] : llvm::zip(values.drop_front(), roles))
+      addResult(value, "nn.updates", (parameter.name.getValue() + "." + role).str());
+  }
+
+  void addResult(Value value, StringRef attribute, StringRef name) {
+    Builder attrs(&getContext());
+    results.push_back(value);
+    resultAttributes.push_back(attrs.getDictionaryAttr(attrs.getNamedAttr(attribute, attrs.getStringAttr(name))));
+  }
+
+  SmallVector<Parameter> parameters;
+  SmallVector<Value> results;
+  SmallVector<Attribute> resultAttributes;
+};
+
+} // namespace

@@ -1,0 +1,149 @@
+#include "raddle/Utils/LinalgBuilders.h"
+
+#include "mlir/Dialect/Arith/IR/Arith.h"
+#include "mlir/Dialect/Linalg/IR/Linalg.h"
+#include "mlir/Dialect/Math/IR/Math.h"
+#include "mlir/Dialect/Tensor/IR/Tensor.h"
+#include "mlir/Dialect/Utils/ReshapeOpsUtils.h"
+
+using namespace mlir;
+
+namespace raddle {
+
+Value buildScalarConstant(OpBuilder &builder, Location loc, Type type, double value) {
+  if (auto floatType = dyn_cast<FloatType>(type))
+    return arith::ConstantOp::create(builder, loc, builder.getFloatAttr(floatType, value));
+  return arith::ConstantOp::create(builder, loc, builder.getIntegerAttr(type, static_cast<int64_t>(value)));
+}
+
+Value Scalars::constant(Type type, double value) const { return buildScalarConstant(builder, loc, type, value); }
+
+Value Scalars::add(Value a, Value b) const {
+  if (isa<FloatType>(a.getType()))
+    return arith::AddFOp::create(builder, loc, a, b);
+  return arith::AddIOp::create(builder, loc, a, b);
+}
+Value Scalars::sub(Value a, Value b) const {
+  if (isa<FloatType>(a.getType()))
+    return arith::SubFOp::create(builder, loc, a, b);
+  return arith::SubIOp::create(builder, loc, a, b);
+}
+Value Scalars::mul(Value a, Value b) const {
+  if (isa<FloatType>(a.getType()))
+    return arith::MulFOp::create(builder, loc, a, b);
+  return arith::MulIOp::create(builder, loc, a, b);
+}
+Value Scalars::div(Value a, Value b) const { return arith::DivFOp::create(builder, loc, a, b); }
+Value Scalars::neg(Value a) const { return arith::NegFOp::create(builder, loc, a); }
+Value Scalars::max(Value a, Value b) const { return arith::MaximumFOp::create(builder, loc, a, b); }
+Value Scalars::exp(Value a) const { return math::ExpOp::create(builder, loc, a); }
+Value Scalars::log(Value a) const { return math::LogOp::create(builder, loc, a); }
+Value Scalars::sqrt(Value a) const { return math::SqrtOp::create(builder, loc, a); }
+Value Scalars::rsqrt(Value a) const { return math::RsqrtOp::create(builder, loc, a); }
+Value Scalars::select(Value condition, Value a, Value b) const {
+  return arith::SelectOp::create(builder, loc, condition, a, b);
+}
+Value Scalars::position(int64_t dimension, Type type) const {
+  Value index = linalg::IndexOp::create(builder, loc, dimension);
+  return arith::IndexCastOp::create(builder, loc, type, index);
+}
+
+Value buildFilled(OpBuilder &builder, Location loc, RankedTensorType type, double value) {
+  Value empty = tensor::EmptyOp::create(builder, loc, type.getShape(), type.getElementType());
+  Value scalar = buildScalarConstant(builder, loc, type.getElementType(), value);
+  return linalg::FillOp::create(builder, loc, scalar, empty).getResult(0);
+}
+
+AffineMap projection(MLIRContext *context, unsigned rank, ArrayRef<int64_t> dims) {
+  SmallVector<AffineExpr> results;
+  for (int64_t dim : dims)
+    results.push_back(getAffineDimExpr(dim, context));
+  return AffineMap::get(rank, 0, results, context);
+}
+
+/// Yields what `body` makes of the block's arguments; `withAccumulator` says whether it may see the last one.
+static void fillBody(OpBuilder &builder, Location loc, ValueRange arguments, bool withAccumulator, BodyBuilder body) {
+  Scalars scalars{builder, loc};
+  Value result = body(scalars, withAccumulator ? arguments : arguments.drop_back());
+  linalg::YieldOp::create(builder, loc, result);
+}
+
+Value buildElementwise(OpBuilder &builder, Location loc, RankedTensorType type, ValueRange inputs,
+                       ArrayRef<AffineMap> maps, BodyBuilder body) {
+  AffineMap identity = builder.getMultiDimIdentityMap(type.getRank());
+  SmallVector<AffineMap> allMaps(maps.begin(), maps.end());
+  if (allMaps.empty())
+    allMaps.assign(inputs.size(), identity);
+  allMaps.push_back(identity);
+  SmallVector<utils::IteratorType> iterators(type.getRank(), utils::IteratorType::parallel);
+  Value empty = tensor::EmptyOp::create(builder, loc, type.getShape(), type.getElementType());
+  return linalg::GenericOp::create(
+             builder, loc, TypeRange{type}, inputs, ValueRange{empty}, allMaps, iterators,
+             [&](OpBuilder &nested, Location nestedLoc, ValueRange args) {
+               fillBody(nested, nestedLoc, args, /*withAccumulator=*/false, body);
+             })
+      .getResult(0);
+}
+
+Value buildReduction(OpBuilder &builder, Location loc, RankedTensorType type, ValueRange inputs,
+                     ArrayRef<AffineMap> maps, AffineMap outputMap, double init, BodyBuilder body) {
+  SmallVector<utils::IteratorType> iterators(outputMap.getNumDims(), utils::IteratorType::reduction);
+  for (AffineExpr result : outputMap.getResults())
+    iterators[cast<AffineDimExpr>(result).getPosition()] = utils::IteratorType::parallel;
+  SmallVector<AffineMap> allMaps(maps.begin(), maps.end());
+  allMaps.push_back(outputMap);
+  Value filled = buildFilled(builder, loc, type, init);
+  return linalg::GenericOp::create(
+             builder, loc, TypeRange{type}, inputs, ValueRange{filled}, allMaps, iterators,
+             [&](OpBuilder &nested, Location nestedLoc, ValueRange args) {
+               fillBody(nested, nestedLoc, args, /*withAccumulator=*/true, body);
+             })
+      .getResult(0);
+}
+
+Value buildContraction(OpBuilder &builder, Location loc, RankedTensorType type, Value lhs, Value rhs, AffineMap lhsMap,
+                       AffineMap rhsMap, AffineMap outputMap) {
+  return buildReduction(builder, loc, type, {lhs, rhs}, {lhsMap, rhsMap}, outputMap, 0.0,
+                        [](const Scalars &s, ValueRange args) { return s.add(args[2], s.mul(args[0], args[1])); });
+}
+
+Value buildReshape(OpBuilder &builder, Location loc, Value value, ArrayRef<int64_t> shape) {
+  auto type = cast<RankedTensorType>(value.getType());
+  auto target = RankedTensorType::get(shape, type.getElementType());
+  if (type == target)
+    return value;
+  if (auto groups = getReassociationIndicesForReshape(type, target)) {
+    if (type.getRank() > target.getRank())
+      return tensor::CollapseShapeOp::create(builder, loc, target, value, *groups);
+    return tensor::ExpandShapeOp::create(builder, loc, target, value, *groups);
+  }
+  // No grouping of one into the other: through the flat tensor.
+  int64_t elements = type.getNumElements();
+  auto flat = RankedTensorType::get({elements}, type.getElementType());
+  auto allInOne = [](int64_t rank) {
+    SmallVector<ReassociationIndices> groups;
+    if (rank > 0)
+      groups.push_back(llvm::to_vector<2>(llvm::seq<int64_t>(0, rank)));
+    return groups;
+  };
+  if (type.getRank() == 0)
+    value = tensor::ExpandShapeOp::create(builder, loc, flat, value, ArrayRef<ReassociationIndices>{});
+  else if (type.getRank() > 1)
+    value = tensor::CollapseShapeOp::create(builder, loc, flat, value, allInOne(type.getRank()));
+  if (shape.empty())
+    return tensor::CollapseShapeOp::create(builder, loc, target, value, ArrayRef<ReassociationIndices>{});
+  if (shape.size() > 1)
+    value = tensor::ExpandShapeOp::create(builder, loc, target, value, allInOne(shape.size()));
+  return value;
+}
+
+Value buildSum(OpBuilder &builder, Location loc, Value a, Value b) {
+  return buildElementwise(builder, loc, cast<RankedTensorType>(a.getType()), {a, b}, {},
+                          [](const Scalars &s, ValueRange args) { return s.add(args[0], args[1]); });
+}
+
+RankedTensorType tensorLike(Value like, ArrayRef<int64_t> shape) {
+  return RankedTensorType::get(shape, cast<RankedTensorType>(like.getType()).getElementType());
+}
+
+} // namespace raddle

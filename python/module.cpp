@@ -1,0 +1,198 @@
+// The Python module _raddle: a session of the runtime. The package raddle is its only user and checks arguments' types.
+
+#include "raddle/runtime/Error.h"
+#include "raddle/runtime/Session.h"
+
+#include <nanobind/nanobind.h>
+#include <nanobind/ndarray.h>
+#include <nanobind/stl/optional.h>
+#include <nanobind/stl/string.h>
+#include <nanobind/stl/vector.h>
+
+namespace nb = nanobind;
+using namespace raddle::runtime;
+
+namespace {
+
+using InputArray = nb::ndarray<nb::ro, nb::c_contig, nb::device::cpu>;
+using TorchTensor = nb::ndarray<nb::pytorch>;
+
+// Element types that DLPack can describe.
+constexpr std::pair<DType, nb::dlpack::dtype> dtypes[] = {
+    {DType::F32, {static_cast<uint8_t>(nb::dlpack::dtype_code::Float), 32, 1}},
+    {DType::F64, {static_cast<uint8_t>(nb::dlpack::dtype_code::Float), 64, 1}},
+    {DType::F16, {static_cast<uint8_t>(nb::dlpack::dtype_code::Float), 16, 1}},
+    {DType::BF16, {static_cast<uint8_t>(nb::dlpack::dtype_code::Bfloat), 16, 1}},
+    {DType::I64, {static_cast<uint8_t>(nb::dlpack::dtype_code::Int), 64, 1}},
+    {DType::I32, {static_cast<uint8_t>(nb::dlpack::dtype_code::Int), 32, 1}},
+    {DType::I16, {static_cast<uint8_t>(nb::dlpack::dtype_code::Int), 16, 1}},
+    {DType::I8, {static_cast<uint8_t>(nb::dlpack::dtype_code::Int), 8, 1}},
+    {DType::U8, {static_cast<uint8_t>(nb::dlpack::dtype_code::UInt), 8, 1}},
+    {DType::Bool, {static_cast<uint8_t>(nb::dlpack::dtype_code::Bool), 8, 1}},
+};
+
+HostArray viewOf(const InputArray &array, const std::string &what) {
+  HostArray view{array.data(), DType::F32, {}};
+  for (size_t i = 0; i < array.ndim(); ++i)
+    view.shape.push_back(array.shape(i));
+  for (const auto &[dtype, description] : dtypes)
+    if (array.dtype() == description) {
+      view.dtype = dtype;
+      return view;
+    }
+  throw InvalidArgument(what + ": its element type is not supported");
+}
+
+// A new tensor that owns its memory; `data` gets the address.
+TorchTensor makeTensor(DType dtype, const std::vector<uint64_t> &shape, void *&data) {
+  uint64_t bytes = byteSize(dtype);
+  for (uint64_t extent : shape)
+    bytes *= extent;
+  auto buffer = std::make_unique<AlignedBuffer>();
+  if (!buffer->allocate(bytes))
+    throw Error("cannot allocate " + std::to_string(bytes) + " bytes for a result");
+  data = buffer->data();
+  nb::capsule owner(buffer.get(), [](void *pointer) noexcept { delete static_cast<AlignedBuffer *>(pointer); });
+  buffer.release();
+  nb::dlpack::dtype description{};
+  for (const auto &[known, found] : dtypes)
+    if (known == dtype)
+      description = found;
+  std::vector<size_t> extents(shape.begin(), shape.end());
+  return TorchTensor(data, extents.size(), extents.data(), owner, nullptr, description, nb::device::cpu::value, 0);
+}
+
+std::vector<TorchTensor> run(Session &session, const std::string &name, const std::vector<InputArray> &inputs,
+                             std::optional<float> learningRate) {
+  size_t entry = session.findEntry(name);
+  std::vector<HostArray> views;
+  for (size_t i = 0; i < inputs.size(); ++i)
+    views.push_back(viewOf(inputs[i], "input " + std::to_string(i)));
+  size_t variant = session.selectVariant(entry, views);
+  std::vector<TorchTensor> results;
+  std::vector<void *> pointers;
+  for (const ArrayInfo &output : session.entries()[entry].variants[variant].outputs) {
+    pointers.push_back(nullptr);
+    results.push_back(makeTensor(output.dtype, output.shape, pointers.back()));
+  }
+  nb::gil_scoped_release released;
+  session.run(entry, variant, views, pointers, learningRate);
+  return results;
+}
+
+// Floating-point parameters are handed over as f32, others as they are.
+DType handedOver(DType dtype) { return isFloat(dtype) ? DType::F32 : dtype; }
+
+TorchTensor readParameter(Session &session, const std::string &name) {
+  size_t index = session.findParameter(name);
+  const ParameterInfo &info = session.parameters()[index];
+  void *data = nullptr;
+  TorchTensor tensor = makeTensor(handedOver(info.dtype), info.shape, data);
+  nb::gil_scoped_release released;
+  session.readParameter(index, data, handedOver(info.dtype));
+  return tensor;
+}
+
+void writeParameter(Session &session, const std::string &name, const InputArray &array) {
+  size_t index = session.findParameter(name);
+  const ParameterInfo &info = session.parameters()[index];
+  HostArray view = viewOf(array, "parameter '" + name + "'");
+  if (view.shape != info.shape)
+    throw InvalidArgument("parameter '" + name + "': expected shape " + formatShape(info.shape) + ", found " +
+                          formatShape(view.shape));
+  nb::gil_scoped_release released;
+  session.writeParameter(index, view.data, view.dtype);
+}
+
+nb::dict describeArray(const ArrayInfo &array) {
+  nb::dict result;
+  result["name"] = array.name;
+  result["dtype"] = nameOf(array.dtype);
+  result["shape"] = nb::tuple(nb::cast(array.shape));
+  result["batched"] = array.batched;
+  return result;
+}
+
+nb::dict describeEntries(const Session &session) {
+  nb::dict result;
+  for (const EntryInfo &entry : session.entries()) {
+    nb::list variants;
+    for (const VariantInfo &variant : entry.variants) {
+      nb::list inputs, outputs;
+      for (const ArrayInfo &input : variant.inputs)
+        inputs.append(describeArray(input));
+      for (const ArrayInfo &output : variant.outputs)
+        outputs.append(describeArray(output));
+      nb::dict description;
+      description["inputs"] = inputs;
+      description["outputs"] = outputs;
+      variants.append(description);
+    }
+    result[entry.name.c_str()] = variants;
+  }
+  return result;
+}
+
+nb::list describeParameters(const Session &session) {
+  nb::list result;
+  for (const ParameterInfo &info : session.parameters()) {
+    nb::dict parameter;
+    parameter["name"] = info.name;
+    parameter["aliases"] = info.aliases;
+    parameter["is_buffer"] = info.isBuffer;
+    parameter["trainable"] = info.trainable;
+    parameter["dtype"] = nameOf(handedOver(info.dtype));
+    parameter["shape"] = nb::tuple(nb::cast(info.shape));
+    result.append(parameter);
+  }
+  return result;
+}
+
+nb::dict describeStatistics(const Session &session) {
+  Statistics statistics = session.statistics();
+  nb::dict result;
+  result["state_bytes"] = statistics.stateBytes;
+  result["arena_bytes"] = statistics.arenaBytes;
+  result["bytes_communicated"] = statistics.bytesCommunicated;
+  result["bytes_copied"] = statistics.bytesCopied;
+  result["runs"] = statistics.runs;
+  result["peak_resident_bytes"] = statistics.peakResidentBytes;
+  return result;
+}
+
+} // namespace
+
+NB_MODULE(_raddle, module) {
+  module.doc() = "A session of Raddle's runtime; use the package raddle.";
+  nb::exception<Error> error(module, "RuntimeError");
+  // Tried before the handler of its base class, since handlers run in the reverse order of registration.
+  nb::register_exception_translator([](const std::exception_ptr &pointer, void *) {
+    try {
+      std::rethrow_exception(pointer);
+    } catch (const InvalidArgument &invalid) {
+      PyErr_SetString(PyExc_ValueError, invalid.what());
+    }
+  });
+  nb::class_<Session>(module, "Session")
+      .def(
+          "__init__",
+          [](Session *self, const std::string &path, const std::string &weights, unsigned threads,
+             std::optional<uint64_t> seed) {
+            SessionOptions options;
+            options.weights = weights;
+            options.threads = threads;
+            options.seed = seed;
+            nb::gil_scoped_release released;
+            new (self) Session(path, options);
+          },
+          nb::arg("path"), nb::arg("weights") = "", nb::arg("threads") = 0, nb::arg("seed") = nb::none(),
+          "Loads a bundle and its weights; every rank is a thread.")
+      .def("run", &run, nb::arg("entry"), nb::arg("inputs"), nb::arg("lr") = nb::none(),
+           "Runs an entry point on whole batches and returns its outputs as torch tensors.")
+      .def("read_parameter", &readParameter, nb::arg("name"), "The whole parameter of a name or alias.")
+      .def("write_parameter", &writeParameter, nb::arg("name"), nb::arg("array"))
+      .def("entries", &describeEntries)
+      .def("parameters", &describeParameters)
+      .def("statistics", &describeStatistics)
+      .def_prop_ro("ranks", &Session::ranks);
+}

@@ -1,0 +1,155 @@
+"""Turns a module or a ``.pt2`` file into a program."""
+
+import os
+import pathlib
+import shutil
+import subprocess
+import tempfile
+
+import torch
+
+from ._native import tool
+from .export import export
+from .program import Program
+
+_OPTIMIZERS = ("sgd", "adamw")
+_KNOWN_OPTIMIZERS = _OPTIMIZERS + ("adamw8bit", "muon", "shampoo")
+
+
+class CompileError(RuntimeError):
+    """The compiler refused the model; the text is the compiler's message."""
+
+
+def _refuse_unsupported(options):
+    """What the interface has and this release lacks is refused by name, never ignored."""
+    supported = {
+        "dtype": "f32",
+        "target": "cpu",
+        "quant": None,
+        "vwn": None,
+        "bypass": None,
+        "groups": None,
+        "decay_mask": None,
+        "accumulate": 1,
+    }
+    problems = [
+        f"{name}={options[name]!r} (only {value!r})" for name, value in supported.items() if options[name] != value
+    ]
+    if problems:
+        raise NotImplementedError("this release does not support " + ", ".join(problems))
+
+
+def _check_optimizer(optimizer):
+    if optimizer not in _KNOWN_OPTIMIZERS:
+        raise ValueError(f"optimizer: expected one of {', '.join(_KNOWN_OPTIMIZERS)}, found {optimizer!r}")
+    if optimizer not in _OPTIMIZERS:
+        raise NotImplementedError(f"this release does not support optimizer={optimizer!r} (only sgd and adamw)")
+
+
+def _check_numbers(options):
+    problems = []
+    for name in ("lr", "weight_decay", "momentum", "eps"):
+        if not options[name] >= 0:
+            problems.append(f"{name}: expected a number from 0, found {options[name]!r}")
+    if len(options["betas"]) != 2 or not all(0 <= beta < 1 for beta in options["betas"]):
+        problems.append(f"betas: expected two numbers from 0 to below 1, found {options['betas']!r}")
+    if options["clip_norm"] is not None and not options["clip_norm"] > 0:
+        problems.append(f"clip_norm: expected a number above 0 or None, found {options['clip_norm']!r}")
+    if problems:
+        raise ValueError("; ".join(problems))
+
+
+def _global_batch(args, ranks):
+    """Dimension 0 of the tensors, which the ranks share out; None without one."""
+    tensors = [value for value in torch.utils._pytree.tree_leaves(args) if isinstance(value, torch.Tensor)]
+    for index, tensor in enumerate(tensors):
+        if tensor.dim() >= 1 and tensor.shape[0] % ranks != 0:
+            raise ValueError(f"input {index}: a batch of {tensor.shape[0]} does not divide by {ranks} ranks")
+    return next((tensor.shape[0] for tensor in tensors if tensor.dim() >= 1), None)
+
+
+def _command(source, output, mode, ranks, batch, options):
+    command = [tool("raddle-compile"), str(source), f"--mode={mode}", "--target=cpu", f"--ranks={ranks}"]
+    if batch is not None:
+        command.append(f"--batch={batch}")
+    if mode == "train":
+        command += [
+            f"--optimizer={options['optimizer']}",
+            f"--loss={options['loss']}",
+            f"--lr={options['lr']!r}",
+            f"--weight-decay={options['weight_decay']!r}",
+            f"--momentum={options['momentum']!r}",
+            f"--betas={options['betas'][0]!r},{options['betas'][1]!r}",
+            f"--eps={options['eps']!r}",
+        ]
+        if options["clip_norm"] is not None:
+            command.append(f"--clip-norm={options['clip_norm']!r}")
+    return command + [f"--seed={options['seed']}", "-o", str(output)]
+
+
+def _run_compiler(command):
+    result = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, errors="replace")
+    if result.returncode != 0:
+        message = result.stderr.strip() or f"raddle-compile ended with {result.returncode} and no message"
+        raise CompileError(message)
+
+
+def compile(
+    module_or_path,
+    args,
+    mode="infer",
+    target="cpu",
+    ranks=1,
+    dtype="f32",
+    quant=None,
+    vwn=None,
+    bypass=None,
+    loss=0,
+    optimizer="adamw",
+    lr=1e-3,
+    weight_decay=0.0,
+    momentum=0.0,
+    betas=(0.9, 0.999),
+    eps=1e-8,
+    clip_norm=None,
+    accumulate=1,
+    seed=0,
+    groups=None,
+    decay_mask=None,
+):
+    """Compiles a ``torch.nn.Module`` or the path of a ``.pt2`` and returns a ``Program``.
+
+    ``args`` is a tuple of tensors with the shapes of the global batch; each of ``ranks`` ranks gets an equal part of
+    dimension 0. With ``mode="train"``, ``loss`` is the index of the scalar output to minimise and the options from
+    ``optimizer`` on describe a step; ``mode="infer"`` needs none of them. The module does not change, and nothing is
+    shared with it afterwards.
+
+    Raises CompileError with the compiler's message, ValueError for arguments that make no sense, and
+    NotImplementedError for options that this release lacks.
+    """
+    options = dict(locals())
+    if mode not in ("infer", "train"):
+        raise ValueError(f"mode: expected 'infer' or 'train', found {mode!r}")
+    if isinstance(ranks, bool) or not isinstance(ranks, int) or ranks < 1:
+        raise ValueError(f"ranks: expected a whole number from 1, found {ranks!r}")
+    _refuse_unsupported(options)
+    _check_optimizer(optimizer)
+    _check_numbers(options)
+    args = tuple(args)
+    batch = _global_batch(args, ranks)
+    # The bundle names its weights by a path, so the exported file stays until the program has loaded them.
+    folder = tempfile.mkdtemp(prefix="raddle-")
+    try:
+        if isinstance(module_or_path, torch.nn.Module):
+            source = pathlib.Path(folder) / "model.pt2"
+            export(module_or_path, args, source)
+        else:
+            source = pathlib.Path(os.fspath(module_or_path)).resolve()
+            if not source.is_file():
+                raise FileNotFoundError(f"'{source}' is not a file")
+        bundle = pathlib.Path(folder) / "program.raddle"
+        _run_compiler(_command(source, bundle, mode, ranks, batch, options))
+        return Program(bundle, weights=source, folder=folder)
+    except BaseException:
+        shutil.rmtree(folder, ignore_errors=True)
+        raise

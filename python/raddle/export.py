@@ -1,0 +1,72 @@
+"""Writes the ``.pt2`` files that the compiler reads."""
+
+import os
+import tempfile
+import warnings
+
+import torch
+
+
+def _dynamic_shapes(args):
+    """Dimension 0 of every tensor with dimensions is left open: the compiler puts a rank's batch there."""
+
+    def shape_of(value):
+        if isinstance(value, torch.Tensor):
+            return {0: torch.export.Dim.AUTO} if value.dim() >= 1 else {}
+        return None
+
+    return torch.utils._pytree.tree_map(shape_of, tuple(args))
+
+
+def _export_graph(module, args):
+    try:
+        return torch.export.export(module, args, dynamic_shapes=_dynamic_shapes(args), strict=False)
+    except Exception as error:  # torch raises many types here
+        try:
+            program = torch.export.export(module, args, strict=False)
+        except Exception:
+            raise error from None
+        reason = (str(error).strip().splitlines() or [type(error).__name__])[0]
+        warnings.warn(
+            f"the module does not export with a dynamic batch ({reason}); its batch is fixed to that of the arguments",
+            stacklevel=3,
+        )
+        return program
+
+
+def _modes(module):
+    return [(child, child.training) for child in module.modules()]
+
+
+def export(module, args, path):
+    """Exports ``module`` for ``args``, a tuple of tensors of the global batch's shapes, to the ``.pt2`` file ``path``.
+
+    Neither the module nor its train or eval flags change. A module that cannot be exported with an open batch
+    dimension is exported with a fixed one, with a warning. What torch raises about the module is passed on.
+    """
+    if not isinstance(module, torch.nn.Module):
+        raise TypeError(f"module: expected a torch.nn.Module, found {type(module).__name__}")
+    if not isinstance(args, (tuple, list)):
+        raise TypeError(f"args: expected a tuple of tensors, found {type(args).__name__}")
+    modes = _modes(module)
+    try:
+        program = _export_graph(module, tuple(args)).run_decompositions({})
+    finally:
+        for child, training in modes:
+            child.training = training
+    path = os.fspath(path)
+    # Under a temporary name first, so that an error leaves no half a file. torch insists on the suffix.
+    handle, temporary = tempfile.mkstemp(suffix=".pt2", dir=os.path.dirname(path) or ".")
+    os.close(handle)
+    try:
+        with warnings.catch_warnings():
+            # About views of one storage, which are saved apart on purpose.
+            warnings.filterwarnings("ignore", message="No complete tensor found in the group")
+            torch.export.save(program, temporary)
+        mask = os.umask(0)
+        os.umask(mask)
+        os.chmod(temporary, 0o666 & ~mask)
+        os.replace(temporary, path)
+    except BaseException:
+        os.unlink(temporary)
+        raise

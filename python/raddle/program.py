@@ -1,0 +1,153 @@
+"""A compiled program with its state."""
+
+import collections.abc
+import os
+import shutil
+import weakref
+
+import torch
+
+from ._native import _raddle
+
+_TORCH_DTYPES = {
+    "f32": torch.float32,
+    "f64": torch.float64,
+    "f16": torch.float16,
+    "bf16": torch.bfloat16,
+    "i64": torch.int64,
+    "i32": torch.int32,
+    "i16": torch.int16,
+    "i8": torch.int8,
+    "u8": torch.uint8,
+    "bool": torch.bool,
+}
+
+
+class Metrics(collections.abc.Mapping):
+    """The outputs of a step by name. A scalar is read as a float when it is asked for; others are tensors."""
+
+    def __init__(self, names, tensors):
+        self._tensors = dict(zip(names, tensors))
+
+    def __getitem__(self, name):
+        tensor = self._tensors[name]
+        return tensor.item() if tensor.dim() == 0 else tensor
+
+    def __iter__(self):
+        return iter(self._tensors)
+
+    def __len__(self):
+        return len(self._tensors)
+
+    def __repr__(self):
+        return repr({name: self[name] for name in self})
+
+
+def _flatten(args):
+    return [value for value in torch.utils._pytree.tree_leaves(args)]
+
+
+def _problem(expected, value, ranks):
+    """What is wrong with one argument, or None."""
+    name = expected["name"]
+    if not isinstance(value, torch.Tensor):
+        return f"input '{name}': expected a torch.Tensor, found {type(value).__name__}"
+    dtype = _TORCH_DTYPES[expected["dtype"]]
+    shape = tuple(value.shape)
+    if value.dtype == dtype and shape == tuple(expected["shape"]):
+        return None
+    text = f"input '{name}': expected {dtype} {tuple(expected['shape'])}, found {value.dtype} {shape}"
+    if expected["batched"] and value.dim() >= 1 and value.shape[0] % ranks != 0:
+        text += f" (a batch of {value.shape[0]} does not divide by {ranks} ranks)"
+    return text
+
+
+class Program:
+    """A bundle and its state on all ranks. ``compile`` makes one; ``Program(path)`` loads a bundle from a file."""
+
+    def __init__(self, path, weights=None, threads=0, seed=None, folder=None):
+        self._session = _raddle.Session(os.fspath(path), os.fspath(weights or ""), threads, seed)
+        self._entries = self._session.entries()
+        self._parameters = self._session.parameters()
+        # Temporary files of `compile`, no longer needed when the program goes.
+        if folder is not None:
+            self._finalizer = weakref.finalize(self, shutil.rmtree, folder, ignore_errors=True)
+
+    @property
+    def ranks(self):
+        """The number of ranks."""
+        return self._session.ranks
+
+    def __call__(self, *args):
+        """Runs the module and returns its output tensors as a flat tuple. Raises ValueError for wrong arguments."""
+        return tuple(self._run("main", args)[1])
+
+    def step(self, *batch, lr=None):
+        """One step of training on a global batch; ``lr`` replaces the learning rate of ``compile``.
+
+        Returns a mapping with ``loss`` (the mean over ranks), ``grad_norm`` (before clipping) and further outputs.
+        """
+        return Metrics(*self._run("train_step", batch, lr))
+
+    def eval(self, *batch):
+        """The forward pass of training on a global batch, without a change of state; a mapping with ``loss``."""
+        return Metrics(*self._run("eval", batch))
+
+    def state_dict(self):
+        """Every parameter and persistent buffer by name, tied names included, as whole tensors (floats as f32)."""
+        result = {}
+        for parameter in self._parameters:
+            tensor = self._session.read_parameter(parameter["name"])
+            for name in (parameter["name"], *parameter["aliases"]):
+                result[name] = tensor
+        return result
+
+    def merged_state_dict(self):
+        """As ``state_dict``, with adapters folded into their weights; without adapters there is no difference."""
+        return self.state_dict()
+
+    def load_state_dict(self, state):
+        """Sets all parameters and buffers. Raises ValueError naming every key and shape that does not fit."""
+        known = {name: p for p in self._parameters for name in (p["name"], *p["aliases"])}
+        problems = [f"missing key '{name}'" for name in known if name not in state]
+        problems += [f"unknown key '{name}'" for name in state if name not in known]
+        for name, parameter in known.items():
+            if name in state and tuple(state[name].shape) != tuple(parameter["shape"]):
+                problems.append(
+                    f"'{name}': expected shape {tuple(parameter['shape'])}, found {tuple(state[name].shape)}"
+                )
+        if problems:
+            raise ValueError("the state does not fit the program: " + "; ".join(problems))
+        for name, parameter in known.items():
+            dtype = _TORCH_DTYPES[parameter["dtype"]]
+            value = state[name].detach().to(device="cpu", dtype=dtype).contiguous()
+            self._session.write_parameter(name, value)
+
+    def statistics(self):
+        """Bytes of state and arena a rank, bytes communicated and copied so far, runs, peak resident bytes."""
+        return self._session.statistics()
+
+    def _run(self, entry, args, lr=None):
+        if entry not in self._entries:
+            raise ValueError(f"the program has no entry '{entry}', it has {', '.join(self._entries)}")
+        values = _flatten(args)
+        variants = self._entries[entry]
+        variant = variants[0]
+        for candidate in variants:
+            problems = self._problems(candidate, values)
+            if not problems:
+                variant = candidate
+                break
+        else:
+            raise ValueError(f"entry '{entry}': " + "; ".join(self._problems(variant, values)))
+        arrays = [value.detach().cpu().contiguous() for value in values]
+        names = [output["name"] for output in variant["outputs"]]
+        return names, self._session.run(entry, arrays, lr)
+
+    def _problems(self, variant, values):
+        expected = variant["inputs"]
+        if len(values) != len(expected):
+            names = ", ".join(f"'{array['name']}'" for array in expected)
+            return [f"expected {len(expected)} inputs ({names}), found {len(values)}"]
+        found = (_problem(array, value, self.ranks) for array, value in zip(expected, values))
+        return [problem for problem in found if problem]

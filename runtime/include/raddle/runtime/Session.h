@@ -1,0 +1,127 @@
+// A loaded bundle with its state: what a program or the Python module uses.
+#pragma once
+
+#include "raddle/Bundle/bundle_generated.h"
+#include "raddle/runtime/AlignedBuffer.h"
+#include "raddle/runtime/Communicator.h"
+#include "raddle/runtime/DType.h"
+
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace raddle::runtime {
+
+struct SessionOptions {
+  /// The file of weights; empty: the one that the bundle names.
+  std::string weights;
+  /// Of initialisers; the bundle's own where it is not given.
+  std::optional<uint64_t> seed;
+  /// Threads of each rank; 0: the machine's processors shared out among its ranks.
+  unsigned threads = 0;
+  /// Record when each instruction runs.
+  bool trace = false;
+  /// The communicator of this process where ranks are processes. Null: all ranks are threads of this process.
+  std::shared_ptr<Communicator> world;
+};
+
+/// An input or output of an entry point, over all ranks.
+struct ArrayInfo {
+  std::string name;
+  DType dtype;
+  std::vector<uint64_t> shape;
+  bool batched;
+
+  uint64_t bytes() const;
+};
+
+/// What an entry point takes from the caller and gives back. Inputs that the runtime fills itself are not listed.
+struct VariantInfo {
+  std::vector<ArrayInfo> inputs, outputs;
+};
+
+struct EntryInfo {
+  std::string name;
+  std::vector<VariantInfo> variants;
+};
+
+struct ParameterInfo {
+  std::string name;
+  std::vector<std::string> aliases;
+  bool isBuffer, trainable;
+  DType dtype;
+  std::vector<uint64_t> shape;
+
+  uint64_t elements() const;
+};
+
+/// An array that the caller owns, row-major and contiguous.
+struct HostArray {
+  const void *data;
+  DType dtype;
+  std::vector<uint64_t> shape;
+};
+
+struct Statistics {
+  /// A rank's memory in bytes: kept between calls, and for intermediate results.
+  uint64_t stateBytes = 0, arenaBytes = 0;
+  /// Bytes that a rank received from others, and that copy instructions moved, over all calls so far.
+  uint64_t bytesCommunicated = 0, bytesCopied = 0;
+  /// Calls of `run` that ended well.
+  uint64_t runs = 0;
+  /// The largest resident memory of this process so far, in bytes.
+  uint64_t peakResidentBytes = 0;
+};
+
+/// "[2, 3]" for messages.
+std::string formatShape(const std::vector<uint64_t> &shape);
+
+/// Everything is allocated in the constructor; `run` allocates nothing on the path of instructions. One call at a time.
+class Session {
+public:
+  /// Loads a bundle and its weights on all ranks of this process. Throws Error.
+  explicit Session(const std::string &path, const SessionOptions &options = {});
+  ~Session();
+  Session(const Session &) = delete;
+  Session &operator=(const Session &) = delete;
+
+  const bundle::Bundle &bundle() const;
+  uint32_t ranks() const;
+  const std::vector<EntryInfo> &entries() const;
+
+  /// The index of an entry point. Throws InvalidArgument with the names that there are.
+  size_t findEntry(const std::string &name) const;
+
+  /// The variant whose input shapes are those of `inputs`. Throws InvalidArgument naming every input that does not fit.
+  size_t selectVariant(size_t entry, const std::vector<HostArray> &inputs) const;
+
+  /// Runs an entry point. Inputs and outputs have the shapes of the whole batch; `outputs[i]` has room for output i.
+  /// `learningRate` replaces the bundle's. Each call of an entry that counts steps is one step. After an error the
+  /// step does not count.
+  void run(size_t entry, size_t variant, const std::vector<HostArray> &inputs, const std::vector<void *> &outputs,
+           std::optional<float> learningRate = std::nullopt);
+
+  const std::vector<ParameterInfo> &parameters() const;
+
+  /// The parameter of a name or alias. Throws InvalidArgument.
+  size_t findParameter(const std::string &name) const;
+
+  /// Gathers a whole parameter as elements of `dtype` (the stored type, or any floating-point type for a
+  /// floating-point parameter). With processes, all of them must call it.
+  void readParameter(size_t parameter, void *dst, DType dtype);
+
+  /// Sets a parameter on all ranks of this process.
+  void writeParameter(size_t parameter, const void *src, DType dtype);
+
+  Statistics statistics() const;
+
+  /// Writes what the ranks of this process recorded. Throws Error, also when the session was made without tracing.
+  void writeTrace(const std::string &path) const;
+
+private:
+  struct Implementation;
+  std::unique_ptr<Implementation> impl;
+};
+
+} // namespace raddle::runtime

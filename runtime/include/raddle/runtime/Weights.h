@@ -1,0 +1,25 @@
+// First values of a rank's state.
+#pragma once
+
+#include "raddle/Bundle/bundle_generated.h"
+#include "raddle/runtime/WeightArchive.h"
+
+#include <string>
+#include <vector>
+
+namespace raddle::runtime {
+
+/// The path of the bundle's weights: `chosen` where it is not empty, else the bundle's own, relative to the bundle.
+/// Empty when no parameter has a weight in a file.
+std::string findWeights(const bundle::Bundle &bundle, const std::string &bundlePath, const std::string &chosen);
+
+/// Throws one Error that lists every parameter whose weight is missing, too short or of another type.
+void checkWeights(const bundle::Bundle &bundle, WeightArchive &archive, const std::string &path);
+
+/// Fills the parameters' part of a rank's states (`states[i]` has the size of bundle state i and is zero) from the
+/// archive, which may be null where no parameter has a weight in a file, and from the initialisers, drawn from `seed`.
+/// Reads only what the rank owns.
+void loadParameters(const bundle::Bundle &bundle, uint32_t rank, uint64_t seed, WeightArchive *archive,
+                    const std::vector<uint8_t *> &states);
+
+} // namespace raddle::runtime

@@ -1,0 +1,156 @@
+#include "raddle/runtime/LocalCommunicator.h"
+
+#include "raddle/runtime/Error.h"
+
+#include <algorithm>
+#include <cstring>
+
+namespace raddle::runtime {
+
+namespace {
+
+// Reduces `count` elements of all sources, element `first` on, into `dst`. `dst` may be the same place as one source:
+// a block is complete in the accumulators before it is written.
+template <typename T>
+void reduceTyped(const std::vector<const void *> &sources, size_t first, size_t count, T *dst,
+                 bundle::Reduction reduction) {
+  constexpr size_t blockBytes = 4096;
+  constexpr size_t block = blockBytes / sizeof(T);
+  T sum[block];
+  for (size_t at = 0; at < count; at += block) {
+    size_t length = std::min(block, count - at);
+    std::memcpy(sum, static_cast<const T *>(sources[0]) + first + at, length * sizeof(T));
+    for (size_t r = 1; r < sources.size(); ++r) {
+      const T *source = static_cast<const T *>(sources[r]) + first + at;
+      if (reduction == bundle::Reduction::Max)
+        for (size_t i = 0; i < length; ++i)
+          // The second comparison keeps a NaN, as a sum does.
+          sum[i] = source[i] > sum[i] || source[i] != source[i] ? source[i] : sum[i];
+      else
+        for (size_t i = 0; i < length; ++i)
+          sum[i] += source[i];
+    }
+    if (reduction == bundle::Reduction::Mean)
+      for (size_t i = 0; i < length; ++i)
+        sum[i] /= static_cast<T>(sources.size());
+    std::memcpy(dst + at, sum, length * sizeof(T));
+  }
+}
+
+void reduce(const std::vector<const void *> &sources, size_t first, size_t count, void *dst, DType dtype,
+            bundle::Reduction reduction) {
+  switch (dtype) {
+  case DType::F32:
+    return reduceTyped(sources, first, count, static_cast<float *>(dst), reduction);
+  case DType::F64:
+    return reduceTyped(sources, first, count, static_cast<double *>(dst), reduction);
+  case DType::I64:
+    return reduceTyped(sources, first, count, static_cast<int64_t *>(dst), reduction);
+  default:
+    return reduceTyped(sources, first, count, static_cast<int32_t *>(dst), reduction);
+  }
+}
+
+} // namespace
+
+class LocalCommunicator : public Communicator {
+public:
+  LocalCommunicator(LocalGroup &group, int rank, int size) : group(group), ownRank(rank), ranks(size) {}
+
+  int rank() const override { return ownRank; }
+  int size() const override { return ranks; }
+
+  void allGather(const void *src, void *dst, size_t bytes, StreamHandle) override {
+    publish(src, dst);
+    for (int r = 0; r < ranks; ++r) {
+      char *part = static_cast<char *>(dst) + r * bytes;
+      if (part != group.sources[r])
+        std::memcpy(part, group.sources[r], bytes);
+    }
+    group.wait();
+  }
+
+  void reduceScatter(const void *src, void *dst, size_t count, DType dtype, bundle::Reduction reduction,
+                     StreamHandle) override {
+    checkReduction(dtype, reduction);
+    publish(src, dst);
+    reduce(group.sources, ownRank * count, count, dst, dtype, reduction);
+    group.wait();
+  }
+
+  void allReduce(const void *src, void *dst, size_t count, DType dtype, bundle::Reduction reduction,
+                 StreamHandle) override {
+    checkReduction(dtype, reduction);
+    publish(src, dst);
+    // Each rank reduces its part into its own result; that part of its source is read by nobody else.
+    size_t width = byteSize(dtype);
+    auto partBegin = [&](int r) { return count * r / ranks; };
+    size_t begin = partBegin(ownRank);
+    reduce(group.sources, begin, partBegin(ownRank + 1) - begin, static_cast<char *>(dst) + begin * width, dtype,
+           reduction);
+    group.wait();
+    for (int r = 0; r < ranks; ++r)
+      if (r != ownRank)
+        std::memcpy(static_cast<char *>(dst) + partBegin(r) * width,
+                    static_cast<const char *>(group.destinations[r]) + partBegin(r) * width,
+                    (partBegin(r + 1) - partBegin(r)) * width);
+    group.wait();
+  }
+
+  void broadcast(void *buffer, size_t bytes, int root, StreamHandle) override {
+    publish(buffer, buffer);
+    if (ownRank != root)
+      std::memcpy(buffer, group.sources[root], bytes);
+    group.wait();
+  }
+
+  void barrier() override { group.wait(); }
+
+  void abort() override { group.abort(); }
+
+private:
+  LocalGroup &group;
+  int ownRank, ranks;
+
+  void publish(const void *src, void *dst) {
+    group.sources[ownRank] = src;
+    group.destinations[ownRank] = dst;
+    group.wait();
+  }
+};
+
+LocalGroup::LocalGroup(int size) : sources(size), destinations(size) {
+  for (int r = 0; r < size; ++r)
+    members.push_back(std::make_unique<LocalCommunicator>(*this, r, size));
+}
+
+LocalGroup::~LocalGroup() = default;
+
+void LocalGroup::wait() {
+  std::unique_lock<std::mutex> lock(mutex);
+  if (!aborted && ++waiting == size()) {
+    waiting = 0;
+    ++generation;
+    turn.notify_all();
+    return;
+  }
+  uint64_t mine = generation;
+  turn.wait(lock, [&] { return aborted || generation != mine; });
+  // A call whose barrier was complete before the abort goes on; the next one fails.
+  if (generation == mine)
+    throw Aborted("stopped because another rank failed");
+}
+
+void LocalGroup::abort() {
+  std::lock_guard<std::mutex> lock(mutex);
+  aborted = true;
+  turn.notify_all();
+}
+
+void LocalGroup::reset() {
+  std::lock_guard<std::mutex> lock(mutex);
+  aborted = false;
+  waiting = 0;
+}
+
+} // namespace raddle::runtime

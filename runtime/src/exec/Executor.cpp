@@ -1,0 +1,124 @@
+#include "Executor.h"
+
+#include "raddle/runtime/Error.h"
+#include "raddle/runtime/Weights.h"
+
+#include <algorithm>
+#include <cstring>
+
+namespace raddle::runtime {
+
+static uint64_t roundUp(uint64_t bytes) { return (bytes + bufferAlignment - 1) / bufferAlignment * bufferAlignment; }
+
+Executor::Executor(const bundle::Bundle &bundle, const LoadedCode &code, Communicator &communicator, unsigned threads,
+                   bool traced)
+    : bundle(bundle), communicator(communicator), pool(threads) {
+  allocateStates();
+  uint64_t arenaBytes = 0;
+  for (const bundle::EntryPoint *entry : *bundle.entries())
+    for (const bundle::Variant *variant : *entry->variants())
+      arenaBytes = std::max(arenaBytes, variant->arena_bytes());
+  if (!arena.allocate(arenaBytes))
+    throw Error("cannot allocate an arena of " + std::to_string(arenaBytes) + " bytes for rank " +
+                std::to_string(rank()));
+  for (const bundle::EntryPoint *entry : *bundle.entries())
+    for (const bundle::Variant *variant : *entry->variants())
+      programs.emplace_back(bundle, *variant, code, Buffers{arena.data(), states});
+  if (traced)
+    trace = std::make_unique<Trace>(rank());
+}
+
+void Executor::allocateStates() {
+  uint64_t total = 0;
+  std::vector<uint64_t> offsets;
+  for (size_t i = 0; bundle.states() && i < bundle.states()->size(); ++i) {
+    const bundle::State &state = *bundle.states()->Get(i);
+    offsets.push_back(total);
+    uint64_t bytes = state.elements() * byteSize(state.dtype());
+    if (__builtin_add_overflow(total, roundUp(bytes), &total))
+      throw Error("the sizes of all states overflow");
+  }
+  if (!stateMemory.allocate(total))
+    throw Error("cannot allocate " + std::to_string(total) + " bytes of state for rank " + std::to_string(rank()));
+  std::memset(stateMemory.data(), 0, total);
+  for (uint64_t offset : offsets)
+    states.push_back(stateMemory.data() + offset);
+}
+
+void Executor::load(uint64_t seed, const std::string &weights) {
+  std::unique_ptr<WeightArchive> archive;
+  if (!weights.empty())
+    archive = openWeights(weights);
+  loadParameters(bundle, static_cast<uint32_t>(rank()), seed, archive.get(), states);
+}
+
+void Executor::run(size_t index, void *const *inputs, void *const *outputs) {
+  Program &program = programs[index];
+  program.bind(inputs, outputs);
+  for (const Step &step : program.steps()) {
+    try {
+      if (!trace) {
+        execute(step, program.operands(step));
+        continue;
+      }
+      Trace::Clock::time_point begin = Trace::Clock::now();
+      const char *kind = execute(step, program.operands(step));
+      trace->add({*step.name ? step.name : kind, kind, step.stream, begin, Trace::Clock::now()});
+    } catch (const Aborted &) {
+      throw;
+    } catch (const Error &error) {
+      throw Error("rank " + std::to_string(rank()) + ", instruction '" + step.name + "': " + error.what());
+    }
+  }
+}
+
+// Executes one instruction and returns the name of its kind.
+const char *Executor::execute(const Step &step, void *const *operands) {
+  if (const auto *kernel = std::get_if<KernelCall>(&step.call)) {
+    pool.parallelFor(kernel->range, 1,
+                     [&](int64_t begin, int64_t end) { kernel->function(operands, begin, end); });
+    return "kernel";
+  }
+  if (const auto *gemm = std::get_if<GemmCall>(&step.call)) {
+    runGemm(gemm->problem, operands[0], operands[1], operands[2], pool);
+    return "gemm";
+  }
+  if (const auto *collective = std::get_if<CollectiveCall>(&step.call)) {
+    communicate(*collective, operands);
+    return bundle::EnumNameCollectiveKind(collective->kind);
+  }
+  if (const auto *copy = std::get_if<CopyCall>(&step.call)) {
+    copyBytes(operands[0], operands[1], copy->bytes, pool);
+    return "copy";
+  }
+  if (const auto *zero = std::get_if<ZeroCall>(&step.call)) {
+    zeroBytes(operands[0], zero->bytes, pool);
+    return "zero";
+  }
+  check(std::get<CheckCall>(step.call), operands[0]);
+  return "check";
+}
+
+void Executor::communicate(const CollectiveCall &call, void *const *operands) {
+  switch (call.kind) {
+  case bundle::CollectiveKind::AllGather:
+    return communicator.allGather(operands[0], operands[1], call.count * byteSize(call.dtype));
+  case bundle::CollectiveKind::ReduceScatter:
+    return communicator.reduceScatter(operands[0], operands[1], call.count, call.dtype, call.reduction);
+  case bundle::CollectiveKind::AllReduce:
+    return communicator.allReduce(operands[0], operands[1], call.count, call.dtype, call.reduction);
+  }
+}
+
+void Executor::check(const CheckCall &call, const void *src) const {
+  std::optional<BadIndex> bad = findBadIndex(src, call.dtype, call.count, call.size, call.ignored);
+  if (!bad)
+    return;
+  std::string allowed = "0 to " + std::to_string(call.size - 1);
+  if (call.ignored)
+    allowed += " or " + std::to_string(*call.ignored);
+  throw Error(std::string(call.what) + ": expected " + allowed + ", found " + std::to_string(bad->value) +
+              " at position " + std::to_string(bad->position) + " of this rank's indices");
+}
+
+} // namespace raddle::runtime

@@ -1,0 +1,121 @@
+#include "Program.h"
+
+#include "raddle/runtime/Parameters.h"
+
+namespace raddle::runtime {
+
+static uint64_t bytesOf(const bundle::Operand &operand) {
+  return elementsOf(operand.shape()) * byteSize(operand.dtype());
+}
+
+Program::Program(const bundle::Bundle &bundle, const bundle::Variant &variant, const LoadedCode &code,
+                 const Buffers &buffers) {
+  for (size_t i = 0; variant.instructions() && i < variant.instructions()->size(); ++i)
+    addInstruction(bundle, *variant.instructions()->Get(i), code, buffers);
+}
+
+void Program::bind(void *const *inputs, void *const *outputs) {
+  for (const Fixup &fixup : fixups)
+    addresses[fixup.slot] =
+        static_cast<uint8_t *>(fixup.isOutput ? outputs[fixup.index] : inputs[fixup.index]) + fixup.offset;
+}
+
+void Program::addOperand(const bundle::Bundle &bundle, const bundle::Operand &operand, const Buffers &buffers) {
+  uint32_t slot = static_cast<uint32_t>(addresses.size());
+  uint8_t *base = nullptr;
+  switch (operand.space()) {
+  case bundle::Space::Arena:
+    base = buffers.arena;
+    break;
+  case bundle::Space::State:
+    base = buffers.states[operand.index()];
+    break;
+  case bundle::Space::Constant:
+    // Nothing writes to a constant: the verifier refuses it as a destination.
+    base = const_cast<uint8_t *>(bundle.constants()->Get(operand.index())->data()->data());
+    break;
+  case bundle::Space::Input:
+  case bundle::Space::Output:
+    fixups.push_back({slot, operand.space() == bundle::Space::Output, operand.index(), operand.offset()});
+    addresses.push_back(nullptr);
+    return;
+  }
+  addresses.push_back(base + operand.offset());
+}
+
+CollectiveCall Program::makeCollective(const bundle::Collective &collective, uint64_t ranks) {
+  bool gather = collective.kind() == bundle::CollectiveKind::AllGather;
+  bool all = collective.kind() == bundle::CollectiveKind::AllReduce;
+  uint64_t count = elementsOf((gather ? collective.src() : collective.dst())->shape());
+  DType dtype = collective.src()->dtype();
+  // An all-reduce is a reduce-scatter and an all-gather, each moving the other ranks' parts once.
+  uint64_t bytes = count * byteSize(dtype);
+  communicated += all ? 2 * bytes * (ranks - 1) / ranks : bytes * (ranks - 1);
+  return {collective.kind(), collective.reduction(), dtype, count};
+}
+
+void Program::addInstruction(const bundle::Bundle &bundle, const bundle::Instruction &instruction,
+                             const LoadedCode &code, const Buffers &buffers) {
+  Step step{{}, static_cast<uint32_t>(addresses.size()), instruction.stream(),
+            instruction.name() ? instruction.name()->c_str() : ""};
+  auto add = [&](const bundle::Operand *operand) { addOperand(bundle, *operand, buffers); };
+  switch (instruction.action_type()) {
+  case bundle::Action::Dispatch: {
+    const bundle::Dispatch &dispatch = *instruction.action_as_Dispatch();
+    for (const auto *list : {dispatch.inputs(), dispatch.outputs()})
+      for (size_t i = 0; list && i < list->size(); ++i)
+        add(list->Get(i));
+    const bundle::Kernel &kernel = *bundle.kernels()->Get(dispatch.kernel());
+    step.call = KernelCall{code.function(dispatch.kernel()), static_cast<int64_t>(kernel.range())};
+    if (!*step.name)
+      step.name = kernel.name()->c_str();
+    break;
+  }
+  case bundle::Action::Gemm: {
+    const bundle::Gemm &gemm = *instruction.action_as_Gemm();
+    for (const bundle::Operand *operand : {gemm.a(), gemm.b(), gemm.c()})
+      add(operand);
+    step.call = GemmCall{GemmProblem::from(gemm)};
+    break;
+  }
+  case bundle::Action::Collective: {
+    const bundle::Collective &collective = *instruction.action_as_Collective();
+    add(collective.src());
+    add(collective.dst());
+    step.call = makeCollective(collective, bundle.ranks());
+    break;
+  }
+  case bundle::Action::Copy: {
+    const bundle::Copy &copy = *instruction.action_as_Copy();
+    add(copy.src());
+    add(copy.dst());
+    step.call = CopyCall{bytesOf(*copy.src())};
+    copied += bytesOf(*copy.src());
+    break;
+  }
+  case bundle::Action::Zero: {
+    const bundle::Operand &dst = *instruction.action_as_Zero()->dst();
+    add(&dst);
+    step.call = ZeroCall{bytesOf(dst)};
+    break;
+  }
+  case bundle::Action::CheckIndex: {
+    const bundle::CheckIndex &check = *instruction.action_as_CheckIndex();
+    add(check.src());
+    std::optional<int64_t> ignored;
+    if (check.has_ignore())
+      ignored = check.ignore();
+    step.call = CheckCall{check.src()->dtype(), elementsOf(check.src()->shape()), static_cast<int64_t>(check.size()),
+                          ignored, check.what() ? check.what()->c_str() : "index"};
+    break;
+  }
+  case bundle::Action::Record:
+  case bundle::Action::Wait:
+  case bundle::Action::NONE:
+    // A CPU executes all streams in the order of the program, in which every event is recorded before it is waited for.
+    return;
+  }
+  list.push_back(std::move(step));
+}
+
+} // namespace raddle::runtime

@@ -1,0 +1,87 @@
+// One variant of an entry point, ready to run on one rank.
+#pragma once
+
+#include "raddle/runtime/CodeLoader.h"
+#include "raddle/runtime/CpuOperations.h"
+
+#include <variant>
+#include <vector>
+
+namespace raddle::runtime {
+
+// The instructions. Their operands' addresses are in the program's table, from `Step::operands` on.
+struct KernelCall {
+  KernelFunction function;
+  int64_t range;
+};
+struct GemmCall {
+  GemmProblem problem;
+};
+struct CollectiveCall {
+  bundle::CollectiveKind kind;
+  bundle::Reduction reduction;
+  DType dtype;
+  uint64_t count; // elements that one rank contributes to a gather, or gets from a reduction
+};
+struct CopyCall {
+  uint64_t bytes;
+};
+struct ZeroCall {
+  uint64_t bytes;
+};
+struct CheckCall {
+  DType dtype;
+  uint64_t count;
+  int64_t size;
+  std::optional<int64_t> ignored;
+  const char *what;
+};
+
+struct Step {
+  std::variant<KernelCall, GemmCall, CollectiveCall, CopyCall, ZeroCall, CheckCall> call;
+  uint32_t operands;
+  uint32_t stream;
+  const char *name;
+};
+
+/// Start addresses of a rank's buffers, as spaces of operands.
+struct Buffers {
+  uint8_t *arena;
+  const std::vector<uint8_t *> &states;
+};
+
+/// The lowered variant. Addresses of arena, states and constants are fixed; those of inputs and outputs are set by
+/// `bind` before each run.
+class Program {
+public:
+  Program(const bundle::Bundle &bundle, const bundle::Variant &variant, const LoadedCode &code,
+          const Buffers &buffers);
+
+  void bind(void *const *inputs, void *const *outputs);
+
+  const std::vector<Step> &steps() const { return list; }
+  void *const *operands(const Step &step) const { return addresses.data() + step.operands; }
+
+  /// Per run: bytes received from other ranks, bytes moved by copies.
+  uint64_t bytesCommunicated() const { return communicated; }
+  uint64_t bytesCopied() const { return copied; }
+
+private:
+  struct Fixup {
+    uint32_t slot;
+    bool isOutput;
+    uint32_t index;
+    uint64_t offset;
+  };
+  std::vector<Step> list;
+  std::vector<void *> addresses;
+  std::vector<Fixup> fixups;
+  uint64_t communicated = 0, copied = 0;
+
+  void addOperand(const bundle::Bundle &bundle, const bundle::Operand &operand, const Buffers &buffers);
+  void addInstruction(const bundle::Bundle &bundle, const bundle::Instruction &instruction, const LoadedCode &code,
+                      const Buffers &buffers);
+  CollectiveCall makeCollective(const bundle::Collective &collective, uint64_t ranks);
+};
+
+} // namespace raddle::runtime

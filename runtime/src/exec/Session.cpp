@@ -1,0 +1,185 @@
+#include "SessionImplementation.h"
+
+#include "raddle/runtime/BundleFile.h"
+#include "raddle/runtime/Error.h"
+#include "raddle/runtime/Weights.h"
+
+#include <algorithm>
+#include <cstdlib>
+#include <sys/resource.h>
+
+namespace raddle::runtime {
+
+Session::Session(const std::string &path, const SessionOptions &options) : impl(std::make_unique<Implementation>()) {
+  impl->open(path, options);
+}
+
+Session::~Session() = default;
+
+void Session::Implementation::open(const std::string &path, const SessionOptions &options) {
+  if (std::optional<std::string> problem = readBundleFile(path, file))
+    throw Error(*problem);
+  bundle = bundle::GetBundle(file.data());
+  if (bundle->target()->str().rfind("cpu", 0) != 0)
+    throw Error("'" + path + "' is for target '" + bundle->target()->str() + "', this runtime executes 'cpu' bundles");
+  world = options.world;
+  if (world && static_cast<uint32_t>(world->size()) != bundle->ranks())
+    throw InvalidArgument("'" + path + "' is for " + std::to_string(bundle->ranks()) +
+                          " ranks, the launcher started " + std::to_string(world->size()));
+  learningRate = bundle->learning_rate();
+  describeEntries();
+  describeParameters();
+  std::string weights = findWeights(*bundle, path, options.weights);
+  if (!weights.empty())
+    checkWeights(*bundle, *openWeights(weights), weights);
+  code = std::make_unique<LoadedCode>(*bundle);
+  makeRanks(options);
+  makeTables();
+  uint64_t seed = options.seed.value_or(bundle->seed());
+  onRanks([&](size_t i) { executors[i]->load(seed, weights); });
+  counters.stateBytes = executors[0]->stateBytes();
+  counters.arenaBytes = executors[0]->arenaBytes();
+}
+
+// Ranks of this process or, under MPI, of this machine.
+static unsigned ranksHere(const bundle::Bundle &bundle, const Communicator *world) {
+  if (!world)
+    return bundle.ranks();
+  const char *local = std::getenv("OMPI_COMM_WORLD_LOCAL_SIZE");
+  int count = local ? std::atoi(local) : world->size();
+  return static_cast<unsigned>(std::max(count, 1));
+}
+
+void Session::Implementation::makeRanks(const SessionOptions &options) {
+  // A rank is a thread with a state of its own: more than any machine has processors is a mistake in the file.
+  constexpr uint32_t maxLocalRanks = 4096;
+  if (!world && bundle->ranks() > maxLocalRanks)
+    throw Error("the bundle is for " + std::to_string(bundle->ranks()) + " ranks, one process runs at most " +
+                std::to_string(maxLocalRanks));
+  unsigned threadCount =
+      options.threads ? options.threads : std::thread::hardware_concurrency() / ranksHere(*bundle, world.get());
+  threadCount = std::max(threadCount, 1u);
+  size_t count = world ? 1 : bundle->ranks();
+  if (!world)
+    group = std::make_unique<LocalGroup>(static_cast<int>(count));
+  for (size_t i = 0; i < count; ++i) {
+    Communicator &communicator = world ? *world : group->member(static_cast<int>(i));
+    executors.push_back(std::make_unique<Executor>(*bundle, *code, communicator, threadCount, options.trace));
+  }
+  threads = std::make_unique<RankThreads>(count);
+}
+
+void Session::Implementation::makeTables() {
+  size_t mostInputs = 0, mostOutputs = 0;
+  uint64_t discardedBytes = 0;
+  for (const std::vector<BoundVariant> &variants : bound)
+    for (const BoundVariant &variant : variants) {
+      mostInputs = std::max(mostInputs, variant.inputs.size());
+      mostOutputs = std::max(mostOutputs, variant.outputs.size());
+      uint64_t whole = 0;
+      for (const Binding &output : variant.outputs)
+        if (output.rankStride == 0)
+          whole += (output.rankBytes + bufferAlignment - 1) / bufferAlignment * bufferAlignment;
+      discardedBytes = std::max(discardedBytes, whole);
+    }
+  discarded.resize(executors.size());
+  for (size_t i = 0; i < executors.size(); ++i) {
+    inputPointers.emplace_back(mostInputs);
+    outputPointers.emplace_back(mostOutputs);
+    if (i != 0 && !discarded[i].allocate(discardedBytes))
+      throw Error("cannot allocate " + std::to_string(discardedBytes) + " bytes for the outputs of rank " +
+                  std::to_string(i));
+  }
+}
+
+void Session::Implementation::onRanks(const std::function<void(size_t)> &body) {
+  if (group)
+    group->reset();
+  threads->run(body, [this] {
+    if (group)
+      group->member(0).abort();
+  });
+}
+
+void Session::Implementation::bindRank(const BoundVariant &variant, size_t executor,
+                                       const std::vector<HostArray> &inputs, const std::vector<void *> &outputs) {
+  uint64_t rank = static_cast<uint64_t>(executors[executor]->rank());
+  for (size_t i = 0; i < variant.inputs.size(); ++i) {
+    const Binding &binding = variant.inputs[i];
+    const void *base = binding.fromCaller ? inputs[binding.position].data
+                       : binding.role == bundle::InputRole::Step ? static_cast<const void *>(&step)
+                                                                 : &learningRate;
+    // The verifier refuses inputs as destinations, so nothing is written through this pointer.
+    inputPointers[executor][i] = static_cast<char *>(const_cast<void *>(base)) + rank * binding.rankStride;
+  }
+  uint8_t *unused = discarded[executor].data();
+  for (size_t i = 0; i < variant.outputs.size(); ++i) {
+    const Binding &binding = variant.outputs[i];
+    if (binding.rankStride != 0 || executor == 0) {
+      outputPointers[executor][i] = static_cast<char *>(outputs[i]) + rank * binding.rankStride;
+      continue;
+    }
+    outputPointers[executor][i] = unused;
+    unused += (binding.rankBytes + bufferAlignment - 1) / bufferAlignment * bufferAlignment;
+  }
+}
+
+// Processes have only their own part of each batched output.
+void Session::Implementation::gatherOutputs(const BoundVariant &variant, const std::vector<void *> &outputs) {
+  for (size_t i = 0; i < variant.outputs.size(); ++i)
+    if (uint64_t stride = variant.outputs[i].rankStride)
+      world->allGather(static_cast<char *>(outputs[i]) + world->rank() * stride, outputs[i], stride);
+}
+
+void Session::run(size_t entry, size_t variant, const std::vector<HostArray> &inputs,
+                  const std::vector<void *> &outputs, std::optional<float> learningRate) {
+  const BoundVariant &bound = impl->bound.at(entry).at(variant);
+  if (outputs.size() != bound.outputs.size())
+    throw InvalidArgument("entry '" + impl->entries[entry].name + "': expected memory for " +
+                          std::to_string(bound.outputs.size()) + " outputs, found " + std::to_string(outputs.size()));
+  impl->learningRate = learningRate.value_or(impl->bundle->learning_rate());
+  if (bound.countsSteps)
+    ++impl->step;
+  try {
+    impl->onRanks([&](size_t i) {
+      impl->bindRank(bound, i, inputs, outputs);
+      impl->executors[i]->run(bound.program, impl->inputPointers[i].data(), impl->outputPointers[i].data());
+    });
+    if (impl->world)
+      impl->gatherOutputs(bound, outputs);
+  } catch (...) {
+    if (bound.countsSteps)
+      --impl->step;
+    throw;
+  }
+  const Program &program = impl->executors[0]->program(bound.program);
+  impl->counters.bytesCommunicated += program.bytesCommunicated();
+  impl->counters.bytesCopied += program.bytesCopied();
+  ++impl->counters.runs;
+}
+
+const bundle::Bundle &Session::bundle() const { return *impl->bundle; }
+
+uint32_t Session::ranks() const { return impl->bundle->ranks(); }
+
+Statistics Session::statistics() const {
+  Statistics result = impl->counters;
+  struct rusage usage;
+  // The kernel counts in units of 1024 bytes.
+  constexpr uint64_t unit = 1024;
+  if (::getrusage(RUSAGE_SELF, &usage) == 0)
+    result.peakResidentBytes = static_cast<uint64_t>(usage.ru_maxrss) * unit;
+  return result;
+}
+
+void Session::writeTrace(const std::string &path) const {
+  std::vector<const Trace *> traces;
+  for (const std::unique_ptr<Executor> &executor : impl->executors)
+    if (executor->recorded())
+      traces.push_back(executor->recorded());
+  if (traces.empty())
+    throw Error("cannot write a trace: the session was made without tracing");
+  runtime::writeTrace(path, traces, impl->start);
+}
+
+} // namespace raddle::runtime

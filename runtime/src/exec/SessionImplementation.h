@@ -1,0 +1,63 @@
+// What a session is made of; its files share this.
+#pragma once
+
+#include "Executor.h"
+#include "RankThreads.h"
+
+#include "raddle/runtime/LocalCommunicator.h"
+#include "raddle/runtime/Session.h"
+
+#include <map>
+
+namespace raddle::runtime {
+
+/// How one array of the caller becomes the arrays of ranks.
+struct Binding {
+  bool fromCaller;        // else from the session: learning rate or step
+  bundle::InputRole role; // of an input
+  size_t position;        // among the caller's arrays
+  uint64_t rankStride;    // bytes between the parts of two ranks; 0: every rank has the whole
+  uint64_t rankBytes;
+};
+
+struct BoundVariant {
+  size_t program;
+  std::vector<Binding> inputs, outputs;
+  bool countsSteps;
+};
+
+struct Session::Implementation {
+  AlignedBuffer file;
+  const bundle::Bundle *bundle = nullptr;
+  std::shared_ptr<Communicator> world;
+  std::unique_ptr<LocalGroup> group;
+  std::unique_ptr<LoadedCode> code;
+  std::vector<std::unique_ptr<Executor>> executors;
+  std::unique_ptr<RankThreads> threads;
+
+  std::vector<EntryInfo> entries;
+  std::vector<std::vector<BoundVariant>> bound;
+  std::vector<ParameterInfo> parameters;
+  std::map<std::string, size_t> parameterByName;
+
+  // Per executor: the pointers of the present call, and memory for results that only rank 0's caller gets.
+  std::vector<std::vector<void *>> inputPointers, outputPointers;
+  std::vector<AlignedBuffer> discarded;
+  float learningRate = 0;
+  int64_t step = 0;
+  Statistics counters;
+  Trace::Clock::time_point start = Trace::Clock::now();
+
+  void open(const std::string &path, const SessionOptions &options);
+  void describeEntries();
+  void describeParameters();
+  void makeRanks(const SessionOptions &options);
+  void makeTables();
+  /// Runs a body for the index of every executor, on the threads of ranks; a failure stops the others.
+  void onRanks(const std::function<void(size_t)> &body);
+  void bindRank(const BoundVariant &variant, size_t executor, const std::vector<HostArray> &inputs,
+                const std::vector<void *> &outputs);
+  void gatherOutputs(const BoundVariant &variant, const std::vector<void *> &outputs);
+};
+
+} // namespace raddle::runtime

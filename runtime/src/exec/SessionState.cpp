@@ -1,0 +1,84 @@
+#include "SessionImplementation.h"
+
+#include "raddle/runtime/Convert.h"
+#include "raddle/runtime/Error.h"
+#include "raddle/runtime/Parameters.h"
+
+namespace raddle::runtime {
+
+uint64_t ParameterInfo::elements() const {
+  uint64_t elements = 1;
+  for (uint64_t extent : shape)
+    elements *= extent;
+  return elements;
+}
+
+void Session::Implementation::describeParameters() {
+  for (size_t i = 0; bundle->parameters() && i < bundle->parameters()->size(); ++i) {
+    const bundle::Parameter &parameter = *bundle->parameters()->Get(i);
+    ParameterInfo info{parameter.name()->str(), {}, parameter.is_buffer(), parameter.trainable(), parameter.dtype(), {}};
+    for (size_t j = 0; parameter.aliases() && j < parameter.aliases()->size(); ++j)
+      info.aliases.push_back(parameter.aliases()->Get(j)->str());
+    if (parameter.shape())
+      info.shape.assign(parameter.shape()->begin(), parameter.shape()->end());
+    parameterByName.emplace(info.name, i);
+    for (const std::string &alias : info.aliases)
+      parameterByName.emplace(alias, i);
+    parameters.push_back(std::move(info));
+  }
+}
+
+const std::vector<ParameterInfo> &Session::parameters() const { return impl->parameters; }
+
+size_t Session::findParameter(const std::string &name) const {
+  auto found = impl->parameterByName.find(name);
+  if (found == impl->parameterByName.end())
+    throw InvalidArgument("the bundle has no parameter '" + name + "'");
+  return found->second;
+}
+
+static void convertOrThrow(const ParameterInfo &parameter, const void *src, DType from, void *dst, DType to,
+                           uint64_t count) {
+  if (!convertElements(src, from, dst, to, count))
+    throw InvalidArgument("parameter '" + parameter.name + "' is " + nameOf(parameter.dtype) +
+                          ", it cannot be converted from " + nameOf(from) + " to " + nameOf(to));
+}
+
+void Session::readParameter(size_t index, void *dst, DType dtype) {
+  const ParameterInfo &info = impl->parameters.at(index);
+  const bundle::Parameter &parameter = *impl->bundle->parameters()->Get(static_cast<uint32_t>(index));
+  std::vector<uint8_t> received;
+  // A parameter that is whole on every rank is taken from this process's first.
+  uint32_t owners = parameter.bucket() < 0 ? 1 : ranks();
+  for (uint32_t r = 0; r < owners; ++r) {
+    ParameterPart part = partOf(*impl->bundle, parameter, r);
+    if (part.count == 0)
+      continue;
+    const uint8_t *from;
+    if (!impl->world || parameter.bucket() < 0) {
+      from = impl->executors[r]->state(part.state) + part.offset;
+    } else {
+      received.resize(part.count * byteSize(info.dtype));
+      if (impl->world->rank() == static_cast<int>(r))
+        received.assign(impl->executors[0]->state(part.state) + part.offset,
+                        impl->executors[0]->state(part.state) + part.offset + received.size());
+      impl->world->broadcast(received.data(), received.size(), static_cast<int>(r));
+      from = received.data();
+    }
+    convertOrThrow(info, from, info.dtype, static_cast<uint8_t *>(dst) + part.first * byteSize(dtype), dtype,
+                   part.count);
+  }
+}
+
+void Session::writeParameter(size_t index, const void *src, DType dtype) {
+  const ParameterInfo &info = impl->parameters.at(index);
+  const bundle::Parameter &parameter = *impl->bundle->parameters()->Get(static_cast<uint32_t>(index));
+  for (const std::unique_ptr<Executor> &executor : impl->executors) {
+    ParameterPart part = partOf(*impl->bundle, parameter, static_cast<uint32_t>(executor->rank()));
+    if (part.count != 0)
+      convertOrThrow(info, static_cast<const uint8_t *>(src) + part.first * byteSize(dtype), dtype,
+                     executor->state(part.state) + part.offset, info.dtype, part.count);
+  }
+}
+
+} // namespace raddle::runtime

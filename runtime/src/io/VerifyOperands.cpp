@@ -1,0 +1,172 @@
+#include "Verifier.h"
+
+#include <limits>
+
+namespace raddle::runtime::verify {
+
+std::optional<uint64_t> OperandChecker::bufferBytes(bundle::Space space, uint32_t index, const std::string &prefix) {
+  auto absent = [&](const char *table, size_t count) {
+    report.add(prefix + table + " " + std::to_string(index) + " does not exist, there are " + std::to_string(count));
+    return std::nullopt;
+  };
+  switch (space) {
+  case bundle::Space::Arena:
+    return variant.arena_bytes();
+  case bundle::Space::State: {
+    if (index >= sizeOf(bundle.states()))
+      return absent("state", sizeOf(bundle.states()));
+    const bundle::State &state = *bundle.states()->Get(index);
+    return state.elements() * byteSize(state.dtype());
+  }
+  case bundle::Space::Input: {
+    if (index >= sizeOf(variant.inputs()))
+      return absent("input", sizeOf(variant.inputs()));
+    const bundle::Input &input = *variant.inputs()->Get(index);
+    return *countElements(input.shape(), input.dtype()) * byteSize(input.dtype());
+  }
+  case bundle::Space::Output: {
+    if (index >= sizeOf(variant.outputs()))
+      return absent("output", sizeOf(variant.outputs()));
+    const bundle::Output &output = *variant.outputs()->Get(index);
+    return *countElements(output.shape(), output.dtype()) * byteSize(output.dtype());
+  }
+  case bundle::Space::Constant:
+    if (index >= sizeOf(bundle.constants()))
+      return absent("constant", sizeOf(bundle.constants()));
+    return sizeOf(bundle.constants()->Get(index)->data());
+  }
+  report.add(prefix + "unknown space " + std::to_string(static_cast<int>(space)));
+  return std::nullopt;
+}
+
+std::optional<Place> OperandChecker::check(const bundle::Operand *operand, const std::string &where,
+                                           const std::string &what, bool written) {
+  std::string prefix = where + ": " + what + ": ";
+  if (!operand) {
+    report.add(prefix + "it is missing");
+    return std::nullopt;
+  }
+  if (!isKnown(operand->dtype())) {
+    report.add(prefix + "unknown element type " + std::to_string(static_cast<int>(operand->dtype())));
+    return std::nullopt;
+  }
+  std::optional<uint64_t> elements = countElements(operand->shape(), operand->dtype());
+  if (!elements) {
+    report.add(prefix + "the size of its shape overflows");
+    return std::nullopt;
+  }
+  std::optional<uint64_t> available = bufferBytes(operand->space(), operand->index(), prefix);
+  if (!available)
+    return std::nullopt;
+  const char *space = bundle::EnumNameSpace(operand->space());
+  uint64_t width = byteSize(operand->dtype()), bytes = *elements * width, end;
+  if (__builtin_add_overflow(operand->offset(), bytes, &end) || end > *available) {
+    report.add(prefix + std::to_string(bytes) + " bytes from byte " + std::to_string(operand->offset()) +
+               " exceed the " + std::to_string(*available) + " bytes of " + space + " " +
+               std::to_string(operand->index()));
+    return std::nullopt;
+  }
+  if (operand->offset() % width != 0) {
+    report.add(prefix + "offset " + std::to_string(operand->offset()) + " is not a multiple of the " +
+               std::to_string(width) + " bytes of " + nameOf(operand->dtype()));
+    return std::nullopt;
+  }
+  if (written && (operand->space() == bundle::Space::Input || operand->space() == bundle::Space::Constant)) {
+    report.add(prefix + "it is written, but space " + space + " is read only");
+    return std::nullopt;
+  }
+  uint32_t index = operand->space() == bundle::Space::Arena ? 0 : operand->index();
+  return Place{operand->space(), index, operand->offset(), end, *elements, operand->dtype()};
+}
+
+// A matrix operand: the last element that its rows, columns and batch strides reach lies inside.
+static void verifyMatrix(const Place &place, uint64_t rows, uint64_t columns, uint64_t leading,
+                         const bundle::Gemm &gemm, const flatbuffers::Vector<uint64_t> *strides,
+                         const std::string &prefix, Report &report) {
+  if (leading < columns || leading == 0) {
+    report.add(prefix + "leading dimension " + std::to_string(leading) + " is below its " + std::to_string(columns) +
+               " columns");
+    return;
+  }
+  if (sizeOf(strides) != sizeOf(gemm.batch())) {
+    report.add(prefix + std::to_string(sizeOf(strides)) + " batch strides for " + std::to_string(sizeOf(gemm.batch())) +
+               " batch dimensions");
+    return;
+  }
+  bool empty = rows == 0 || columns == 0;
+  uint64_t last = 0, step;
+  bool overflow = !empty && (__builtin_mul_overflow(rows - 1, leading, &last) ||
+                             __builtin_add_overflow(last, columns - 1, &last));
+  for (size_t i = 0; i < sizeOf(strides); ++i) {
+    uint64_t extent = gemm.batch()->Get(i);
+    if (extent == 0)
+      empty = true;
+    else
+      overflow = overflow || __builtin_mul_overflow(extent - 1, strides->Get(i), &step) ||
+                 __builtin_add_overflow(last, step, &last);
+  }
+  if (!empty && (overflow || last >= place.elements))
+    report.add(prefix + "it reaches " + (overflow ? "beyond 2^64" : "element " + std::to_string(last)) + " of " +
+               std::to_string(place.elements));
+}
+
+void verifyGemm(const bundle::Gemm &gemm, OperandChecker &operands, const std::string &where, Report &report) {
+  std::optional<Place> a = operands.check(gemm.a(), where, "operand a", false);
+  std::optional<Place> b = operands.check(gemm.b(), where, "operand b", false);
+  std::optional<Place> c = operands.check(gemm.c(), where, "operand c", true);
+  if (!a || !b || !c)
+    return;
+  if ((c->dtype != DType::F32 && c->dtype != DType::F64) || a->dtype != c->dtype || b->dtype != c->dtype)
+    report.add(where + ": a gemm takes f32 or f64 operands of one type, found " + nameOf(a->dtype) + ", " +
+               nameOf(b->dtype) + " and " + nameOf(c->dtype));
+  // BLAS libraries count in 32 bits.
+  constexpr uint64_t limit = std::numeric_limits<int32_t>::max();
+  for (uint64_t extent : {gemm.m(), gemm.n(), gemm.k(), gemm.lda(), gemm.ldb(), gemm.ldc()})
+    if (extent > limit) {
+      report.add(where + ": extent " + std::to_string(extent) + " exceeds the limit of " + std::to_string(limit));
+      return;
+    }
+  uint64_t batches = 1;
+  for (size_t i = 0; i < sizeOf(gemm.batch()); ++i)
+    if (__builtin_mul_overflow(batches, gemm.batch()->Get(i), &batches)) {
+      report.add(where + ": the number of its batches overflows");
+      return;
+    }
+  verifyMatrix(*a, gemm.transpose_a() ? gemm.k() : gemm.m(), gemm.transpose_a() ? gemm.m() : gemm.k(), gemm.lda(),
+               gemm, gemm.stride_a(), where + ": operand a: ", report);
+  verifyMatrix(*b, gemm.transpose_b() ? gemm.n() : gemm.k(), gemm.transpose_b() ? gemm.k() : gemm.n(), gemm.ldb(),
+               gemm, gemm.stride_b(), where + ": operand b: ", report);
+  verifyMatrix(*c, gemm.m(), gemm.n(), gemm.ldc(), gemm, gemm.stride_c(), where + ": operand c: ", report);
+}
+
+void verifyCollective(const bundle::Collective &collective, uint64_t ranks, OperandChecker &operands,
+                      const std::string &where, Report &report) {
+  std::optional<Place> src = operands.check(collective.src(), where, "source", false);
+  std::optional<Place> dst = operands.check(collective.dst(), where, "destination", true);
+  if (collective.kind() > bundle::CollectiveKind::MAX || collective.reduction() > bundle::Reduction::MAX) {
+    report.add(where + ": unknown collective " + std::to_string(static_cast<int>(collective.kind())) +
+               " or reduction " + std::to_string(static_cast<int>(collective.reduction())));
+    return;
+  }
+  if (!src || !dst)
+    return;
+  bool gather = collective.kind() == bundle::CollectiveKind::AllGather;
+  bool scatter = collective.kind() == bundle::CollectiveKind::ReduceScatter;
+  if (src->dtype != dst->dtype)
+    report.add(where + ": the source is " + nameOf(src->dtype) + ", the destination " + nameOf(dst->dtype));
+  uint64_t slice = gather ? src->elements : dst->elements, whole = gather ? dst->elements : src->elements, product;
+  if (__builtin_mul_overflow(slice, gather || scatter ? ranks : 1, &product) || product != whole)
+    report.add(where + ": the source has " + std::to_string(src->elements) + " elements, the destination " +
+               std::to_string(dst->elements) + ", which does not fit " +
+               bundle::EnumNameCollectiveKind(collective.kind()) + " of " + std::to_string(ranks) + " ranks");
+  if (src->overlaps(*dst) && !(src->sameAs(*dst) && !gather && !scatter))
+    report.add(where + ": the source overlaps the destination");
+  bool reducible = src->dtype == DType::F32 || src->dtype == DType::F64 || src->dtype == DType::I64 ||
+                   src->dtype == DType::I32;
+  if (!gather && !reducible)
+    report.add(where + ": a reduction takes f32, f64, i64 or i32, found " + nameOf(src->dtype));
+  if (!gather && collective.reduction() == bundle::Reduction::Mean && !isFloat(src->dtype))
+    report.add(where + ": a mean takes floating-point elements, found " + nameOf(src->dtype));
+}
+
+} // namespace raddle::runtime::verify

@@ -1,0 +1,78 @@
+#include "Options.h"
+
+#include <CLI/CLI.hpp>
+
+#include <iostream>
+
+namespace raddle::run {
+
+static void splitInputs(const std::vector<std::string> &texts, Options &options) {
+  for (const std::string &text : texts) {
+    size_t equals = text.find('=');
+    if (equals == 0 || equals == std::string::npos || equals + 1 == text.size())
+      throw CLI::ValidationError("--input", "expected NAME=FILE.npy, found '" + text + "'");
+    options.inputs.emplace_back(text.substr(0, equals), text.substr(equals + 1));
+  }
+}
+
+std::optional<Options> parseOptions(int argc, char **argv, bool &failed) {
+  Options options;
+  std::vector<std::string> inputs;
+  std::string schedule = "constant", labels = "same";
+  CLI::App app("Runs a bundle that raddle-compile made: one call of an entry point, or the steps of a training.\n"
+               "Ranks are threads of this process, or the processes that mpirun starts.",
+               "raddle-run");
+  app.add_option("BUNDLE", options.bundle, "The .raddle file")->required();
+  app.add_option("--ranks", options.ranks, "Number of ranks; must be the bundle's, which is the default");
+  app.add_option("--steps", options.steps, "How often the entry point is called")
+      ->check(CLI::PositiveNumber)
+      ->capture_default_str();
+  app.add_option("--entry", options.entry, "The entry point; default: train_step where there is one, else main");
+  app.add_option("--data", options.data,
+                 "Flat file of token ids, unsigned and little-endian, .u16 or .u32 by suffix, else bytes; integer "
+                 "inputs of two dimensions get windows of it");
+  app.add_option("--seq-len", options.sequenceLength, "Tokens of a window; default and only value: the bundle's");
+  app.add_option("--labels", labels, "'same': labels are the window of input_ids; 'next': moved on by one token")
+      ->check(CLI::IsMember({"same", "next"}))
+      ->capture_default_str();
+  app.add_option("--val", options.val, "File of token ids for the entry point eval, as --data");
+  app.add_option("--val-steps", options.valSteps, "Batches of an evaluation")
+      ->check(CLI::PositiveNumber)
+      ->capture_default_str();
+  app.add_option("--val-every", options.valEvery, "Evaluate after so many steps; 0: after the last one only")
+      ->capture_default_str();
+  app.add_option("--lr", options.learningRate, "Learning rate; default: the bundle's")->check(CLI::NonNegativeNumber);
+  app.add_option("--warmup", options.warmup, "Steps over which the learning rate rises from zero")
+      ->capture_default_str();
+  app.add_option("--schedule", schedule, "Learning rate after the warm-up: constant, or falling to zero by a cosine")
+      ->check(CLI::IsMember({"constant", "cosine"}))
+      ->capture_default_str();
+  app.add_option("--input", inputs, "NAME=FILE.npy, an input of the whole batch; repeatable")
+      ->allow_extra_args(false);
+  app.add_option("--output", options.output, "Folder for NAME.npy of each output of the last step");
+  app.add_option("--weights", options.weights, "File of weights (.pt2 or .safetensors) in place of the bundle's");
+  app.add_option("--seed", options.seed,
+                 "Seed of initial values, windows and inputs that are not given; default: the bundle's");
+  app.add_option("--threads", options.threads, "Threads of each rank; 0: the processors divided by the ranks")
+      ->check(CLI::Range(0, 4096))
+      ->capture_default_str();
+  app.add_option("--trace", options.trace,
+                 "Write a trace for Perfetto; under mpirun each rank but the first adds its number to the name");
+  app.add_flag("--json", options.json, "Print one JSON object a step, and one with the summary at the end");
+  try {
+    app.parse(argc, argv);
+    splitInputs(inputs, options);
+  } catch (const CLI::Success &done) {
+    app.exit(done);
+    return std::nullopt;
+  } catch (const CLI::ParseError &error) {
+    std::cerr << "raddle-run: error: " << error.what() << "\n";
+    failed = true;
+    return std::nullopt;
+  }
+  options.cosine = schedule == "cosine";
+  options.labelsNext = labels == "next";
+  return options;
+}
+
+} // namespace raddle::run

@@ -1,0 +1,195 @@
+// raddle-run: executes bundles.
+
+#include "Inputs.h"
+#include "Options.h"
+#include "Reporter.h"
+#include "Schedule.h"
+
+#include "raddle/runtime/Convert.h"
+#include "raddle/runtime/Error.h"
+
+#include <algorithm>
+#include <cerrno>
+#include <chrono>
+#include <cstdlib>
+#include <cstring>
+#include <iostream>
+#include <sys/stat.h>
+
+namespace raddle::run {
+
+using namespace raddle::runtime;
+using Clock = std::chrono::steady_clock;
+
+static double secondsSince(Clock::time_point start) {
+  return std::chrono::duration<double>(Clock::now() - start).count();
+}
+
+// An entry point with memory for what goes in and comes out.
+class Call {
+public:
+  Call(Session &session, const std::string &name, const Options &options, const TokenFile *tokens, uint64_t seed)
+      : session(session), entry(session.findEntry(name)),
+        inputs(session.entries()[entry], options, tokens, seed) {
+    for (const ArrayInfo &output : info().outputs) {
+      memory.emplace_back();
+      if (!memory.back().allocate(output.bytes()))
+        throw Error("cannot allocate " + std::to_string(output.bytes()) + " bytes for output '" + output.name + "'");
+      pointers.push_back(memory.back().data());
+    }
+  }
+
+  const VariantInfo &info() const { return session.entries()[entry].variants[inputs.variant()]; }
+  const void *output(size_t index) const { return pointers[index]; }
+
+  void run(uint64_t step, std::optional<float> learningRate) {
+    inputs.draw(step);
+    session.run(entry, inputs.variant(), inputs.arrays(), pointers, learningRate);
+  }
+
+  // The floating-point outputs that are single numbers.
+  std::vector<Metric> metrics() const {
+    std::vector<Metric> result;
+    for (size_t i = 0; i < pointers.size(); ++i) {
+      const ArrayInfo &output = info().outputs[i];
+      double value;
+      if (output.shape.empty() && convertElements(pointers[i], output.dtype, &value, DType::F64, 1))
+        result.push_back({output.name, value});
+    }
+    return result;
+  }
+
+private:
+  Session &session;
+  size_t entry;
+  Inputs inputs;
+  std::vector<AlignedBuffer> memory;
+  std::vector<void *> pointers;
+};
+
+// The mean of each metric over batches of the validation file.
+static std::vector<Metric> evaluate(Call &call, uint64_t steps) {
+  std::vector<Metric> sums;
+  for (uint64_t step = 1; step <= steps; ++step) {
+    call.run(step, std::nullopt);
+    std::vector<Metric> metrics = call.metrics();
+    if (sums.empty())
+      sums = metrics;
+    else
+      for (size_t i = 0; i < sums.size(); ++i)
+        sums[i].value += metrics[i].value;
+  }
+  for (Metric &metric : sums)
+    metric.value /= static_cast<double>(steps);
+  return sums;
+}
+
+static void writeOutputs(const Call &call, const std::string &folder) {
+  if (::mkdir(folder.c_str(), 0777) != 0 && errno != EEXIST)
+    throw Error("cannot create folder '" + folder + "': " + std::strerror(errno));
+  for (size_t i = 0; i < call.info().outputs.size(); ++i) {
+    const ArrayInfo &output = call.info().outputs[i];
+    // The name comes from the bundle: it must not lead out of the folder.
+    if (output.name.find('/') != std::string::npos || output.name == "." || output.name == "..")
+      throw Error("output '" + output.name + "' has a name that cannot be a file's");
+    writeNpy(folder + "/" + output.name + ".npy", output.dtype, output.shape, call.output(i));
+  }
+}
+
+static bool hasInput(const Session &session, const std::string &entry, bundle::InputRole role) {
+  const bundle::Variant &variant = *session.bundle().entries()->Get(session.findEntry(entry))->variants()->Get(0);
+  for (size_t i = 0; variant.inputs() && i < variant.inputs()->size(); ++i)
+    if (variant.inputs()->Get(i)->role() == role)
+      return true;
+  return false;
+}
+
+static std::string chooseEntry(const Session &session, const Options &options) {
+  if (!options.entry.empty())
+    return options.entry;
+  for (const EntryInfo &entry : session.entries())
+    if (entry.name == "train_step")
+      return entry.name;
+  return "main";
+}
+
+// "trace.json" for rank 0, "trace.rank3.json" for others that are processes.
+static std::string traceName(const std::string &path, int rank) {
+  if (rank == 0)
+    return path;
+  size_t dot = path.rfind('.'), slash = path.rfind('/');
+  bool suffix = dot != std::string::npos && (slash == std::string::npos || dot > slash);
+  std::string number = ".rank" + std::to_string(rank);
+  return suffix ? path.substr(0, dot) + number + path.substr(dot) : path + number;
+}
+
+static void run(const Options &options, const std::shared_ptr<Communicator> &world) {
+  SessionOptions sessionOptions;
+  sessionOptions.weights = options.weights;
+  sessionOptions.seed = options.seed;
+  sessionOptions.threads = options.threads;
+  sessionOptions.trace = !options.trace.empty();
+  sessionOptions.world = world;
+  Session session(options.bundle, sessionOptions);
+  if (options.ranks && *options.ranks != session.ranks())
+    throw InvalidArgument("--ranks is " + std::to_string(*options.ranks) + ", the bundle is for " +
+                          std::to_string(session.ranks()) + " ranks");
+  std::string entry = chooseEntry(session, options);
+  uint64_t seed = options.seed.value_or(session.bundle().seed());
+  std::unique_ptr<TokenFile> data, val;
+  if (!options.data.empty())
+    data = std::make_unique<TokenFile>(options.data);
+  if (!options.val.empty())
+    val = std::make_unique<TokenFile>(options.val);
+  Call call(session, entry, options, data.get(), seed);
+  std::unique_ptr<Call> evaluation;
+  if (val)
+    evaluation = std::make_unique<Call>(session, "eval", options, val.get(), seed);
+
+  bool first = !world || world->rank() == 0;
+  Reporter reporter(options, first);
+  std::optional<float> rate;
+  float peak = options.learningRate.value_or(session.bundle().learning_rate());
+  bool usesRate = hasInput(session, entry, bundle::InputRole::LearningRate);
+  Clock::time_point start = Clock::now();
+  for (uint64_t step = 1; step <= options.steps; ++step) {
+    if (usesRate)
+      rate = learningRateAt(options, peak, step);
+    Clock::time_point begin = Clock::now();
+    call.run(step, rate);
+    reporter.step(step, call.metrics(), rate, secondsSince(begin));
+    bool due = step == options.steps || (options.valEvery != 0 && step % options.valEvery == 0);
+    if (evaluation && due)
+      reporter.evaluation(step, evaluate(*evaluation, options.valSteps));
+  }
+  reporter.summary(session, entry, secondsSince(start));
+  if (!options.output.empty() && first)
+    writeOutputs(call, options.output);
+  if (!options.trace.empty())
+    session.writeTrace(traceName(options.trace, world ? world->rank() : 0));
+}
+
+} // namespace raddle::run
+
+int main(int argc, char **argv) {
+  using namespace raddle;
+  bool failed = false;
+  std::optional<run::Options> options = run::parseOptions(argc, argv, failed);
+  if (!options)
+    return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+  std::shared_ptr<runtime::Communicator> world;
+  try {
+    if (runtime::startedByMpi())
+      world = runtime::connectMpi();
+    run::run(*options, world);
+    return EXIT_SUCCESS;
+  } catch (const std::bad_alloc &) {
+    std::cerr << "raddle-run: error: out of memory" << std::endl;
+  } catch (const std::exception &error) {
+    std::cerr << "raddle-run: error: " << error.what() << std::endl;
+  }
+  // Other processes wait for this one in a collective.
+  if (world)
+    world->abort();
+  return EXIT_FAILURE;
+}
