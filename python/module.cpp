@@ -157,6 +157,7 @@ nb::dict describeStatistics(const Session &session) {
   result["bytes_copied"] = statistics.bytesCopied;
   result["runs"] = statistics.runs;
   result["peak_resident_bytes"] = statistics.peakResidentBytes;
+  result["blas"] = statistics.blas;
   return result;
 }
 
@@ -164,8 +165,7 @@ nb::dict describeStatistics(const Session &session) {
 
 NB_MODULE(_raddle, module) {
   module.doc() = "A session of Raddle's runtime; use the package raddle.";
-  nb::exception<Error> error(module, "RuntimeError");
-  // Tried before the handler of its base class, since handlers run in the reverse order of registration.
+  // Other errors of the runtime become RuntimeError, as all of std::runtime_error.
   nb::register_exception_translator([](const std::exception_ptr &pointer, void *) {
     try {
       std::rethrow_exception(pointer);

@@ -160,7 +160,7 @@ private:
       kernel.erase();
       return known;
     }
-    kernel.setSymName(("kernel_" + Twine(numKernels.getValue())).str());
+    kernel.setSymName(("kernel_" + Twine(kernels.size() - 1)).str());
     symbols->insert(kernel);
     ++numKernels;
     return known = kernel;

@@ -75,8 +75,8 @@ Expected<std::string> Archive::read(StringRef entry) const {
       break;
   }
   if (text.size() != found->second.size)
-    return archiveError(formatv("entry '{0}' has {1} bytes, its directory entry says {2}", entry, text.size(),
-                                found->second.size));
+    return archiveError(
+        formatv("entry '{0}' has {1} bytes, its directory entry says {2}", entry, text.size(), found->second.size));
   return text;
 }
 

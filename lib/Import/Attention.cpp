@@ -54,7 +54,8 @@ LogicalResult attention(NodeBuilder &node) {
     return node.fail("attention over heads of size 0"), failure();
   if (mask) {
     Type maskType = node.elementOf(mask);
-    if (!broadcastsTo(node.shapeOf(mask), {q[0], q[1], q[2], k[2]}) || !(isa<FloatType>(maskType) || maskType.isInteger(1)))
+    if (!broadcastsTo(node.shapeOf(mask), {q[0], q[1], q[2], k[2]}) ||
+        !(isa<FloatType>(maskType) || maskType.isInteger(1)))
       return node.fail("the mask of attention has shape " + node.describe(node.shapeOf(mask)) +
                        ", which does not broadcast to " + node.describe({q[0], q[1], q[2], k[2]})),
              failure();
@@ -67,9 +68,9 @@ LogicalResult attention(NodeBuilder &node) {
   RankedTensorType lse = node.tensorType({q[0], q[1], q[2]}, type);
   if (node.failed())
     return failure();
-  auto op = nn::AttentionOp::create(node.builder, node.loc, TypeRange{out, lse}, query, key, value, mask,
-                                    node.builder.getF64FloatAttr(scale),
-                                    causal ? node.builder.getUnitAttr() : UnitAttr());
+  auto op =
+      nn::AttentionOp::create(node.builder, node.loc, TypeRange{out, lse}, query, key, value, mask,
+                              node.builder.getF64FloatAttr(scale), causal ? node.builder.getUnitAttr() : UnitAttr());
   result.back() = v[3];
   return node.result(node.reshape(op.getOut(), result));
 }

@@ -59,26 +59,22 @@ LogicalResult arange(NodeBuilder &node) {
   double count = std::ceil((end.real - start.real) / step.real);
   constexpr double kLargest = 1LL << 53;
   if (step.isZero() || !(count >= 0 && count <= kLargest))
-    return node.fail("arange from " + std::to_string(start.real) + " to " + std::to_string(end.real) +
-                     " by " + std::to_string(step.real)),
+    return node.fail("arange from " + std::to_string(start.real) + " to " + std::to_string(end.real) + " by " +
+                     std::to_string(step.real)),
            failure();
-  Value init = node.empty({int64_t(count)}, type);
-  if (!init)
-    return failure();
   bool isReal = isa<FloatType>(type) || start.kind == Scalar::Kind::Float || step.kind == Scalar::Kind::Float;
   Type wide = isReal ? Type(node.builder.getF64Type()) : Type(node.builder.getI64Type());
-  Value result = node.mapElements(
-      {int64_t(count)}, {}, type, [&](OpBuilder &builder, Location loc, ValueRange) {
-        Body body{builder, loc};
-        Value position = linalg::IndexOp::create(builder, loc, 0);
-        Value value = arith::IndexCastOp::create(builder, loc, builder.getI64Type(), position);
-        value = convertScalar(builder, loc, value, wide);
-        if (step.real != 1)
-          value = body.mul(value, body.constant(wide, step));
-        if (!start.isZero())
-          value = body.add(value, body.constant(wide, start));
-        return convertScalar(builder, loc, value, type);
-      });
+  Value result = node.mapElements({int64_t(count)}, {}, type, [&](OpBuilder &builder, Location loc, ValueRange) {
+    Body body{builder, loc};
+    Value position = linalg::IndexOp::create(builder, loc, 0);
+    Value value = arith::IndexCastOp::create(builder, loc, builder.getI64Type(), position);
+    value = convertScalar(builder, loc, value, wide);
+    if (step.real != 1)
+      value = body.mul(value, body.constant(wide, step));
+    if (!start.isZero())
+      value = body.add(value, body.constant(wide, start));
+    return convertScalar(builder, loc, value, type);
+  });
   return node.result(result);
 }
 
@@ -92,16 +88,16 @@ template <bool isLower> LogicalResult triangle(NodeBuilder &node) {
   if (rank < 2)
     return node.fail(node.node.target + " of a tensor of rank " + Twine(rank) + ", expected at least 2"), failure();
   Type type = node.elementOf(self);
-  return node.result(node.mapElements(
-      node.shapeOf(self), {self}, type, [&](OpBuilder &builder, Location loc, ValueRange elements) {
+  return node.result(
+      node.mapElements(node.shapeOf(self), {self}, type, [&](OpBuilder &builder, Location loc, ValueRange elements) {
         Body body{builder, loc};
         auto position = [&](int64_t dim) -> Value {
           return arith::IndexCastOp::create(builder, loc, builder.getI64Type(),
                                             linalg::IndexOp::create(builder, loc, dim));
         };
         Value limit = body.add(position(rank - 2), body.constant(builder.getI64Type(), Scalar::ofInt(diagonal)));
-        Value kept = body.compare(isLower ? Body::Compare::LessEqual : Body::Compare::GreaterEqual,
-                                  position(rank - 1), limit);
+        Value kept =
+            body.compare(isLower ? Body::Compare::LessEqual : Body::Compare::GreaterEqual, position(rank - 1), limit);
         return body.select(kept, elements[0], body.constant(type, 0));
       }));
 }

@@ -119,7 +119,9 @@ Value TensorBuilder::matmul(Value lhs, Value rhs, bool transposed) {
     return nullptr;
   AffineExpr m, n, k;
   bindDims(builder.getContext(), m, n, k);
-  auto map = [&](AffineExpr row, AffineExpr column) { return AffineMap::get(3, 0, {row, column}, builder.getContext()); };
+  auto map = [&](AffineExpr row, AffineExpr column) {
+    return AffineMap::get(3, 0, {row, column}, builder.getContext());
+  };
   SmallVector<AffineMap> maps{map(m, k), transposed ? map(n, k) : map(k, n), map(m, n)};
   SmallVector<utils::IteratorType> iterators{utils::IteratorType::parallel, utils::IteratorType::parallel,
                                              utils::IteratorType::reduction};
@@ -133,8 +135,9 @@ Value TensorBuilder::matmul(Value lhs, Value rhs, bool transposed) {
       sum = arith::AddIOp::create(nested, nestedLoc, arguments[2], arith::MulIOp::create(nested, nestedLoc, a, b));
     linalg::YieldOp::create(nested, nestedLoc, sum);
   };
-  Value result = linalg::GenericOp::create(builder, loc, init.getType(), ValueRange{lhs, rhs}, init, maps, iterators, body)
-                     .getResult(0);
+  Value result =
+      linalg::GenericOp::create(builder, loc, init.getType(), ValueRange{lhs, rhs}, init, maps, iterators, body)
+          .getResult(0);
   return cast(result, element);
 }
 

@@ -51,8 +51,8 @@ Value indexWithin(OpBuilder &builder, Location loc, Value index, int64_t size) {
   return arith::IndexCastOp::create(builder, loc, builder.getIndexType(), index);
 }
 
-/// self[i0, :, i2, …]: the index tensors broadcast together. Their dimensions stand where the first of them stood if all
-/// are neighbours, otherwise in front.
+/// self[i0, :, i2, …]: the index tensors broadcast together. Their dimensions stand where the first of them stood if
+/// all are neighbours, otherwise in front.
 LogicalResult index(NodeBuilder &node) {
   Value self = node.tensor("self");
   SmallVector<Value> indices = node.tensors("indices");
@@ -60,7 +60,8 @@ LogicalResult index(NodeBuilder &node) {
     return failure();
   int64_t rank = node.rankOf(self);
   if (int64_t(indices.size()) > rank)
-    return node.fail("index of a tensor of rank " + Twine(rank) + " by " + Twine(indices.size()) + " tensors"), failure();
+    return node.fail("index of a tensor of rank " + Twine(rank) + " by " + Twine(indices.size()) + " tensors"),
+           failure();
   indices.resize(rank);
   SmallVector<Value> given;
   SmallVector<int64_t> positions;
@@ -103,8 +104,8 @@ LogicalResult index(NodeBuilder &node) {
   if (node.failed())
     return failure();
   Shape selfShape(node.shapeOf(self));
-  return node.result(node.mapElements(
-      shape, given, node.elementOf(self), [&](OpBuilder &builder, Location loc, ValueRange elements) {
+  return node.result(
+      node.mapElements(shape, given, node.elementOf(self), [&](OpBuilder &builder, Location loc, ValueRange elements) {
         SmallVector<Value> coordinates;
         size_t next = 0;
         for (int64_t dim = 0; dim < rank; ++dim) {

@@ -29,10 +29,9 @@ LogicalResult reduceLoss(NodeBuilder &node, Value elements, int64_t reduction) {
     return node.result(elements);
   SmallVector<int64_t> dims = llvm::to_vector(llvm::seq<int64_t>(0, node.rankOf(elements)));
   Type type = node.elementOf(elements);
-  Value total = node.reduce(elements, dims, /*keep=*/false, type, Scalar::ofFloat(0),
-                            [](OpBuilder &builder, Location loc, Value acc, Value element) {
-                              return Body{builder, loc}.add(acc, element);
-                            });
+  Value total = node.reduce(
+      elements, dims, /*keep=*/false, type, Scalar::ofFloat(0),
+      [](OpBuilder &builder, Location loc, Value acc, Value element) { return Body{builder, loc}.add(acc, element); });
   if (node.failed() || reduction == Sum)
     return node.result(total);
   double factor = 1.0 / double(node.typeOf(elements).getNumElements());
@@ -47,11 +46,11 @@ template <DistanceFn fn> LogicalResult distanceLoss(NodeBuilder &node) {
   Value self = node.tensor("self"), target = node.tensor("target");
   int64_t reduction = readReduction(node);
   Type type = node.promote({self, target});
-  Value elements = node.elementwise({self, target}, type, type,
-                                    [](OpBuilder &builder, Location loc, ValueRange values) {
-                                      Body body{builder, loc};
-                                      return fn(body, body.sub(values[0], values[1]));
-                                    });
+  Value elements =
+      node.elementwise({self, target}, type, type, [](OpBuilder &builder, Location loc, ValueRange values) {
+        Body body{builder, loc};
+        return fn(body, body.sub(values[0], values[1]));
+      });
   return reduceLoss(node, elements, reduction);
 }
 Value squared(const Body &body, Value delta) { return body.mul(delta, delta); }
@@ -60,7 +59,7 @@ Value absolute(const Body &body, Value delta) { return body.make<math::AbsFOp>(d
 /// Scores as [N, C] and labels as [N]: the class dimension, 1, goes last and the others become rows.
 struct LabelledScores {
   Value scores, labels;
-  Shape shape;  // of the labels as they were
+  Shape shape; // of the labels as they were
   int64_t ignoreIndex = 0;
 };
 
@@ -105,13 +104,15 @@ Value pickNegated(NodeBuilder &node, const LabelledScores &operands) {
                           [&](OpBuilder &builder, Location loc, ValueRange elements) {
                             Body body{builder, loc};
                             Value label = convertScalar(builder, loc, elements[0], builder.getI64Type());
-                            Value ignored = body.compare(Body::Compare::Equal, label,
-                                                         body.constant(label.getType(), Scalar::ofInt(operands.ignoreIndex)));
+                            Value ignored =
+                                body.compare(Body::Compare::Equal, label,
+                                             body.constant(label.getType(), Scalar::ofInt(operands.ignoreIndex)));
                             Value inside = body.max(label, body.constant(label.getType(), Scalar::ofInt(0)));
                             inside = body.min(inside, body.constant(label.getType(), Scalar::ofInt(classes - 1)));
                             Value column = arith::IndexCastOp::create(builder, loc, builder.getIndexType(), inside);
                             Value row = linalg::IndexOp::create(builder, loc, 0);
-                            Value score = tensor::ExtractOp::create(builder, loc, operands.scores, ValueRange{row, column});
+                            Value score =
+                                tensor::ExtractOp::create(builder, loc, operands.scores, ValueRange{row, column});
                             return body.select(ignored, body.constant(type, 0), body.neg(score));
                           });
 }
@@ -121,14 +122,14 @@ Value countLabels(NodeBuilder &node, const LabelledScores &operands, Type type) 
   Value counts = node.mapElements(node.shapeOf(operands.labels), {operands.labels}, type,
                                   [&](OpBuilder &builder, Location loc, ValueRange elements) {
                                     Body body{builder, loc};
-                                    Value ignore = body.constant(elements[0].getType(), Scalar::ofInt(operands.ignoreIndex));
+                                    Value ignore =
+                                        body.constant(elements[0].getType(), Scalar::ofInt(operands.ignoreIndex));
                                     Value counted = body.compare(Body::Compare::NotEqual, elements[0], ignore);
                                     return body.select(counted, body.constant(type, 1), body.constant(type, 0));
                                   });
-  return node.reduce(counts, 0, /*keep=*/false, type, Scalar::ofFloat(0),
-                     [](OpBuilder &builder, Location loc, Value acc, Value element) {
-                       return Body{builder, loc}.add(acc, element);
-                     });
+  return node.reduce(
+      counts, 0, /*keep=*/false, type, Scalar::ofFloat(0),
+      [](OpBuilder &builder, Location loc, Value acc, Value element) { return Body{builder, loc}.add(acc, element); });
 }
 
 Value quotient(NodeBuilder &node, Value total, Value count) {
@@ -156,14 +157,14 @@ LogicalResult crossEntropy(NodeBuilder &node) {
     return node.result(quotient(node, loss.getLossSum(), loss.getCount()));
   // One loss a row: lse − score of the label, 0 where it is ignored.
   Value picked = pickNegated(node, *operands);
-  Value elements = node.mapElements(
-      node.shapeOf(operands->labels), {loss.getLse(), picked, operands->labels}, type,
-      [&](OpBuilder &builder, Location loc, ValueRange values) {
-        Body body{builder, loc};
-        Value ignore = body.constant(values[2].getType(), Scalar::ofInt(operands->ignoreIndex));
-        Value counted = body.compare(Body::Compare::NotEqual, values[2], ignore);
-        return body.select(counted, body.add(values[0], values[1]), body.constant(type, 0));
-      });
+  Value elements =
+      node.mapElements(node.shapeOf(operands->labels), {loss.getLse(), picked, operands->labels}, type,
+                       [&](OpBuilder &builder, Location loc, ValueRange values) {
+                         Body body{builder, loc};
+                         Value ignore = body.constant(values[2].getType(), Scalar::ofInt(operands->ignoreIndex));
+                         Value counted = body.compare(Body::Compare::NotEqual, values[2], ignore);
+                         return body.select(counted, body.add(values[0], values[1]), body.constant(type, 0));
+                       });
   return node.result(node.reshape(elements, operands->shape));
 }
 

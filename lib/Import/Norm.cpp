@@ -13,8 +13,8 @@ namespace {
 /// The operands of a norm over trailing dimensions, with those collapsed to one.
 struct NormOperands {
   Value input, weight, bias;
-  Shape shape;  // of the result
-  Shape stats;  // of the statistics, without the normalised dimensions
+  Shape shape; // of the result
+  Shape stats; // of the statistics, without the normalised dimensions
   size_t normalized = 0;
 };
 
@@ -27,7 +27,8 @@ std::optional<NormOperands> readNorm(NodeBuilder &node) {
   if (node.failed())
     return std::nullopt;
   ArrayRef<int64_t> shape = node.shapeOf(operands.input);
-  if (normalized.empty() || normalized.size() > shape.size() || shape.take_back(normalized.size()) != ArrayRef(normalized)) {
+  if (normalized.empty() || normalized.size() > shape.size() ||
+      shape.take_back(normalized.size()) != ArrayRef(normalized)) {
     node.fail("a norm over " + node.describe(normalized) + " of a tensor of shape " + node.describe(shape));
     return std::nullopt;
   }
@@ -62,8 +63,7 @@ nn::LayerNormOp buildLayerNorm(NodeBuilder &node, const NormOperands &operands, 
   Type type = node.elementOf(operands.input);
   auto stats = RankedTensorType::get(operands.stats, type);
   return nn::LayerNormOp::create(node.builder, node.loc, TypeRange{operands.input.getType(), stats, stats},
-                                 operands.input, operands.weight, operands.bias,
-                                 node.builder.getF64FloatAttr(epsilon));
+                                 operands.input, operands.weight, operands.bias, node.builder.getF64FloatAttr(epsilon));
 }
 
 LogicalResult layerNorm(NodeBuilder &node) {
@@ -85,7 +85,8 @@ LogicalResult nativeLayerNorm(NodeBuilder &node) {
   Shape kept(operands->stats);
   kept.append(operands->normalized, 1);
   Type wide = arithmeticType(node.elementOf(operands->input));
-  return node.results({node.reshape(norm.getOut(), operands->shape), node.cast(node.reshape(norm.getMean(), kept), wide),
+  return node.results({node.reshape(norm.getOut(), operands->shape),
+                       node.cast(node.reshape(norm.getMean(), kept), wide),
                        node.cast(node.reshape(norm.getRstd(), kept), wide)});
 }
 
@@ -107,10 +108,9 @@ LogicalResult rmsNorm(NodeBuilder &node) {
 
 /// Along `dim`: x − max, which keeps exp from overflowing, in the arithmetic of the result.
 Value shifted(NodeBuilder &node, Value self, int64_t dim, Type wide) {
-  Value greatest = node.reduce(self, dim, /*keep=*/true, wide, Scalar::ofFloat(-INFINITY),
-                               [](OpBuilder &builder, Location loc, Value acc, Value element) {
-                                 return Body{builder, loc}.max(acc, element);
-                               });
+  Value greatest = node.reduce(
+      self, dim, /*keep=*/true, wide, Scalar::ofFloat(-INFINITY),
+      [](OpBuilder &builder, Location loc, Value acc, Value element) { return Body{builder, loc}.max(acc, element); });
   return node.elementwise({self, greatest}, wide, wide, [](OpBuilder &builder, Location loc, ValueRange elements) {
     return Body{builder, loc}.sub(elements[0], elements[1]);
   });
@@ -139,10 +139,9 @@ template <bool isLog> LogicalResult softmax(NodeBuilder &node) {
   Value exponentials = node.elementwise({shift}, wide, wide, [](OpBuilder &builder, Location loc, ValueRange elements) {
     return math::ExpOp::create(builder, loc, elements[0]).getResult();
   });
-  Value total = node.reduce(exponentials, dim, /*keep=*/true, wide, Scalar::ofFloat(0),
-                            [](OpBuilder &builder, Location loc, Value acc, Value element) {
-                              return Body{builder, loc}.add(acc, element);
-                            });
+  Value total = node.reduce(
+      exponentials, dim, /*keep=*/true, wide, Scalar::ofFloat(0),
+      [](OpBuilder &builder, Location loc, Value acc, Value element) { return Body{builder, loc}.add(acc, element); });
   Value result = node.elementwise({isLog ? shift : exponentials, total}, wide, type,
                                   [](OpBuilder &builder, Location loc, ValueRange elements) {
                                     Body body{builder, loc};

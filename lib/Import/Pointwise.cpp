@@ -48,9 +48,8 @@ template <Compare kind> LogicalResult comparison(NodeBuilder &node) {
   SmallVector<Operand, 2> operands;
   if (!readOperands(node, operands))
     return failure();
-  return node.result(
-      applyBinary(node, operands[0], operands[1], node.promote(operands), node.builder.getI1Type(),
-                  [](const Body &body, Value lhs, Value rhs) { return body.compare(kind, lhs, rhs); }));
+  return node.result(applyBinary(node, operands[0], operands[1], node.promote(operands), node.builder.getI1Type(),
+                                 [](const Body &body, Value lhs, Value rhs) { return body.compare(kind, lhs, rhs); }));
 }
 
 template <BinaryFn fn> LogicalResult logical(NodeBuilder &node) {
@@ -100,8 +99,8 @@ Value truncDivide(const Body &body, Value lhs, Value rhs) {
 Value remainder(const Body &body, Value lhs, Value rhs) {
   Value rest = Body::isFloat(lhs) ? body.make<arith::RemFOp>(lhs, rhs) : body.make<arith::RemSIOp>(lhs, rhs);
   Value zero = body.constant(lhs.getType(), 0);
-  Value wrongSign = body.make<arith::XOrIOp>(body.compare(Compare::Less, rest, zero),
-                                             body.compare(Compare::Less, rhs, zero));
+  Value wrongSign =
+      body.make<arith::XOrIOp>(body.compare(Compare::Less, rest, zero), body.compare(Compare::Less, rhs, zero));
   Value fix = body.make<arith::AndIOp>(body.compare(Compare::NotEqual, rest, zero), wrongSign);
   return body.select(fix, body.add(rest, rhs), rest);
 }
@@ -228,8 +227,8 @@ LogicalResult maskedFill(NodeBuilder &node) {
     tensors.push_back(fill.tensor);
   Shape shape = node.broadcastShape({self, mask});
   return node.result(node.mapElements(shape, tensors, type, [&](OpBuilder &builder, Location loc, ValueRange elements) {
-    Value value = fill.tensor ? convertScalar(builder, loc, elements[2], type)
-                              : scalarConstant(builder, loc, type, fill.scalar);
+    Value value =
+        fill.tensor ? convertScalar(builder, loc, elements[2], type) : scalarConstant(builder, loc, type, fill.scalar);
     return arith::SelectOp::create(builder, loc, elements[0], value, elements[1]).getResult();
   }));
 }

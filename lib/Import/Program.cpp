@@ -149,8 +149,8 @@ Expected<Program> parseProgram(StringRef json) {
   Program program;
   Element root;
   if (auto error = parser->parse(json.data(), json.size()).get(root))
-    return createStringError(inconvertibleErrorCode(), Twine("models/model.json is no JSON: ") +
-                                                           simdjson::error_message(error));
+    return createStringError(inconvertibleErrorCode(),
+                             Twine("models/model.json is no JSON: ") + simdjson::error_message(error));
   program.document = parser;
 
   ProgramReader reader;
@@ -177,7 +177,7 @@ Expected<Program> parseProgram(StringRef json) {
       Place place{"range constraint", name};
       auto range = reader.as<Object>(value, "a range", place);
       program.ranges[name] = {reader.optionalMember<int64_t>(range, "min_val", place),
-                                      reader.optionalMember<int64_t>(range, "max_val", place)};
+                              reader.optionalMember<int64_t>(range, "max_val", place)};
     }
   }
   if (reader.failed())

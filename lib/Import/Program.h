@@ -45,12 +45,25 @@ struct TensorMeta {
 
 /// An argument of a node. Lists of every kind are one `List` of items.
 struct Argument {
-  enum class Kind { None, Tensor, Int, Float, Bool, String, Dtype, SymbolicInt, SymbolicFloat, SymbolicBool, List, Other };
+  enum class Kind {
+    None,
+    Tensor,
+    Int,
+    Float,
+    Bool,
+    String,
+    Dtype,
+    SymbolicInt,
+    SymbolicFloat,
+    SymbolicBool,
+    List,
+    Other
+  };
 
   Kind kind = Kind::None;
-  int64_t integer = 0;       // Int, Bool, Dtype
-  double real = 0;           // Float
-  llvm::StringRef text;      // name of a tensor or symbolic value, a string, or the key of what is not read
+  int64_t integer = 0;  // Int, Bool, Dtype
+  double real = 0;      // Float
+  llvm::StringRef text; // name of a tensor or symbolic value, a string, or the key of what is not read
   std::vector<Argument> items;
 };
 
@@ -76,15 +89,15 @@ struct InputSpec {
 
   Kind kind = Kind::Other;
   llvm::StringRef placeholder;
-  llvm::StringRef name;  // in the module, of parameters, buffers and constants; the spec's key for `Other`
+  llvm::StringRef name; // in the module, of parameters, buffers and constants; the spec's key for `Other`
 };
 
 struct OutputSpec {
   enum class Kind { User, Mutation, Other };
 
   Kind kind = Kind::Other;
-  Argument value;        // of the user's outputs
-  llvm::StringRef name;  // of what is mutated, or the spec's key
+  Argument value;       // of the user's outputs
+  llvm::StringRef name; // of what is mutated, or the spec's key
 };
 
 struct SymbolRange {
@@ -105,7 +118,7 @@ struct Program {
 
 /// One entry of a weight table: where a parameter, buffer or constant lies.
 struct WeightEntry {
-  std::string entry;  // full name in the archive
+  std::string entry; // full name in the archive
   TensorMeta meta;
 };
 

@@ -203,7 +203,8 @@ Argument ProgramReader::argument(Element element, Place place) {
   } else if (key == "as_optional_tensors") {
     return list(as<Array>(value, "a list", place), "", place);
   } else {
-    // Devices, layouts, memory formats say nothing about values; what an operator cannot do without, its handler asks for.
+    // Devices, layouts, memory formats say nothing about values; what an operator cannot do without, its handler asks
+    // for.
     result.kind = Kind::Other;
     result.text = key;
   }

@@ -53,7 +53,8 @@ public:
     return value;
   }
 
-  /// The items of the list `key` and the fields of the object `key`; none after a failure, so that loops over them are safe.
+  /// The items of the list `key` and the fields of the object `key`; none after a failure, so that loops over them are
+  /// safe.
   std::vector<Element> items(Object object, const char *key, Place place);
   std::vector<std::pair<llvm::StringRef, Element>> fields(Object object, const char *key, Place place);
 

@@ -12,10 +12,9 @@ namespace {
 using Compare = Body::Compare;
 
 Value sumOver(NodeBuilder &node, Value value, ArrayRef<int64_t> dims, bool keep, Type type) {
-  return node.reduce(value, dims, keep, type, Scalar::ofInt(0),
-                     [](OpBuilder &builder, Location loc, Value acc, Value element) {
-                       return Body{builder, loc}.add(acc, element);
-                     });
+  return node.reduce(
+      value, dims, keep, type, Scalar::ofInt(0),
+      [](OpBuilder &builder, Location loc, Value acc, Value element) { return Body{builder, loc}.add(acc, element); });
 }
 
 /// The number of elements that fall together in one result.
@@ -73,7 +72,8 @@ LogicalResult variance(NodeBuilder &node, bool root) {
     return failure();
   SmallVector<int64_t> dims = node.dimensions("dim", node.rankOf(self));
   bool keep = node.boolean("keepdim", false);
-  double correction = node.real("correction", 1.0);
+  // Older overloads say only whether the divisor is the count less one.
+  double correction = node.real("correction", node.boolean("unbiased", true) ? 1.0 : 0.0);
   if (node.failed())
     return failure();
   Type type = node.elementOf(self);
@@ -277,18 +277,17 @@ LogicalResult cumsum(NodeBuilder &node) {
                               AffineMap::getMultiDimIdentityMap(rank + 1, context).getMajorSubMap(rank)};
   SmallVector<utils::IteratorType> iterators(rank, utils::IteratorType::parallel);
   iterators.push_back(utils::IteratorType::reduction);
-  Value result =
-      linalg::GenericOp::create(node.builder, node.loc, init.getType(), self, init, maps, iterators,
-                                [&](OpBuilder &builder, Location loc, ValueRange arguments) {
-                                  Body body{builder, loc};
-                                  Value position = linalg::IndexOp::create(builder, loc, dim);
-                                  Value term = linalg::IndexOp::create(builder, loc, rank);
-                                  Value counts = body.compare(Compare::LessEqual, term, position);
-                                  Value element = convertScalar(builder, loc, arguments[0], wide);
-                                  Value added = body.select(counts, element, body.constant(wide, 0));
-                                  linalg::YieldOp::create(builder, loc, body.add(arguments[1], added));
-                                })
-          .getResult(0);
+  Value result = linalg::GenericOp::create(node.builder, node.loc, init.getType(), self, init, maps, iterators,
+                                           [&](OpBuilder &builder, Location loc, ValueRange arguments) {
+                                             Body body{builder, loc};
+                                             Value position = linalg::IndexOp::create(builder, loc, dim);
+                                             Value term = linalg::IndexOp::create(builder, loc, rank);
+                                             Value counts = body.compare(Compare::LessEqual, term, position);
+                                             Value element = convertScalar(builder, loc, arguments[0], wide);
+                                             Value added = body.select(counts, element, body.constant(wide, 0));
+                                             linalg::YieldOp::create(builder, loc, body.add(arguments[1], added));
+                                           })
+                     .getResult(0);
   return node.result(node.cast(result, type));
 }
 
@@ -297,8 +296,8 @@ LogicalResult cumsum(NodeBuilder &node) {
 void registerReductionOperators(OperatorTable &table) {
   table.add({"aten.sum.default", "aten.sum.dim_IntList"}, sum);
   table.add({"aten.mean.default", "aten.mean.dim"}, mean);
-  table.add("aten.var.correction", var);
-  table.add("aten.std.correction", standardDeviation);
+  table.add({"aten.var.correction", "aten.var.dim", "aten.var.default"}, var);
+  table.add({"aten.std.correction", "aten.std.dim", "aten.std.default"}, standardDeviation);
   table.add({"aten.amax.default", "aten.max.default"}, extremum<true>);
   table.add({"aten.amin.default", "aten.min.default"}, extremum<false>);
   table.add({"aten.any.default", "aten.any.dim", "aten.any.dims"}, anyOrAll<true>);

@@ -30,9 +30,9 @@ Type elementTypeOf(MLIRContext *context, int64_t dtype) {
 }
 
 std::string dtypeName(int64_t dtype) {
-  static constexpr llvm::StringLiteral kNames[] = {"unknown", "uint8",   "int8",    "int16",     "int32",
-                                                   "int64",   "float16", "float32", "float64",   "complex32",
-                                                   "complex64", "complex128", "bool", "bfloat16"};
+  static constexpr llvm::StringLiteral kNames[] = {"unknown",   "uint8",      "int8",    "int16",   "int32",
+                                                   "int64",     "float16",    "float32", "float64", "complex32",
+                                                   "complex64", "complex128", "bool",    "bfloat16"};
   if (dtype > 0 && dtype < int64_t(std::size(kNames)))
     return kNames[dtype].str();
   return "number " + std::to_string(dtype);

@@ -12,8 +12,8 @@ struct Scalar {
   enum class Kind { Bool, Int, Float };
 
   Kind kind = Kind::Int;
-  int64_t integer = 0;  // of Bool and Int
-  double real = 0;      // of all kinds
+  int64_t integer = 0; // of Bool and Int
+  double real = 0;     // of all kinds
 
   static Scalar ofInt(int64_t value) { return {Kind::Int, value, double(value)}; }
   static Scalar ofBool(bool value) { return {Kind::Bool, value, double(value)}; }

@@ -102,6 +102,16 @@ LogicalResult expandAs(NodeBuilder &node) {
   return node.result(node.broadcast(self, node.shapeOf(other)));
 }
 
+LogicalResult broadcastTensors(NodeBuilder &node) {
+  SmallVector<Value> tensors = node.tensors("tensors");
+  if (node.failed() || llvm::is_contained(tensors, Value()))
+    return node.fail("broadcast_tensors of a list with an item that is no tensor"), failure();
+  Shape shape = node.broadcastShape(SmallVector<Operand>(tensors.begin(), tensors.end()));
+  for (Value &tensor : tensors)
+    tensor = node.broadcast(tensor, shape);
+  return node.results(tensors);
+}
+
 LogicalResult swapDimensions(NodeBuilder &node, Value self, int64_t first, int64_t second) {
   SmallVector<int64_t> permutation = llvm::to_vector(llvm::seq<int64_t>(0, node.rankOf(self)));
   if (!permutation.empty())
@@ -256,6 +266,7 @@ void registerShapeOperators(OperatorTable &table) {
   table.add({"aten.squeeze.default", "aten.squeeze.dim", "aten.squeeze.dims"}, squeeze);
   table.add("aten.expand.default", expand);
   table.add("aten.expand_as.default", expandAs);
+  table.add("aten.broadcast_tensors.default", broadcastTensors);
   table.add("aten.transpose.int", transpose);
   table.add("aten.t.default", matrixTranspose);
   table.add("aten.permute.default", permute);

@@ -62,7 +62,8 @@ bool broadcastsTo(ArrayRef<int64_t> from, ArrayRef<int64_t> to) {
 }
 
 /// Cuts two shapes of the same number of elements into the shortest runs of dimensions with equal products.
-static void commonGroups(ArrayRef<int64_t> from, ArrayRef<int64_t> to, SmallVectorImpl<ReassociationIndices> &fromGroups,
+static void commonGroups(ArrayRef<int64_t> from, ArrayRef<int64_t> to,
+                         SmallVectorImpl<ReassociationIndices> &fromGroups,
                          SmallVectorImpl<ReassociationIndices> &toGroups) {
   size_t i = 0, j = 0;
   while (i < from.size() && j < to.size()) {

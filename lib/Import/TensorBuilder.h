@@ -12,7 +12,7 @@ using Shape = llvm::SmallVector<int64_t, 4>;
 /// An operand of an elementwise computation.
 struct Operand {
   mlir::Value tensor;
-  Scalar scalar;  // where `tensor` is null
+  Scalar scalar; // where `tensor` is null
 
   Operand(mlir::Value tensor) : tensor(tensor) {}
   Operand(Scalar scalar) : scalar(scalar) {}
@@ -32,7 +32,9 @@ public:
   bool failed() const { return hasFailed; }
   std::nullptr_t fail(const llvm::Twine &message);
 
-  static mlir::RankedTensorType typeOf(mlir::Value value) { return llvm::cast<mlir::RankedTensorType>(value.getType()); }
+  static mlir::RankedTensorType typeOf(mlir::Value value) {
+    return llvm::cast<mlir::RankedTensorType>(value.getType());
+  }
   static llvm::ArrayRef<int64_t> shapeOf(mlir::Value value) { return typeOf(value).getShape(); }
   static mlir::Type elementOf(mlir::Value value) { return typeOf(value).getElementType(); }
   static int64_t rankOf(mlir::Value value) { return typeOf(value).getRank(); }
@@ -57,8 +59,8 @@ public:
   Shape broadcastShape(llvm::ArrayRef<Operand> operands);
 
   // Elements
-  /// result[i] = convert(fn(convert(operands[i])...)) over the operands' common shape: operands are converted to `compute`
-  /// (16-bit floating-point types to f32), what `fn` returns to `result`.
+  /// result[i] = convert(fn(convert(operands[i])...)) over the operands' common shape: operands are converted to
+  /// `compute` (16-bit floating-point types to f32), what `fn` returns to `result`.
   mlir::Value elementwise(llvm::ArrayRef<Operand> operands, mlir::Type compute, mlir::Type result, ElementFn fn);
   /// result[i] = fn(tensors[i]...) over a shape that the tensors broadcast to, without conversions.
   mlir::Value mapElements(llvm::ArrayRef<int64_t> shape, llvm::ArrayRef<mlir::Value> tensors, mlir::Type result,
@@ -68,9 +70,9 @@ public:
 
   /// Combines the elements of `value` along `dims` (sorted, in range), starting from `init`: acc = fn(acc, element), in
   /// `accumulate`'s arithmetic type. The reduced dimensions stay with size 1 where `keep` is set.
-  mlir::Value reduce(mlir::Value value, llvm::ArrayRef<int64_t> dims, bool keep, mlir::Type accumulate,
-                     const Scalar &init, llvm::function_ref<mlir::Value(mlir::OpBuilder &, mlir::Location, mlir::Value acc,
-                                                                  mlir::Value element)> fn);
+  mlir::Value
+  reduce(mlir::Value value, llvm::ArrayRef<int64_t> dims, bool keep, mlir::Type accumulate, const Scalar &init,
+         llvm::function_ref<mlir::Value(mlir::OpBuilder &, mlir::Location, mlir::Value acc, mlir::Value element)> fn);
 
   /// lhs [m, k] times rhs [k, n], or [n, k] where `transposed`: [m, n] of the operands' element type.
   mlir::Value matmul(mlir::Value lhs, mlir::Value rhs, bool transposed);

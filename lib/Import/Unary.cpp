@@ -88,9 +88,7 @@ Value hardSigmoid(const Body &body, Value x) {
 }
 Value hardSwish(const Body &body, Value x) { return body.mul(x, hardSigmoid(body, x)); }
 
-Value logicalNot(const Body &body, Value x) {
-  return body.compare(Compare::Equal, x, body.constant(x.getType(), 0));
-}
+Value logicalNot(const Body &body, Value x) { return body.compare(Compare::Equal, x, body.constant(x.getType(), 0)); }
 Value bitwiseNot(const Body &body, Value x) {
   return body.make<arith::XOrIOp>(x, body.constant(x.getType(), Scalar::ofInt(-1)));
 }
@@ -158,7 +156,8 @@ LogicalResult elu(NodeBuilder &node) {
 
 LogicalResult softplus(NodeBuilder &node) {
   constexpr double kThreshold = 20;
-  return parametric(node, {node.scalar("beta", Scalar::ofFloat(1)), node.scalar("threshold", Scalar::ofFloat(kThreshold))},
+  return parametric(node,
+                    {node.scalar("beta", Scalar::ofFloat(1)), node.scalar("threshold", Scalar::ofFloat(kThreshold))},
                     [](const Body &body, Value x, ArrayRef<Value> numbers) {
                       Value scaled = body.mul(x, numbers[0]);
                       Value curve = body.div(body.make<math::Log1pOp>(body.make<math::ExpOp>(scaled)), numbers[0]);

@@ -18,6 +18,19 @@ def _dynamic_shapes(args):
     return torch.utils._pytree.tree_map(shape_of, tuple(args))
 
 
+def _without_repetition(args):
+    """A tensor that is passed twice becomes two tensors: torch would merge the two inputs of the graph into one."""
+    seen = set()
+
+    def once(value):
+        if not isinstance(value, torch.Tensor) or id(value) not in seen:
+            seen.add(id(value))
+            return value
+        return value.detach().clone()
+
+    return torch.utils._pytree.tree_map(once, tuple(args))
+
+
 def _export_graph(module, args):
     try:
         return torch.export.export(module, args, dynamic_shapes=_dynamic_shapes(args), strict=False)
@@ -50,7 +63,7 @@ def export(module, args, path):
         raise TypeError(f"args: expected a tuple of tensors, found {type(args).__name__}")
     modes = _modes(module)
     try:
-        program = _export_graph(module, tuple(args)).run_decompositions({})
+        program = _export_graph(module, _without_repetition(args)).run_decompositions({})
     finally:
         for child, training in modes:
             child.training = training

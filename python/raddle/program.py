@@ -124,7 +124,7 @@ class Program:
             self._session.write_parameter(name, value)
 
     def statistics(self):
-        """Bytes of state and arena a rank, bytes communicated and copied so far, runs, peak resident bytes."""
+        """Bytes of state and arena a rank, bytes communicated and copied so far, runs, peak resident bytes, BLAS kernels."""
         return self._session.statistics()
 
     def _run(self, entry, args, lr=None):

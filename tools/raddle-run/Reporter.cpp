@@ -89,7 +89,8 @@ void Reporter::summary(const runtime::Session &session, const std::string &entry
             ",\"arena_bytes\":" + std::to_string(statistics.arenaBytes) +
             ",\"bytes_communicated\":" + std::to_string(statistics.bytesCommunicated) +
             ",\"bytes_copied\":" + std::to_string(statistics.bytesCopied) +
-            ",\"peak_resident_bytes\":" + std::to_string(statistics.peakResidentBytes) + "}");
+            ",\"peak_resident_bytes\":" + std::to_string(statistics.peakResidentBytes) +
+            ",\"blas\":" + jsonString(statistics.blas) + "}");
 }
 
 } // namespace raddle::run

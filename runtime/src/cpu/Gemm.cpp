@@ -105,11 +105,11 @@ static void runTyped(const GemmProblem &p, const Operands<T> &at, ThreadPool &po
 
 void runGemm(const GemmProblem &problem, const void *a, const void *b, void *c, ThreadPool &pool) {
   if (problem.dtype == DType::F64)
-    runTyped<double>(problem, {static_cast<const double *>(a), static_cast<const double *>(b), static_cast<double *>(c)},
-                     pool);
+    runTyped<double>(
+        problem, {static_cast<const double *>(a), static_cast<const double *>(b), static_cast<double *>(c)}, pool);
   else
-    runTyped<float>(problem, {static_cast<const float *>(a), static_cast<const float *>(b), static_cast<float *>(c)},
-                    pool);
+    runTyped<float>(
+        problem, {static_cast<const float *>(a), static_cast<const float *>(b), static_cast<float *>(c)}, pool);
 }
 
 } // namespace raddle::runtime

@@ -169,6 +169,7 @@ Statistics Session::statistics() const {
   constexpr uint64_t unit = 1024;
   if (::getrusage(RUSAGE_SELF, &usage) == 0)
     result.peakResidentBytes = static_cast<uint64_t>(usage.ru_maxrss) * unit;
+  result.blas = blasKernels();
   return result;
 }
 

@@ -46,7 +46,9 @@ bool verifyBundle(const uint8_t *data, size_t size, std::string &why) {
   }
   const bundle::Bundle &root = *bundle::GetBundle(data);
   verify::Report report;
-  verify::verifyTables(root, data, report);
+  verify::verifyAlignment(root, report);
+  if (report.clean())
+    verify::verifyTables(root, data, report);
   // Instructions refer to the tables; checking them against broken ones would only repeat the problems.
   if (report.clean())
     verify::verifyPrograms(root, report);

@@ -31,6 +31,9 @@ inline std::string textOf(const flatbuffers::String *string) { return string ? s
 /// The product of the extents; nothing when it overflows or, in bytes of `dtype`, exceeds what a buffer can have.
 std::optional<uint64_t> countElements(const flatbuffers::Vector<uint64_t> *shape, DType dtype);
 
+/// Whether the numbers of all shapes and strides can be read.
+void verifyAlignment(const bundle::Bundle &bundle, Report &report);
+
 /// Everything but the entry points. `start` is the FlatBuffer's first byte, from which alignment counts.
 void verifyTables(const bundle::Bundle &bundle, const uint8_t *start, Report &report);
 

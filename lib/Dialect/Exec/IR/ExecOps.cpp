@@ -35,6 +35,14 @@ static int64_t bytesOf(ShapedType type) { return type.getNumElements() * element
 // Program and buffers
 //===----------------------------------------------------------------------===//
 
+SmallVector<Operation *> ProgramOp::getInstructions() {
+  SmallVector<Operation *> instructions;
+  for (Operation &op : getBody().front())
+    if (!isa<BufferOp>(op))
+      instructions.push_back(&op);
+  return instructions;
+}
+
 LogicalResult ProgramOp::verify() {
   WalkResult result = walk([&](Operation *op) {
     for (Type type : llvm::concat<const Type>(op->getOperandTypes(), op->getResultTypes()))

@@ -27,7 +27,7 @@ static SmallVector<Value> buildUpdate(OpBuilder &builder, Location loc, RankedTe
                                       SmallVector<Value>(numResults, empty), maps, iterators,
                                       [&](OpBuilder &nested, Location nestedLoc, ValueRange args) {
                                         Scalars s{nested, nestedLoc};
-                                        linalg::YieldOp::create(nested, nestedLoc, body(s, args));
+                                        linalg::YieldOp::create(nested, nestedLoc, body(s, args.take_front(operands.size())));
                                       });
   return SmallVector<Value>(op.getResults());
 }

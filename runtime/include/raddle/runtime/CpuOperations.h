@@ -25,6 +25,9 @@ struct GemmProblem {
 /// Computes the problem with the pool's threads. Batches that update the same part of C are done in order.
 void runGemm(const GemmProblem &problem, const void *a, const void *b, void *c, ThreadPool &pool);
 
+/// The processor family whose GEMM kernels are in use, as the BLAS calls it.
+std::string blasKernels();
+
 /// Copies bytes; the ranges may overlap.
 void copyBytes(const void *src, void *dst, size_t bytes, ThreadPool &pool);
 

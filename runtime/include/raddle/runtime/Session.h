@@ -72,6 +72,8 @@ struct Statistics {
   uint64_t runs = 0;
   /// The largest resident memory of this process so far, in bytes.
   uint64_t peakResidentBytes = 0;
+  /// The processor family whose GEMM kernels are in use.
+  std::string blas;
 };
 
 /// "[2, 3]" for messages.

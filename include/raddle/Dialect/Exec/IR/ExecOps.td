@@ -58,7 +58,9 @@ def Exec_ProgramOp : Exec_Op<"program", [Symbol, IsolatedFromAbove, NoTerminator
   let summary = "an entry point, lowered";
   let description = [{
     `inputs`, `outputs` and `states` are arrays of dictionaries that name what the indices of buffers mean; `arena` is the
-    number of bytes that a rank needs for everything that lives within one call.
+    number of bytes that a rank needs for everything that lives within one call. `allocations` says what each part of the
+    arena is used for: dictionaries of `name`, `offset` and `bytes`, and `first` and `last`, the positions of the first and the
+    last op, counted without buffers, that use it.
 
     Constraints:
     - (exec_program_c1) every arena buffer lies inside the arena
@@ -66,11 +68,15 @@ def Exec_ProgramOp : Exec_Op<"program", [Symbol, IsolatedFromAbove, NoTerminator
     - (exec_program_c3) no tensor is left
   }];
   let arguments = (ins SymbolNameAttr:$sym_name, I64Attr:$arena, I64Attr:$streams, I64Attr:$events, ArrayAttr:$inputs,
-                       ArrayAttr:$outputs, ArrayAttr:$states);
+                       ArrayAttr:$outputs, ArrayAttr:$states, ArrayAttr:$allocations);
   let regions = (region SizedRegion<1>:$body);
+  let extraClassDeclaration = [{
+    /// The ops that do something, in order: all but buffers. Positions in `allocations` count these.
+    ::llvm::SmallVector<::mlir::Operation *> getInstructions();
+  }];
   let assemblyFormat = [{
     $sym_name `arena` $arena `streams` $streams `events` $events `inputs` $inputs `outputs` $outputs `states` $states
-    attr-dict-with-keyword $body
+    `allocations` $allocations attr-dict-with-keyword $body
   }];
 }
 

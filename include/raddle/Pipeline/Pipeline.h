@@ -1,0 +1,44 @@
+// The road from a model to a bundle, stage by stage.
+#ifndef RADDLE_PIPELINE_PIPELINE_H
+#define RADDLE_PIPELINE_PIPELINE_H
+
+#include "mlir/IR/BuiltinOps.h"
+#include "mlir/Pass/PassManager.h"
+#include "llvm/ADT/StringRef.h"
+#include <optional>
+#include <string>
+
+namespace raddle {
+
+/// Stages that turn IR into IR, in the order of the road.
+enum class Stage { Import, Rewrite, Differentiate, Step, Shard, Fuse, Schedule, Generate };
+
+/// All stages, first to last.
+llvm::ArrayRef<Stage> allStages();
+/// "import", "rewrite", …
+llvm::StringRef stageName(Stage stage);
+std::optional<Stage> parseStage(llvm::StringRef name);
+
+struct PipelineOptions {
+  bool train = false;
+  int64_t ranks = 1;
+  unsigned loss = 0;
+  std::string optimizer = "adamw"; ///< "sgd" or "adamw"
+  double weightDecay = 0.0;
+  double momentum = 0.0;
+  double beta1 = 0.9;
+  double beta2 = 0.999;
+  double eps = 1e-8;
+  double clipNorm = 0.0; ///< 0: gradients are not clipped
+};
+
+/// Adds the passes of one stage, the last of which checks what the stage guarantees. Import has none: it makes the module.
+void addStage(mlir::OpPassManager &manager, Stage stage, const PipelineOptions &options);
+
+/// The stage whose result the module says it is (attribute `nn.stage`), if it says so.
+std::optional<Stage> recordedStage(mlir::ModuleOp module);
+void recordStage(mlir::ModuleOp module, Stage stage);
+
+} // namespace raddle
+
+#endif // RADDLE_PIPELINE_PIPELINE_H

@@ -1,0 +1,157 @@
+#include "Instructions.h"
+
+#include "mlir/IR/BuiltinTypes.h"
+
+using namespace mlir;
+
+namespace raddle {
+
+std::optional<bundle::DType> dtypeOf(Type element) {
+  if (element.isF32())
+    return bundle::DType::F32;
+  if (element.isF64())
+    return bundle::DType::F64;
+  if (element.isF16())
+    return bundle::DType::F16;
+  if (element.isBF16())
+    return bundle::DType::BF16;
+  if (element.isInteger(64))
+    return bundle::DType::I64;
+  if (element.isInteger(32))
+    return bundle::DType::I32;
+  if (element.isInteger(16))
+    return bundle::DType::I16;
+  if (element.isInteger(8))
+    return element.isUnsignedInteger() ? bundle::DType::U8 : bundle::DType::I8;
+  if (element.isInteger(1))
+    return bundle::DType::Bool;
+  return std::nullopt;
+}
+
+flatbuffers::Offset<flatbuffers::Vector<uint64_t>> writeShape(flatbuffers::FlatBufferBuilder &builder,
+                                                              ArrayRef<int64_t> shape) {
+  std::vector<uint64_t> extents(shape.begin(), shape.end());
+  return builder.CreateVector(extents);
+}
+
+namespace {
+
+class InstructionWriter {
+public:
+  InstructionWriter(flatbuffers::FlatBufferBuilder &builder, const BundleIndices &indices, ArrayRef<uint32_t> states)
+      : builder(builder), indices(indices), states(states) {}
+
+  flatbuffers::Offset<bundle::Instruction> write(Operation *op) {
+    auto [kind, action] = writeAction(op);
+    auto stream = op->getAttrOfType<IntegerAttr>("stream");
+    auto name = builder.CreateString(nameOf(op));
+    return bundle::CreateInstruction(builder, kind, action, stream ? stream.getInt() : 0, name);
+  }
+
+private:
+  using Action = std::pair<bundle::Action, flatbuffers::Offset<void>>;
+
+  /// What the user's program called it, or what it does.
+  std::string nameOf(Operation *op) {
+    if (auto name = op->getLoc()->findInstanceOf<NameLoc>())
+      return name.getName().str();
+    return op->getName().stripDialect().str();
+  }
+
+  flatbuffers::Offset<bundle::Operand> operand(Value value) {
+    auto buffer = value.getDefiningOp<exec::BufferOp>();
+    MemRefType type = buffer.getType();
+    uint32_t index = buffer.getSpace() == exec::Space::State ? states[buffer.getIndex()] : buffer.getIndex();
+    auto shape = writeShape(builder, type.getShape());
+    return bundle::CreateOperand(builder, static_cast<bundle::Space>(buffer.getSpace()), index, buffer.getOffset(),
+                                 *dtypeOf(type.getElementType()), shape);
+  }
+
+  flatbuffers::Offset<flatbuffers::Vector<flatbuffers::Offset<bundle::Operand>>> operands(ValueRange values) {
+    std::vector<flatbuffers::Offset<bundle::Operand>> list;
+    for (Value value : values)
+      list.push_back(operand(value));
+    return builder.CreateVector(list);
+  }
+
+  Action writeGemm(exec::GemmOp op) {
+    auto a = operand(op.getIns()[0]), b = operand(op.getIns()[1]), c = operand(op.getOuts()[0]);
+    auto batch = writeShape(builder, op.getBatch()), strideA = writeShape(builder, op.getStrideA());
+    auto strideB = writeShape(builder, op.getStrideB()), strideC = writeShape(builder, op.getStrideC());
+    bundle::GemmBuilder gemm(builder);
+    gemm.add_a(a);
+    gemm.add_b(b);
+    gemm.add_c(c);
+    gemm.add_m(op.getM());
+    gemm.add_n(op.getN());
+    gemm.add_k(op.getK());
+    gemm.add_lda(op.getLd()[0]);
+    gemm.add_ldb(op.getLd()[1]);
+    gemm.add_ldc(op.getLd()[2]);
+    gemm.add_transpose_a(op.getTrans()[0]);
+    gemm.add_transpose_b(op.getTrans()[1]);
+    gemm.add_alpha(op.getAlpha().convertToDouble());
+    gemm.add_batch(batch);
+    gemm.add_stride_a(strideA);
+    gemm.add_stride_b(strideB);
+    gemm.add_stride_c(strideC);
+    return {bundle::Action::Gemm, gemm.Finish().Union()};
+  }
+
+  Action writeAction(Operation *op) {
+    return llvm::TypeSwitch<Operation *, Action>(op)
+        .Case([&](exec::DispatchOp op) -> Action {
+          auto ins = operands(op.getIns()), outs = operands(op.getOuts());
+          return {bundle::Action::Dispatch,
+                  bundle::CreateDispatch(builder, indices.kernels.lookup(op.getKernel()), ins, outs).Union()};
+        })
+        .Case([&](exec::GemmOp op) { return writeGemm(op); })
+        .Case([&](exec::CollectiveOp op) -> Action {
+          auto src = operand(op.getSrc()), dst = operand(op.getDst());
+          return {bundle::Action::Collective,
+                  bundle::CreateCollective(builder, static_cast<bundle::CollectiveKind>(op.getKind()),
+                                           static_cast<bundle::Reduction>(op.getReduction()), src, dst)
+                      .Union()};
+        })
+        .Case([&](exec::CopyOp op) -> Action {
+          auto src = operand(op.getSrc()), dst = operand(op.getDst());
+          return {bundle::Action::Copy, bundle::CreateCopy(builder, src, dst).Union()};
+        })
+        .Case([&](exec::ZeroOp op) -> Action {
+          return {bundle::Action::Zero, bundle::CreateZero(builder, operand(op.getDst())).Union()};
+        })
+        .Case([&](exec::CheckIndexOp op) -> Action {
+          auto src = operand(op.getIndices());
+          auto what = builder.CreateString(op.getWhat().str());
+          std::optional<uint64_t> ignore = op.getIgnore();
+          return {bundle::Action::CheckIndex,
+                  bundle::CreateCheckIndex(builder, src, op.getSize(), ignore.has_value(),
+                                           static_cast<int64_t>(ignore.value_or(0)), what)
+                      .Union()};
+        })
+        .Case([&](exec::RecordOp op) -> Action {
+          return {bundle::Action::Record, bundle::CreateRecord(builder, op.getEvent()).Union()};
+        })
+        .Case([&](exec::WaitOp op) -> Action {
+          return {bundle::Action::Wait, bundle::CreateWait(builder, op.getEvent()).Union()};
+        });
+  }
+
+  flatbuffers::FlatBufferBuilder &builder;
+  const BundleIndices &indices;
+  ArrayRef<uint32_t> states;
+};
+
+} // namespace
+
+flatbuffers::Offset<flatbuffers::Vector<flatbuffers::Offset<bundle::Instruction>>>
+writeInstructions(flatbuffers::FlatBufferBuilder &builder, exec::ProgramOp program, const BundleIndices &indices,
+                  ArrayRef<uint32_t> states) {
+  InstructionWriter writer(builder, indices, states);
+  std::vector<flatbuffers::Offset<bundle::Instruction>> instructions;
+  for (Operation *op : program.getInstructions())
+    instructions.push_back(writer.write(op));
+  return builder.CreateVector(instructions);
+}
+
+} // namespace raddle

@@ -1,0 +1,128 @@
+#include "KernelBody.h"
+
+#include "mlir/Dialect/Arith/IR/Arith.h"
+#include "mlir/Dialect/Bufferization/IR/Bufferization.h"
+#include "mlir/Dialect/Linalg/IR/Linalg.h"
+#include "mlir/Dialect/Linalg/Transforms/Transforms.h"
+#include "mlir/Dialect/Linalg/Utils/Utils.h"
+#include "mlir/Dialect/Math/IR/Math.h"
+#include "mlir/Dialect/MemRef/IR/MemRef.h"
+#include "mlir/Dialect/SCF/IR/SCF.h"
+#include "mlir/Dialect/Tensor/IR/Tensor.h"
+#include "mlir/Dialect/Tensor/Transforms/Transforms.h"
+#include "mlir/Transforms/GreedyPatternRewriteDriver.h"
+
+using namespace mlir;
+
+namespace raddle {
+
+void fuseKernelBody(func::FuncOp kernel) {
+  RewritePatternSet patterns(kernel.getContext());
+  // Grouping has decided already: inside a kernel every producer with one consumer goes into it.
+  linalg::populateElementwiseOpsFusionPatterns(patterns, [](OpOperand *operand) {
+    Operation *producer = operand->get().getDefiningOp();
+    return producer && llvm::all_of(producer->getUsers(), [&](Operation *user) { return user == operand->getOwner(); });
+  });
+  tensor::populateDecomposeTensorConcatPatterns(patterns);
+  linalg::GenericOp::getCanonicalizationPatterns(patterns, kernel.getContext());
+  linalg::populateEraseUnusedOperandsAndResultsPatterns(patterns);
+  (void)applyPatternsGreedily(kernel, std::move(patterns));
+}
+
+void passDestinations(func::FuncOp kernel, ArrayRef<std::pair<unsigned, unsigned>> inPlace) {
+  Block &block = kernel.getBody().front();
+  OpBuilder builder(kernel.getContext());
+  Location loc = kernel.getLoc();
+  auto bufferType = [](Type type) -> Type {
+    auto tensor = dyn_cast<RankedTensorType>(type);
+    return tensor ? MemRefType::get(tensor.getShape(), tensor.getElementType()) : type;
+  };
+  builder.setInsertionPointToStart(&block);
+  unsigned numInputs = block.getNumArguments();
+  for (BlockArgument argument : block.getArguments()) {
+    Type tensor = argument.getType();
+    argument.setType(bufferType(tensor));
+    auto load = bufferization::ToTensorOp::create(builder, loc, tensor, argument);
+    // Nobody else writes the memory that a kernel reads, except it itself where it updates in place.
+    load.setRestrict(true);
+    argument.replaceAllUsesExcept(load.getResult(), load);
+  }
+  kernel.setFunctionType(builder.getFunctionType(block.getArgumentTypes(), kernel.getResultTypes()));
+  Operation *terminator = block.getTerminator();
+  builder.setInsertionPoint(terminator);
+  for (Value result : terminator->getOperands()) {
+    unsigned index = kernel.getNumArguments();
+    // Appending an argument cannot fail.
+    (void)kernel.insertArgument(index, bufferType(result.getType()), {}, loc);
+    Value destination = kernel.getArgument(index);
+    bufferization::MaterializeInDestinationOp::create(builder, loc, Type(), result, destination, /*restrict=*/true,
+                                                      /*writable=*/true);
+  }
+  func::ReturnOp::create(builder, loc);
+  terminator->erase();
+  kernel.setResAttrsAttr(nullptr);
+  kernel.setFunctionType(builder.getFunctionType(block.getArgumentTypes(), {}));
+
+  llvm::SmallDenseSet<unsigned> shared;
+  for (auto [argument, result] : inPlace) {
+    shared.insert(argument);
+    shared.insert(numInputs + result);
+  }
+  for (unsigned index = 0; index < block.getNumArguments(); ++index)
+    if (!shared.contains(index))
+      kernel.setArgAttr(index, "llvm.noalias", builder.getUnitAttr());
+}
+
+void relaxArithmetic(func::FuncOp kernel) {
+  kernel.walk([](Operation *op) {
+    if (!isa<arith::AddFOp, arith::SubFOp, arith::MulFOp>(op))
+      return;
+    auto flags = arith::FastMathFlags::contract;
+    auto generic = op->getParentOfType<linalg::GenericOp>();
+    if (generic && isa<arith::AddFOp>(op) && generic.getNumReductionLoops() > 0) {
+      Block *body = generic.getBody();
+      bool accumulates = llvm::any_of(op->getOperands(), [&](Value operand) {
+        auto argument = dyn_cast<BlockArgument>(operand);
+        return argument && argument.getOwner() == body && argument.getArgNumber() >= generic.getNumDpsInputs();
+      });
+      if (accumulates)
+        flags = flags | arith::FastMathFlags::reassoc;
+    }
+    op->setAttr("fastmath", arith::FastMathFlagsAttr::get(op->getContext(), flags));
+  });
+}
+
+/// Turns one structured op into loops. A sum over the innermost loop is kept in a register: its address does not depend on that
+/// loop, which LLVM finds out by itself.
+static LogicalResult lowerOp(IRRewriter &rewriter, linalg::LinalgOp op) {
+  rewriter.setInsertionPoint(op);
+  if (failed(linalg::linalgOpToLoops(rewriter, op)))
+    return op->emitOpError("cannot be lowered to loops");
+  rewriter.eraseOp(op);
+  return success();
+}
+
+LogicalResult lowerToLoops(func::FuncOp kernel) {
+  IRRewriter rewriter(kernel.getContext());
+  SmallVector<memref::CopyOp> copies;
+  kernel.walk([&](memref::CopyOp copy) { copies.push_back(copy); });
+  for (memref::CopyOp copy : copies) {
+    rewriter.setInsertionPoint(copy);
+    linalg::makeMemRefCopyOp(rewriter, copy.getLoc(), copy.getSource(), copy.getTarget());
+    rewriter.eraseOp(copy);
+  }
+  SmallVector<linalg::LinalgOp> ops;
+  kernel.walk([&](linalg::LinalgOp op) { ops.push_back(op); });
+  for (linalg::LinalgOp op : ops)
+    if (failed(lowerOp(rewriter, op)))
+      return failure();
+  WalkResult allocates = kernel.walk([](Operation *op) {
+    if (!isa<memref::AllocOp>(op))
+      return WalkResult::advance();
+    op->emitOpError("is left: a kernel must not allocate memory");
+    return WalkResult::interrupt();
+  });
+  return failure(allocates.wasInterrupted());
+}
+
+} // namespace raddle

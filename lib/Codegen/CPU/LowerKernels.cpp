@@ -1,0 +1,173 @@
+// codegen-cpu: from kernels on tensors to functions of the LLVM dialect.
+#include "KernelBody.h"
+#include "mlir/Conversion/Passes.h"
+#include "mlir/Dialect/Affine/IR/AffineOps.h"
+#include "mlir/Dialect/Arith/IR/Arith.h"
+#include "mlir/Dialect/Bufferization/IR/Bufferization.h"
+#include "mlir/Dialect/Bufferization/Transforms/Passes.h"
+#include "mlir/Dialect/ControlFlow/IR/ControlFlowOps.h"
+#include "mlir/Dialect/Func/IR/FuncOps.h"
+#include "mlir/Dialect/LLVMIR/LLVMDialect.h"
+#include "mlir/Dialect/Math/IR/Math.h"
+#include "mlir/Dialect/Math/Transforms/Passes.h"
+#include "mlir/Dialect/MemRef/IR/MemRef.h"
+#include "mlir/Dialect/MemRef/Transforms/Passes.h"
+#include "mlir/Dialect/SCF/IR/SCF.h"
+#include "mlir/Dialect/Vector/IR/VectorOps.h"
+#include "mlir/IR/BuiltinOps.h"
+#include "mlir/Pass/PassManager.h"
+#include "mlir/Transforms/GreedyPatternRewriteDriver.h"
+#include "mlir/Transforms/Passes.h"
+#include "raddle/Dialect/Exec/IR/ExecOps.h"
+#include "raddle/Passes.h"
+#include "llvm/ADT/MapVector.h"
+
+namespace raddle {
+#define GEN_PASS_DEF_CODEGENCPU
+#include "raddle/Passes.h.inc"
+} // namespace raddle
+
+using namespace mlir;
+using namespace raddle;
+
+namespace {
+
+/// Pairs (argument, result) of a kernel that some dispatch gives one address.
+using InPlacePairs = llvm::SmallSetVector<std::pair<unsigned, unsigned>, 4>;
+
+struct CodegenCPUPass : raddle::impl::CodegenCPUBase<CodegenCPUPass> {
+  void runOnOperation() override {
+    if (failed(run()))
+      signalPassFailure();
+  }
+
+private:
+  LogicalResult run() {
+    llvm::MapVector<StringAttr, InPlacePairs> inPlace = findInPlace();
+    SmallVector<func::FuncOp> kernels;
+    for (auto function : getOperation().getOps<func::FuncOp>())
+      if (function->hasAttr("exec.kernel"))
+        kernels.push_back(function);
+    // Upstream passes see kernels only: a module of their own keeps programs out of reach.
+    OwningOpRef<ModuleOp> scratch = ModuleOp::create(getOperation().getLoc());
+    for (func::FuncOp kernel : kernels) {
+      kernel->moveBefore(scratch->getBody(), scratch->getBody()->end());
+      fuseKernelBody(kernel);
+      relaxArithmetic(kernel);
+      passDestinations(kernel, inPlace[kernel.getSymNameAttr()].getArrayRef());
+    }
+    if (failed(bufferize(*scratch)))
+      return failure();
+    llvm::StringMap<std::pair<int64_t, int64_t>> shape; // range and number of pointers of a kernel
+    for (func::FuncOp kernel : kernels) {
+      int64_t pointers = kernel.getNumArguments(), range = findRange(kernel);
+      if (failed(lowerToLoops(kernel)))
+        return failure();
+      splitRange(kernel, range);
+      shape[kernel.getSymName()] = {range, pointers};
+    }
+    if (failed(lowerToLLVM(*scratch)))
+      return failure();
+    SmallVector<LLVM::LLVMFuncOp> bodies(scratch->getOps<LLVM::LLVMFuncOp>());
+    for (LLVM::LLVMFuncOp body : bodies) {
+      auto found = shape.find(body.getSymName());
+      if (found != shape.end())
+        addEntry(body, found->second.first, found->second.second);
+    }
+    for (Operation &op : llvm::make_early_inc_range(scratch->getBody()->getOperations()))
+      op.moveBefore(getOperation().getBody(), getOperation().getBody()->end());
+    return success();
+  }
+
+  /// Kernels of which a program gives an argument and a result the same address.
+  llvm::MapVector<StringAttr, InPlacePairs> findInPlace() {
+    llvm::MapVector<StringAttr, InPlacePairs> pairs;
+    getOperation().walk([&](exec::DispatchOp dispatch) {
+      for (auto [argument, input] : llvm::enumerate(dispatch.getIns()))
+        for (auto [result, output] : llvm::enumerate(dispatch.getOuts()))
+          if (input == output)
+            pairs[dispatch.getKernelAttr().getAttr()].insert(
+                {static_cast<unsigned>(argument), static_cast<unsigned>(result)});
+    });
+    return pairs;
+  }
+
+  LogicalResult bufferize(ModuleOp module) {
+    PassManager manager(&getContext());
+    manager.addPass(createCanonicalizerPass());
+    manager.addPass(createCSEPass());
+    manager.addPass(bufferization::createEmptyTensorEliminationPass());
+    manager.addPass(bufferization::createEmptyTensorToAllocTensorPass());
+    bufferization::OneShotBufferizePassOptions options;
+    options.allowReturnAllocsFromLoops = true;
+    manager.addPass(bufferization::createOneShotBufferizePass(options));
+    manager.addNestedPass<func::FuncOp>(bufferization::createBufferHoistingPass());
+    manager.addNestedPass<func::FuncOp>(bufferization::createBufferLoopHoistingPass());
+    manager.addNestedPass<func::FuncOp>(bufferization::createPromoteBuffersToStackPass());
+    manager.addPass(createCanonicalizerPass());
+    return runPipeline(manager, module);
+  }
+
+  LogicalResult lowerToLLVM(ModuleOp module) {
+    module.walk([](func::FuncOp kernel) {
+      // Single precision by polynomials that LLVM vectorises; errors of a few units in the last place.
+      RewritePatternSet patterns(kernel.getContext());
+      populateMathPolynomialApproximationPatterns(patterns);
+      (void)applyPatternsGreedily(kernel, std::move(patterns));
+    });
+    PassManager manager(&getContext());
+    manager.addPass(createLoopInvariantCodeMotionPass());
+    manager.addPass(createCSEPass());
+    manager.addPass(memref::createExpandStridedMetadataPass());
+    manager.addPass(createLowerAffinePass());
+    manager.addPass(createSCFToControlFlowPass());
+    manager.addPass(createConvertMathToLLVMPass());
+    manager.addPass(createConvertMathToLibmPass());
+    manager.addPass(createArithToLLVMConversionPass());
+    manager.addPass(createFinalizeMemRefToLLVMConversionPass());
+    ConvertFuncToLLVMPassOptions options;
+    options.useBarePtrCallConv = true;
+    manager.addPass(createConvertFuncToLLVMPass(options));
+    manager.addPass(createConvertControlFlowToLLVMPass());
+    manager.addPass(createReconcileUnrealizedCastsPass());
+    return runPipeline(manager, module);
+  }
+
+  LogicalResult runPipeline(PassManager &manager, ModuleOp module) {
+    manager.enableVerifier(false);
+    return manager.run(module);
+  }
+
+  /// Puts the runtime's signature around a body that takes every pointer apart: void(ptr args, i64 begin, i64 end).
+  void addEntry(LLVM::LLVMFuncOp body, int64_t range, int64_t pointers) {
+    MLIRContext *context = &getContext();
+    OpBuilder builder(context);
+    Location loc = body.getLoc();
+    std::string name = body.getSymName().str();
+    body.setSymName(name + "_body");
+    body.setLinkage(LLVM::Linkage::Internal);
+    body->removeAttr("exec.kernel");
+    builder.setInsertionPointAfter(body);
+    auto pointer = LLVM::LLVMPointerType::get(context);
+    Type i64 = builder.getI64Type();
+    auto type = LLVM::LLVMFunctionType::get(LLVM::LLVMVoidType::get(context), {pointer, i64, i64});
+    auto entry = LLVM::LLVMFuncOp::create(builder, loc, name, type);
+    entry->setAttr("exec.kernel", builder.getUnitAttr());
+    entry->setAttr("exec.range", builder.getI64IntegerAttr(range));
+    entry->setAttr("exec.args", builder.getI64IntegerAttr(pointers));
+    Block *block = entry.addEntryBlock(builder);
+    builder.setInsertionPointToStart(block);
+    SmallVector<Value> arguments;
+    for (int64_t index = 0; index < pointers; ++index) {
+      Value slot = LLVM::GEPOp::create(builder, loc, pointer, pointer, block->getArgument(0),
+                                       ArrayRef<LLVM::GEPArg>{static_cast<int32_t>(index)});
+      arguments.push_back(LLVM::LoadOp::create(builder, loc, pointer, slot));
+    }
+    arguments.push_back(block->getArgument(1));
+    arguments.push_back(block->getArgument(2));
+    LLVM::CallOp::create(builder, loc, body, arguments);
+    LLVM::ReturnOp::create(builder, loc, ValueRange{});
+  }
+};
+
+} // namespace

@@ -1,0 +1,137 @@
+#include "raddle/Codegen/CPU/ObjectCode.h"
+
+#include "mlir/Dialect/LLVMIR/LLVMDialect.h"
+#include "mlir/Target/LLVMIR/Dialect/Builtin/BuiltinToLLVMIRTranslation.h"
+#include "mlir/Target/LLVMIR/Dialect/LLVMIR/LLVMToLLVMIRTranslation.h"
+#include "mlir/Target/LLVMIR/Export.h"
+#include "llvm/IR/LegacyPassManager.h"
+#include "llvm/IR/Module.h"
+#include "llvm/MC/TargetRegistry.h"
+#include "llvm/Passes/PassBuilder.h"
+#include "llvm/Support/FileSystem.h"
+#include "llvm/Support/FileUtilities.h"
+#include "llvm/Support/MemoryBuffer.h"
+#include "llvm/Support/Program.h"
+#include "llvm/Support/TargetSelect.h"
+#include "llvm/Target/TargetMachine.h"
+#include "llvm/TargetParser/Host.h"
+#include "llvm/TargetParser/SubtargetFeature.h"
+
+using namespace mlir;
+
+namespace raddle {
+namespace {
+
+std::unique_ptr<llvm::TargetMachine> createHostMachine(std::string &why) {
+  llvm::InitializeNativeTarget();
+  llvm::InitializeNativeTargetAsmPrinter();
+  llvm::Triple triple(llvm::sys::getDefaultTargetTriple());
+  const llvm::Target *target = llvm::TargetRegistry::lookupTarget(triple, why);
+  if (!target)
+    return nullptr;
+  llvm::SubtargetFeatures features;
+  for (const auto &feature : llvm::sys::getHostCPUFeatures())
+    features.AddFeature(feature.first(), feature.second);
+  return std::unique_ptr<llvm::TargetMachine>(
+      target->createTargetMachine(triple, llvm::sys::getHostCPUName(), features.getString(), llvm::TargetOptions(),
+                                  llvm::Reloc::PIC_, std::nullopt, llvm::CodeGenOptLevel::Aggressive));
+}
+
+void optimise(llvm::Module &module, llvm::TargetMachine &machine) {
+  llvm::LoopAnalysisManager loops;
+  llvm::FunctionAnalysisManager functions;
+  llvm::CGSCCAnalysisManager graph;
+  llvm::ModuleAnalysisManager modules;
+  llvm::PassBuilder builder(&machine);
+  builder.registerModuleAnalyses(modules);
+  builder.registerCGSCCAnalyses(graph);
+  builder.registerFunctionAnalyses(functions);
+  builder.registerLoopAnalyses(loops);
+  builder.crossRegisterProxies(loops, functions, graph, modules);
+  builder.buildPerModuleDefaultPipeline(llvm::OptimizationLevel::O3).run(module, modules);
+}
+
+/// Writes an object file of the module's code.
+LogicalResult emitObject(llvm::Module &module, llvm::TargetMachine &machine, StringRef path, std::string &why) {
+  std::error_code error;
+  llvm::raw_fd_ostream stream(path, error);
+  if (error) {
+    why = "cannot write an object file: " + error.message();
+    return failure();
+  }
+  llvm::legacy::PassManager manager;
+  if (machine.addPassesToEmitFile(manager, stream, nullptr, llvm::CodeGenFileType::ObjectFile)) {
+    why = "the target cannot write object files";
+    return failure();
+  }
+  manager.run(module);
+  stream.flush();
+  return success();
+}
+
+LogicalResult link(StringRef object, StringRef library, std::string &why) {
+  llvm::ErrorOr<std::string> linker = llvm::sys::findProgramByName("ld.lld-22");
+  if (!linker)
+    linker = llvm::sys::findProgramByName("ld.lld");
+  if (!linker) {
+    why = "the linker ld.lld is not in PATH";
+    return failure();
+  }
+  // Relative relocations stay small and nothing is looked up by name twice; the code's few outside names are libm's.
+  SmallVector<StringRef> arguments{*linker, "-shared", "--gc-sections", "--hash-style=gnu", "-z", "now",
+                                   "--build-id=none", "-o", library, object};
+  if (llvm::sys::ExecuteAndWait(*linker, arguments, std::nullopt, {}, 0, 0, &why) == 0)
+    return success();
+  if (why.empty())
+    why = "the linker failed";
+  return failure();
+}
+
+} // namespace
+
+FailureOr<ObjectCode> compileForHost(ModuleOp module) {
+  DialectRegistry registry;
+  registerBuiltinDialectTranslation(registry);
+  registerLLVMDialectTranslation(registry);
+  module.getContext()->appendDialectRegistry(registry);
+
+  // Programs have no LLVM form: only the code is translated.
+  OwningOpRef<ModuleOp> code = ModuleOp::create(module.getLoc());
+  OpBuilder builder(code->getBodyRegion());
+  for (Operation &op : *module.getBody())
+    if (isa<LLVM::LLVMDialect>(op.getDialect()))
+      builder.clone(op);
+  llvm::LLVMContext context;
+  std::unique_ptr<llvm::Module> translated = translateModuleToLLVMIR(*code, context, "kernels");
+  if (!translated)
+    return module.emitError("code cannot be translated to LLVM IR"), failure();
+
+  std::string why;
+  std::unique_ptr<llvm::TargetMachine> machine = createHostMachine(why);
+  if (!machine)
+    return module.emitError("no code generator for this machine: ") << why, failure();
+  translated->setTargetTriple(machine->getTargetTriple());
+  translated->setDataLayout(machine->createDataLayout());
+  for (llvm::Function &function : *translated) {
+    function.addFnAttr("target-cpu", machine->getTargetCPU());
+    function.addFnAttr("target-features", machine->getTargetFeatureString());
+  }
+  optimise(*translated, *machine);
+
+  SmallString<128> object, library;
+  if (llvm::sys::fs::createTemporaryFile("raddle-kernels", "o", object) ||
+      llvm::sys::fs::createTemporaryFile("raddle-kernels", "so", library))
+    return module.emitError("cannot create a temporary file"), failure();
+  llvm::FileRemover removeObject(object), removeLibrary(library);
+  if (failed(emitObject(*translated, *machine, object, why)) || failed(link(object, library, why)))
+    return module.emitError("cannot make code: ") << why, failure();
+  llvm::ErrorOr<std::unique_ptr<llvm::MemoryBuffer>> bytes = llvm::MemoryBuffer::getFile(library);
+  if (!bytes)
+    return module.emitError("cannot read linked code: ") << bytes.getError().message(), failure();
+  ObjectCode result;
+  result.target = ("cpu:" + machine->getTargetTriple().str() + ":" + machine->getTargetCPU()).str();
+  result.bytes.append((*bytes)->getBufferStart(), (*bytes)->getBufferEnd());
+  return result;
+}
+
+} // namespace raddle

@@ -1,0 +1,287 @@
+#include "Arguments.h"
+#include "Operators.h"
+#include "mlir/Dialect/Arith/IR/Arith.h"
+#include "mlir/Dialect/Func/IR/FuncOps.h"
+#include "mlir/Dialect/Linalg/IR/Linalg.h"
+#include "mlir/Dialect/Math/IR/Math.h"
+#include "mlir/Dialect/Tensor/IR/Tensor.h"
+#include "mlir/IR/Verifier.h"
+#include "raddle/Dialect/NN/IR/NNOps.h"
+#include "raddle/Import/Import.h"
+#include "llvm/ADT/MapVector.h"
+#include "llvm/ADT/StringExtras.h"
+#include "llvm/Support/MemoryBuffer.h"
+
+using namespace mlir;
+
+namespace raddle {
+
+using namespace import;
+
+namespace {
+
+/// What the archive says, parsed.
+struct Document {
+  Program program;
+  WeightTable weights;
+};
+
+llvm::Expected<Document> readDocument(const Archive &archive) {
+  llvm::Expected<std::string> prefix = archive.prefixOf("models/model.json");
+  if (!prefix)
+    return prefix.takeError();
+  if (archive.sizeOf(*prefix + "byteorder")) {
+    llvm::Expected<std::string> order = archive.read(*prefix + "byteorder");
+    if (!order)
+      return order.takeError();
+    if (*order != "little")
+      return llvm::createStringError(llvm::inconvertibleErrorCode(),
+                                     "the byte order of the weights is '%.16s', expected 'little'", order->c_str());
+  }
+  llvm::Expected<std::string> json = archive.read(*prefix + "models/model.json");
+  if (!json)
+    return json.takeError();
+  llvm::Expected<Program> program = parseProgram(*json);
+  if (!program)
+    return program.takeError();
+  Document document;
+  document.program = std::move(*program);
+  for (auto [folder, name] : {std::pair("data/weights/", "model_weights_config.json"),
+                              std::pair("data/constants/", "model_constants_config.json")}) {
+    std::string path = *prefix + folder;
+    llvm::Expected<std::string> table = archive.read(path + name);
+    if (!table)
+      return table.takeError();
+    if (llvm::Error error = parseWeightTable(*table, path, document.weights))
+      return std::move(error);
+  }
+  return std::move(document);
+}
+
+/// "FILE:LINE" of a node's location.
+std::string lineOf(MLIRContext *context, const Node &node) {
+  auto line = dyn_cast<FileLineColLoc>(cast<NameLoc>(locationOf(context, node)).getChildLoc());
+  if (!line)
+    return "a place that the file does not name";
+  return (line.getFilename().getValue() + ":" + Twine(line.getLine())).str();
+}
+
+/// One error for all operators that cannot be imported.
+LogicalResult checkOperators(MLIRContext *context, Location loc, const Program &program, const OperatorTable &table) {
+  struct Use {
+    int64_t count = 0;
+    const Node *first = nullptr;
+  };
+  llvm::MapVector<StringAttr, Use> unknown;
+  for (const Node &node : program.nodes) {
+    std::string refusal = refusalOf(node);
+    bool isKnown = table.find(node.target) || node.isSymbolic();
+    if (isKnown && refusal.empty())
+      continue;
+    Use &use = unknown[StringAttr::get(context, node.target + (refusal.empty() ? "" : " ") + refusal)];
+    if (use.count++ == 0)
+      use.first = &node;
+  }
+  if (unknown.empty())
+    return success();
+  InFlightDiagnostic error = emitError(loc);
+  error << unknown.size() << (unknown.size() == 1 ? " operator is" : " operators are") << " not supported:";
+  for (const auto &[name, use] : unknown)
+    error << "\n  " << name.getValue() << ", " << use.count << (use.count == 1 ? " use" : " uses, the first") << " at "
+          << lineOf(context, *use.first);
+  // In-place operators end in an underscore before the overload's name.
+  if (llvm::any_of(unknown, [](const auto &entry) { return entry.first.getValue().contains("_."); }))
+    error << "\nin-place operators go away with run_decompositions({}) on the exported program before it is saved";
+  return failure();
+}
+
+class Importer {
+public:
+  Importer(MLIRContext *context, Location loc, const Document &document, const Archive &archive,
+           const ImportOptions &options)
+      : context(context), loc(loc), program(document.program), weights(document.weights), archive(archive),
+        options(options), builder(context), state{program, symbols, {}} {}
+
+  OwningOpRef<ModuleOp> run(StringRef path);
+
+private:
+  LogicalResult checkOutputs();
+  LogicalResult buildFunction(ModuleOp module, const ArgumentPlan &plan);
+  LogicalResult buildReturn(func::FuncOp function);
+  std::nullptr_t fail(llvm::Error error) {
+    emitError(loc) << llvm::toString(std::move(error));
+    return nullptr;
+  }
+
+  MLIRContext *context;
+  Location loc;
+  const Program &program;
+  const WeightTable &weights;
+  const Archive &archive;
+  const ImportOptions &options;
+  OpBuilder builder;
+  Symbols symbols;
+  Batch batch;
+  GraphState state;
+  OperatorTable operators;
+};
+
+/// The results must be tensors that the caller gets; updates of buffers in place have no place in the program yet.
+LogicalResult Importer::checkOutputs() {
+  SmallVector<std::string> mutated;
+  for (const OutputSpec &spec : program.outputs)
+    if (spec.kind != OutputSpec::Kind::User)
+      mutated.push_back(("'" + spec.name + "'").str());
+  if (mutated.empty())
+    return success();
+  return emitError(loc) << "the model changes its own buffers or inputs, which is not supported: "
+                        << llvm::join(mutated, ", ") << "; export it after eval()";
+}
+
+LogicalResult Importer::buildFunction(ModuleOp module, const ArgumentPlan &plan) {
+  SmallVector<Type> types;
+  SmallVector<Location> locations;
+  for (const PlannedArgument &argument : plan.arguments) {
+    if (argument.constant)
+      continue;
+    types.push_back(argument.type);
+    locations.push_back(NameLoc::get(builder.getStringAttr(argument.placeholders.front())));
+  }
+  builder.setInsertionPointToEnd(module.getBody());
+  auto function = func::FuncOp::create(builder, loc, "main", builder.getFunctionType(types, {}));
+  Block *body = builder.createBlock(&function.getBody(), {}, types, locations);
+  builder.setInsertionPointToStart(body);
+
+  size_t index = 0;
+  for (const PlannedArgument &argument : plan.arguments) {
+    Value value;
+    if (argument.constant) {
+      auto name = NameLoc::get(builder.getStringAttr(argument.placeholders.front()));
+      value = arith::ConstantOp::create(builder, name, argument.constant);
+    } else {
+      function.setArgAttrs(index, argument.attributes.getDictionary(context));
+      value = body->getArgument(index++);
+    }
+    for (StringRef placeholder : argument.placeholders)
+      if (!state.values.try_emplace(placeholder, value).second)
+        return emitError(loc) << "input '" << placeholder << "' is defined twice";
+  }
+
+  for (const Node &node : program.nodes) {
+    if (Handler handler = operators.find(node.target)) {
+      NodeBuilder nodeBuilder(state, node, builder);
+      if (failed(handler(nodeBuilder)))
+        return failure();
+    }
+  }
+  return buildReturn(function);
+}
+
+LogicalResult Importer::buildReturn(func::FuncOp function) {
+  SmallVector<Value> results;
+  SmallVector<Attribute> attributes;
+  for (const OutputSpec &spec : program.outputs) {
+    // Numbers and None are known without running; only tensors are results.
+    if (spec.value.kind != Argument::Kind::Tensor)
+      continue;
+    auto found = state.values.find(spec.value.text);
+    if (found == state.values.end())
+      return emitError(loc) << "output '" << spec.value.text << "' is not defined by any node";
+    NamedAttrList list;
+    list.set("nn.output", builder.getStringAttr("output_" + Twine(results.size())));
+    auto meta = program.tensors.find(spec.value.text);
+    if (meta != program.tensors.end() && batch.holdsOutput(meta->second))
+      list.set("nn.batched", builder.getUnitAttr());
+    attributes.push_back(list.getDictionary(context));
+    results.push_back(found->second);
+  }
+  if (results.empty())
+    return emitError(loc) << "the model returns no tensor";
+  func::ReturnOp::create(builder, loc, results);
+  function.setType(builder.getFunctionType(function.getArgumentTypes(), TypeRange(ValueRange(results))));
+  function.setAllResultAttrs(attributes);
+  return success();
+}
+
+OwningOpRef<ModuleOp> Importer::run(StringRef path) {
+  if (failed(checkOperators(context, loc, program, operators)) || failed(checkOutputs()))
+    return nullptr;
+  llvm::Expected<Batch> bound = bindBatch(program, options, symbols);
+  if (!bound)
+    return fail(bound.takeError());
+  batch = std::move(*bound);
+  llvm::Expected<ArgumentPlan> plan = planArguments(context, state, weights, archive, batch);
+  if (!plan)
+    return fail(plan.takeError());
+  if (!plan->warnings.empty())
+    emitWarning(loc) << "the file has no values, so that zeros are taken, for " << llvm::join(plan->warnings, ", ");
+
+  OwningOpRef<ModuleOp> module = ModuleOp::create(builder, loc);
+  module->getOperation()->setAttr("nn.weights", builder.getStringAttr(path));
+  if (batch.perRank)
+    module->getOperation()->setAttr("nn.batch", builder.getI64IntegerAttr(*batch.perRank));
+  if (failed(buildFunction(*module, *plan)) || failed(verify(*module)))
+    return nullptr;
+  return module;
+}
+
+} // namespace
+
+OwningOpRef<ModuleOp> importPt2(llvm::MemoryBufferRef bytes, const ImportOptions &options, MLIRContext *context) {
+  context->loadDialect<arith::ArithDialect, func::FuncDialect, linalg::LinalgDialect, math::MathDialect, nn::NNDialect,
+                       tensor::TensorDialect>();
+  StringRef path = bytes.getBufferIdentifier();
+  Location loc = FileLineColLoc::get(context, path, /*line=*/0, /*column=*/0);
+  llvm::Expected<Archive> archive = Archive::open(bytes);
+  if (!archive)
+    return emitError(loc) << llvm::toString(archive.takeError()), nullptr;
+  llvm::Expected<Document> document = readDocument(*archive);
+  if (!document)
+    return emitError(loc) << llvm::toString(document.takeError()), nullptr;
+  return Importer(context, loc, *document, *archive, options).run(path);
+}
+
+OwningOpRef<ModuleOp> importPt2(StringRef path, const ImportOptions &options, MLIRContext *context) {
+  auto buffer = llvm::MemoryBuffer::getFile(path, /*IsText=*/false, /*RequiresNullTerminator=*/false);
+  if (!buffer)
+    return emitError(UnknownLoc::get(context)) << "cannot open '" << path << "': " << buffer.getError().message(),
+           nullptr;
+  return importPt2((*buffer)->getMemBufferRef(), options, context);
+}
+
+LogicalResult verifyWeightSources(ModuleOp module, llvm::MemoryBufferRef bytes) {
+  llvm::Expected<Archive> archive = Archive::open(bytes);
+  if (!archive)
+    return emitError(module.getLoc()) << llvm::toString(archive.takeError());
+  bool valid = true;
+  for (auto function : module.getOps<func::FuncOp>()) {
+    for (unsigned index = 0; index < function.getNumArguments(); ++index) {
+      auto source = function.getArgAttrOfType<DictionaryAttr>(index, "nn.source");
+      auto type = dyn_cast<RankedTensorType>(function.getArgumentTypes()[index]);
+      if (!source || !type)
+        continue;
+      auto entry = source.getAs<StringAttr>("entry");
+      auto offset = source.getAs<IntegerAttr>("offset");
+      auto strides = source.getAs<DenseI64ArrayAttr>("strides");
+      std::optional<uint64_t> needed, size;
+      if (entry && offset && strides && type.hasStaticShape()) {
+        needed =
+            requiredBytes(type.getShape(), strides.asArrayRef(), offset.getInt(), storageBytes(type.getElementType()));
+        size = archive->sizeOf(entry.getValue());
+      }
+      if (needed && size && *needed <= *size)
+        continue;
+      valid = false;
+      InFlightDiagnostic error = emitError(function.getLoc()) << "argument " << index << ": source " << source;
+      if (!needed)
+        error << " does not describe a part of an entry";
+      else if (!size)
+        error << " names no entry of '" << bytes.getBufferIdentifier() << "'";
+      else
+        error << " needs " << *needed << " bytes, the entry has " << *size;
+    }
+  }
+  return success(valid);
+}
+
+} // namespace raddle

@@ -1,0 +1,108 @@
+#include "raddle/Pipeline/Pipeline.h"
+
+#include "mlir/Dialect/Func/IR/FuncOps.h"
+#include "mlir/Transforms/Passes.h"
+#include "raddle/Passes.h"
+
+using namespace mlir;
+
+namespace raddle {
+
+static constexpr std::pair<Stage, StringLiteral> kStages[] = {
+    {Stage::Import, "import"}, {Stage::Rewrite, "rewrite"}, {Stage::Differentiate, "differentiate"},
+    {Stage::Step, "step"},     {Stage::Shard, "shard"},     {Stage::Fuse, "fuse"},
+    {Stage::Schedule, "schedule"}, {Stage::Generate, "generate"}};
+
+ArrayRef<Stage> allStages() {
+  static const SmallVector<Stage> stages = llvm::map_to_vector(kStages, [](const auto &entry) { return entry.first; });
+  return stages;
+}
+
+StringRef stageName(Stage stage) { return kStages[static_cast<unsigned>(stage)].second; }
+
+std::optional<Stage> parseStage(StringRef name) {
+  for (auto [stage, text] : kStages)
+    if (text == name)
+      return stage;
+  return std::nullopt;
+}
+
+/// What every stage leaves tidy: constants folded, equal values computed once, dead ones gone.
+static void addCleanup(OpPassManager &manager) {
+  manager.addPass(createCanonicalizerPass());
+  manager.addPass(createCSEPass());
+}
+
+static void addStep(OpPassManager &manager, const PipelineOptions &options) {
+  TrainBuildStepOptions step;
+  step.optimizer = options.optimizer;
+  step.loss = options.loss;
+  step.weightDecay = options.weightDecay;
+  step.momentum = options.momentum;
+  step.beta1 = options.beta1;
+  step.beta2 = options.beta2;
+  step.eps = options.eps;
+  step.clipNorm = options.clipNorm;
+  manager.addPass(createTrainBuildStep(step));
+  addCleanup(manager);
+}
+
+void addStage(OpPassManager &manager, Stage stage, const PipelineOptions &options) {
+  switch (stage) {
+  case Stage::Import:
+    return;
+  case Stage::Rewrite:
+    addCleanup(manager);
+    return;
+  case Stage::Differentiate:
+    if (!options.train)
+      return;
+    {
+      RaddleGradOptions grad;
+      grad.parametersOnly = true;
+      grad.result = options.loss;
+      manager.addPass(createRaddleGrad(grad));
+    }
+    addCleanup(manager);
+    return;
+  case Stage::Step:
+    if (options.train)
+      addStep(manager, options);
+    return;
+  case Stage::Shard: {
+    RaggedPlanOptions plan;
+    plan.ranks = options.ranks;
+    manager.addPass(createRaggedPlan(plan));
+    manager.addPass(createRaggedPartition());
+    addCleanup(manager);
+    return;
+  }
+  case Stage::Fuse:
+    manager.addNestedPass<func::FuncOp>(createFuseCheckIndices());
+    manager.addPass(createNNDecompose());
+    addCleanup(manager);
+    manager.addPass(createFuseOutline());
+    addCleanup(manager);
+    manager.addPass(createFuseVerify());
+    return;
+  case Stage::Schedule:
+    manager.addPass(createScheduleAssign());
+    manager.addPass(createScheduleVerify());
+    return;
+  case Stage::Generate:
+    manager.addPass(createCodegenCPU());
+    manager.addPass(createCodegenVerify());
+    return;
+  }
+}
+
+std::optional<Stage> recordedStage(ModuleOp module) {
+  auto name = module->getAttrOfType<StringAttr>("nn.stage");
+  return name ? parseStage(name.getValue()) : std::nullopt;
+}
+
+void recordStage(ModuleOp module, Stage stage) {
+  module->setAttr("nn.stage", StringAttr::get(module.getContext(), stageName(stage)));
+}
+
+} // namespace raddle

@@ -1,0 +1,170 @@
+#include "Instructions.h"
+
+#include "Html.h"
+
+using namespace raddle::bundle;
+
+namespace raddle::report {
+
+std::string textOf(const flatbuffers::String *string) { return string ? string->str() : ""; }
+
+uint64_t byteSize(DType dtype) {
+  switch (dtype) {
+  case DType::F64:
+  case DType::I64:
+    return 8;
+  case DType::F32:
+  case DType::I32:
+    return 4;
+  case DType::F16:
+  case DType::BF16:
+  case DType::I16:
+    return 2;
+  case DType::I8:
+  case DType::U8:
+  case DType::Bool:
+    return 1;
+  }
+  return 0;
+}
+
+uint64_t product(const flatbuffers::Vector<uint64_t> *shape) {
+  uint64_t result = 1;
+  for (uint64_t extent : Range(shape))
+    result *= extent;
+  return result;
+}
+
+std::string formatShape(const flatbuffers::Vector<uint64_t> *shape) {
+  std::string result;
+  for (uint64_t extent : Range(shape))
+    result += (result.empty() ? "" : " × ") + std::to_string(extent);
+  return result.empty() ? "scalar" : result;
+}
+
+uint64_t bytesOf(const Operand *operand) {
+  return operand ? product(operand->shape()) * byteSize(operand->dtype()) : 0;
+}
+
+Kind kindOf(const Instruction &instruction) {
+  switch (instruction.action_type()) {
+  case Action::Dispatch:
+    return Kind::Kernel;
+  case Action::Gemm:
+    return Kind::Library;
+  case Action::Collective:
+    return Kind::Collective;
+  case Action::Copy:
+  case Action::Zero:
+    return Kind::Copy;
+  case Action::CheckIndex:
+    return Kind::Check;
+  case Action::Record:
+  case Action::Wait:
+  case Action::NONE:
+    return Kind::Event;
+  }
+  return Kind::Event;
+}
+
+const char *styleOf(Kind kind) {
+  switch (kind) {
+  case Kind::Kernel:
+    return "kernel";
+  case Kind::Library:
+    return "library";
+  case Kind::Collective:
+    return "collective";
+  case Kind::Copy:
+    return "copy";
+  case Kind::Check:
+    return "check";
+  case Kind::Event:
+    return "event";
+  }
+  return "";
+}
+
+const char *legendOf(Kind kind) {
+  switch (kind) {
+  case Kind::Kernel:
+    return "generated kernel";
+  case Kind::Library:
+    return "matrix product of a library";
+  case Kind::Collective:
+    return "collective";
+  case Kind::Copy:
+    return "copy or zero";
+  case Kind::Check:
+    return "check of indices";
+  case Kind::Event:
+    return "event";
+  }
+  return "";
+}
+
+double flopsOf(const Gemm &gemm) {
+  return 2.0 * static_cast<double>(gemm.m()) * static_cast<double>(gemm.n()) * static_cast<double>(gemm.k()) *
+         static_cast<double>(product(gemm.batch()));
+}
+
+uint64_t bytesSent(const Collective &collective, uint64_t ranks) {
+  if (ranks == 0)
+    return 0;
+  switch (collective.kind()) {
+  case CollectiveKind::AllGather:
+    return bytesOf(collective.src()) * (ranks - 1);
+  case CollectiveKind::ReduceScatter:
+    return bytesOf(collective.dst()) * (ranks - 1);
+  case CollectiveKind::AllReduce:
+    return 2 * bytesOf(collective.src()) * (ranks - 1) / ranks;
+  }
+  return 0;
+}
+
+static std::string describeGemm(const Gemm &gemm) {
+  std::string text = std::to_string(gemm.m()) + " × " + std::to_string(gemm.n()) + " × " + std::to_string(gemm.k());
+  if (gemm.batch() && gemm.batch()->size() != 0)
+    text += ", batch " + formatShape(gemm.batch());
+  return text + ", " + formatCount(flopsOf(gemm), "FLOP");
+}
+
+static std::string describeAction(const Bundle &bundle, const Instruction &instruction) {
+  switch (instruction.action_type()) {
+  case Action::Dispatch: {
+    uint32_t index = instruction.action_as_Dispatch()->kernel();
+    if (!bundle.kernels() || index >= bundle.kernels()->size())
+      return "kernel";
+    const Kernel &kernel = *bundle.kernels()->Get(index);
+    return "kernel " + textOf(kernel.name()) + ", " + formatBytes(static_cast<double>(kernel.bytes()));
+  }
+  case Action::Gemm:
+    return "matrix product " + describeGemm(*instruction.action_as_Gemm());
+  case Action::Collective: {
+    const Collective &collective = *instruction.action_as_Collective();
+    return std::string(EnumNameCollectiveKind(collective.kind())) + ", " +
+           formatBytes(static_cast<double>(bytesOf(collective.src()))) + " in, " +
+           formatBytes(static_cast<double>(bytesOf(collective.dst()))) + " out";
+  }
+  case Action::Copy:
+    return "copy of " + formatBytes(static_cast<double>(bytesOf(instruction.action_as_Copy()->src())));
+  case Action::Zero:
+    return "zeros, " + formatBytes(static_cast<double>(bytesOf(instruction.action_as_Zero()->dst())));
+  case Action::CheckIndex:
+    return "check of " + textOf(instruction.action_as_CheckIndex()->what());
+  case Action::Record:
+    return "records event " + std::to_string(instruction.action_as_Record()->event());
+  case Action::Wait:
+    return "waits for event " + std::to_string(instruction.action_as_Wait()->event());
+  case Action::NONE:
+    break;
+  }
+  return "";
+}
+
+std::string describe(const Bundle &bundle, const Instruction &instruction) {
+  std::string name = textOf(instruction.name());
+  return (name.empty() ? "" : name + "\n") + describeAction(bundle, instruction);
+}
+
+} // namespace raddle::report

@@ -1,0 +1,103 @@
+#include "Html.h"
+#include "Instructions.h"
+#include "Sections.h"
+
+#include <algorithm>
+#include <map>
+#include <tuple>
+
+using namespace raddle::bundle;
+
+namespace raddle::report {
+
+std::string kernelSection(const Bundle &bundle, const Variant &variant) {
+  std::map<uint32_t, uint64_t> counts;
+  for (const Instruction *instruction : Range(variant.instructions()))
+    if (const Dispatch *dispatch = instruction->action_as_Dispatch())
+      ++counts[dispatch->kernel()];
+  struct Row {
+    const Kernel *kernel;
+    uint64_t count;
+    double bytes() const { return static_cast<double>(kernel->bytes()) * static_cast<double>(count); }
+    double flops() const { return static_cast<double>(kernel->flops()) * static_cast<double>(count); }
+  };
+  std::vector<Row> rows;
+  double bytes = 0, flops = 0;
+  uint64_t dispatches = 0;
+  for (auto [index, count] : counts) {
+    if (index >= Range(bundle.kernels()).size())
+      continue;
+    rows.push_back({bundle.kernels()->Get(index), count});
+    bytes += rows.back().bytes();
+    flops += rows.back().flops();
+    dispatches += count;
+  }
+  std::sort(rows.begin(), rows.end(), [](const Row &a, const Row &b) { return a.bytes() > b.bytes(); });
+  Table table({"kernel", "dispatches", "range", "FLOP a dispatch", "bytes a dispatch", "bytes a call", "of all"});
+  for (const Row &row : rows)
+    table.add({textOf(row.kernel->name()), formatInteger(row.count), formatInteger(row.kernel->range()),
+               formatCount(static_cast<double>(row.kernel->flops())),
+               formatBytes(static_cast<double>(row.kernel->bytes())), formatBytes(row.bytes()),
+               formatShare(row.bytes(), bytes)});
+  return "<h3>Kernels</h3><p>" + formatInteger(rows.size()) + " generated kernels in " + formatInteger(dispatches) +
+         " dispatches read and write " + formatBytes(bytes) + " and compute " + formatCount(flops, "FLOP") +
+         " a call. The range is what may be split over threads.</p>" + table.html();
+}
+
+std::string librarySection(const Variant &variant) {
+  using Key = std::tuple<uint64_t, uint64_t, uint64_t, std::string, bool, bool>;
+  struct Group {
+    uint64_t count = 0;
+    double flops = 0;
+  };
+  std::map<Key, Group> groups;
+  double flops = 0;
+  uint64_t calls = 0;
+  for (const Instruction *instruction : Range(variant.instructions()))
+    if (const Gemm *gemm = instruction->action_as_Gemm()) {
+      std::string batch = gemm->batch() && gemm->batch()->size() != 0 ? formatShape(gemm->batch()) : "–";
+      Group &group = groups[{gemm->m(), gemm->n(), gemm->k(), batch, gemm->transpose_a(), gemm->transpose_b()}];
+      ++group.count;
+      group.flops += flopsOf(*gemm);
+      flops += flopsOf(*gemm);
+      ++calls;
+    }
+  if (groups.empty())
+    return "";
+  std::vector<std::pair<Key, Group>> rows(groups.begin(), groups.end());
+  std::sort(rows.begin(), rows.end(), [](auto &a, auto &b) { return a.second.flops > b.second.flops; });
+  Table table({"m × n × k", "batch", "layout", "calls", "FLOP", "of all"});
+  for (const auto &[key, group] : rows) {
+    auto [m, n, k, batch, transposeA, transposeB] = key;
+    table.add({std::to_string(m) + " × " + std::to_string(n) + " × " + std::to_string(k), batch,
+               std::string(transposeA ? "Aᵀ" : "A") + " · " + (transposeB ? "Bᵀ" : "B"), formatInteger(group.count),
+               formatCount(group.flops), formatShare(group.flops, flops)});
+  }
+  return "<h3>Library calls</h3><p>" + formatInteger(calls) + " matrix products, " + formatCount(flops, "FLOP") +
+         " a call.</p>" + table.html();
+}
+
+std::string collectiveSection(const Bundle &bundle, const Variant &variant) {
+  struct Group {
+    uint64_t count = 0, sent = 0;
+  };
+  std::map<CollectiveKind, Group> groups;
+  uint64_t sent = 0;
+  for (const Instruction *instruction : Range(variant.instructions()))
+    if (const Collective *collective = instruction->action_as_Collective()) {
+      Group &group = groups[collective->kind()];
+      ++group.count;
+      group.sent += bytesSent(*collective, bundle.ranks());
+      sent += bytesSent(*collective, bundle.ranks());
+    }
+  if (groups.empty())
+    return "";
+  Table table({"collective", "calls", "sent by a rank", "of all"});
+  for (auto [kind, group] : groups)
+    table.add({EnumNameCollectiveKind(kind), formatInteger(group.count), formatBytes(static_cast<double>(group.sent)),
+               formatShare(static_cast<double>(group.sent), static_cast<double>(sent))});
+  return "<h3>Collectives</h3><p>A rank sends " + formatBytes(static_cast<double>(sent)) + " a call.</p>" +
+         table.html();
+}
+
+} // namespace raddle::report

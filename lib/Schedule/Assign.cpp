@@ -1,0 +1,294 @@
+// schedule-assign: programs on buffers.
+#include "Placement.h"
+#include "mlir/Dialect/MemRef/IR/MemRef.h"
+#include "mlir/Dialect/Tensor/IR/Tensor.h"
+#include "mlir/Dialect/Arith/IR/Arith.h"
+#include "mlir/IR/BuiltinOps.h"
+#include "raddle/Passes.h"
+#include "llvm/ADT/MapVector.h"
+
+namespace raddle {
+#define GEN_PASS_DEF_SCHEDULEASSIGN
+#include "raddle/Passes.h.inc"
+} // namespace raddle
+
+using namespace mlir;
+using namespace raddle;
+
+namespace {
+
+enum Stream : int64_t { Compute = 0, Communication = 1 };
+
+/// Counts what no placement could avoid.
+struct CopyCounts {
+  int64_t results = 0;
+  int64_t packs = 0;
+};
+
+/// Writes one function as a program.
+class ProgramWriter {
+public:
+  ProgramWriter(func::FuncOp function, Placement &placement, SymbolTableCollection &symbols, CopyCounts &counts)
+      : function(function), placement(placement), symbols(symbols), counts(counts), builder(function.getContext()) {}
+
+  exec::ProgramOp run() {
+    builder.setInsertionPoint(function);
+    program = exec::ProgramOp::create(
+        builder, function.getLoc(), builder.getStringAttr(function.getName()), builder.getI64IntegerAttr(0),
+        builder.getI64IntegerAttr(2), builder.getI64IntegerAttr(0), builder.getArrayAttr(placement.inputs),
+        builder.getArrayAttr(placement.outputs), builder.getArrayAttr(placement.states), builder.getArrayAttr({}));
+    builder.createBlock(&program.getBody());
+    for (Operation &op : function.getBody().front())
+      write(&op);
+    while (!waiting.empty())
+      waitFor(waiting.back());
+    program.setEvents(events);
+    return program;
+  }
+
+  /// Memory that a collective reads is not free before the other stream has waited for it.
+  ArrayRef<std::pair<Operation *, int64_t>> getHeldAllocations() const { return held; }
+
+private:
+  /// A collective that compute has not waited for yet: its event, and the allocations that it reads and writes.
+  struct Pending {
+    int64_t event;
+    SmallVector<Place> places;
+  };
+
+  IntegerAttr integer(int64_t value) { return builder.getI64IntegerAttr(value); }
+
+  Value bufferAt(Location loc, Place place, Type type) {
+    auto shaped = cast<ShapedType>(type);
+    auto memref = MemRefType::get(shaped.getShape(), shaped.getElementType());
+    Value &known = buffers[{static_cast<int64_t>(place.space), place.index, place.offset, memref}];
+    if (!known)
+      known = exec::BufferOp::create(builder, loc, memref,
+                                     exec::SpaceAttr::get(builder.getContext(), place.space), integer(place.index),
+                                     integer(place.offset));
+    return known;
+  }
+
+  Value bufferOf(Value value) { return bufferAt(value.getLoc(), placement.lookup(value), value.getType()); }
+
+  SmallVector<Value> buffersOf(ValueRange values) {
+    return llvm::map_to_vector(values, [&](Value value) { return bufferOf(value); });
+  }
+
+  /// Compute waits for collectives that wrote what it is about to touch.
+  void synchronise(Operation *op) {
+    SmallVector<Place> touched;
+    for (Value value : llvm::concat<Value>(SmallVector<Value>(op->getOperands()), SmallVector<Value>(op->getResults())))
+      if (isa<TensorType>(value.getType()))
+        touched.push_back(placement.lookup(value));
+    for (size_t i = 0; i < waiting.size();) {
+      bool conflict = llvm::any_of(waiting[i].places, [&](const Place &place) {
+        return llvm::any_of(touched, [&](const Place &other) {
+          return place.space == other.space && place.index == other.index;
+        });
+      });
+      if (conflict)
+        waitFor(waiting[i]);
+      else
+        ++i;
+    }
+  }
+
+  void waitFor(const Pending &pending) {
+    auto wait = exec::WaitOp::create(builder, function.getLoc(), integer(pending.event), integer(Compute));
+    for (const Place &place : pending.places)
+      if (place.space == exec::Space::Arena)
+        held.push_back({wait, place.index});
+    int64_t event = pending.event;
+    llvm::erase_if(waiting, [&](const Pending &other) { return other.event == event; });
+  }
+
+  void write(Operation *op) {
+    if (isa<tensor::CollapseShapeOp, tensor::ExpandShapeOp, ragged::SlotOp, arith::ConstantOp>(op))
+      return;
+    synchronise(op);
+    Location loc = op->getLoc();
+    llvm::TypeSwitch<Operation *>(op)
+        .Case([&](exec::DispatchOp dispatch) {
+          exec::DispatchOp::create(builder, loc, TypeRange{}, dispatch.getKernelAttr(), buffersOf(dispatch.getIns()),
+                                   buffersOf(dispatch.getTensors()), integer(Compute));
+        })
+        .Case([&](exec::GemmOp gemm) {
+          SmallVector<Value> ins = buffersOf(gemm.getIns()), outs = buffersOf(gemm.getTensors());
+          exec::GemmOp::create(builder, loc, TypeRange{}, ins, outs, gemm.getMAttr(), gemm.getNAttr(), gemm.getKAttr(),
+                               gemm.getLdAttr(), gemm.getTransAttr(), gemm.getAlphaAttr(), gemm.getBatchAttr(),
+                               gemm.getStrideAAttr(), gemm.getStrideBAttr(), gemm.getStrideCAttr(), integer(Compute));
+        })
+        .Case([&](exec::CheckIndexOp check) {
+          exec::CheckIndexOp::create(builder, loc, bufferOf(check.getIndices()), check.getSizeAttr(),
+                                     check.getIgnoreAttr(), check.getWhatAttr(), integer(Compute));
+        })
+        .Case([&](ragged::GatherOp gather) {
+          writeCollective(loc, exec::CollectiveKind::AllGather, exec::Reduction::Sum, gather.getSlice(),
+                          gather.getFull());
+        })
+        .Case([&](ragged::ReduceScatterOp scatter) {
+          writeCollective(loc, exec::CollectiveKind::ReduceScatter, reductionOf(scatter.getReduction()),
+                          scatter.getFull(), scatter.getSlice());
+        })
+        .Case([&](ragged::AllReduceOp reduce) {
+          writeCollective(loc, exec::CollectiveKind::AllReduce, reductionOf(reduce.getReduction()), reduce.getInput(),
+                          reduce.getResult());
+        })
+        .Case([&](ragged::PackOp pack) { writePack(pack); })
+        .Case([&](func::ReturnOp terminator) { writeResults(terminator); })
+        .Default([](Operation *op) { llvm::report_fatal_error("op that 'fuse-verify' should have refused"); });
+  }
+
+  static exec::Reduction reductionOf(ragged::Reduction reduction) {
+    return static_cast<exec::Reduction>(static_cast<uint32_t>(reduction));
+  }
+
+  void writeCollective(Location loc, exec::CollectiveKind kind, exec::Reduction reduction, Value src, Value dst) {
+    int64_t ready = events++, done = events++;
+    Value from = bufferOf(src), into = bufferOf(dst);
+    exec::RecordOp::create(builder, loc, integer(ready), integer(Compute));
+    exec::WaitOp::create(builder, loc, integer(ready), integer(Communication));
+    exec::CollectiveOp::create(builder, loc, exec::CollectiveKindAttr::get(builder.getContext(), kind),
+                               exec::ReductionAttr::get(builder.getContext(), reduction), from, into,
+                               integer(Communication));
+    exec::RecordOp::create(builder, loc, integer(done), integer(Communication));
+    waiting.push_back({done, {placement.lookup(src), placement.lookup(dst)}});
+  }
+
+  void writeCopy(Location loc, Value value, Place place) {
+    exec::CopyOp::create(builder, loc, bufferOf(value), bufferAt(loc, place, value.getType()), integer(Compute));
+  }
+
+  /// Copies what could not be written in its slot, and clears what no slot covers.
+  void writePack(ragged::PackOp pack) {
+    auto bucket = symbols.lookupNearestSymbolFrom<ragged::BucketOp>(pack, pack.getBucketAttr());
+    Type element = bucket.getElementType();
+    int64_t elementBytes = llvm::divideCeil(element.getIntOrFloatBitWidth(), 8), position = 0;
+    Place whole = placement.lookup(pack.getFull());
+    auto at = [&](int64_t elements) { return Place{whole.space, whole.index, whole.offset + elements * elementBytes}; };
+    auto clear = [&](int64_t from, int64_t to) {
+      if (from < to)
+        exec::ZeroOp::create(builder, pack.getLoc(), bufferAt(pack.getLoc(), at(from), MemRefType::get({to - from}, element)),
+                             integer(Compute));
+    };
+    SmallVector<std::pair<ragged::SlotAttr, OpOperand *>> slots;
+    for (auto [slot, operand] : llvm::zip(bucket.getSlots().getAsRange<ragged::SlotAttr>(), pack.getTensorsMutable()))
+      slots.push_back({slot, &operand});
+    llvm::sort(slots, [](auto &a, auto &b) { return a.first.getOffset() < b.first.getOffset(); });
+    for (auto [slot, operand] : slots) {
+      clear(position, slot.getOffset());
+      position = slot.getOffset() + slot.getElements();
+      if (!placement.needsCopy(*operand))
+        continue;
+      writeCopy(pack.getLoc(), operand->get(), at(slot.getOffset()));
+      ++counts.packs;
+    }
+    clear(position, bucket.getElements());
+  }
+
+  void writeResults(func::ReturnOp terminator) {
+    for (OpOperand &operand : terminator->getOpOperands()) {
+      if (!placement.needsCopy(operand))
+        continue;
+      writeCopy(terminator.getLoc(), operand.get(), placement.resultPlace(operand.getOperandNumber()));
+      ++counts.results;
+    }
+  }
+
+  func::FuncOp function;
+  Placement &placement;
+  SymbolTableCollection &symbols;
+  CopyCounts &counts;
+  OpBuilder builder;
+  exec::ProgramOp program;
+  llvm::MapVector<std::tuple<int64_t, int64_t, int64_t, Type>, Value> buffers;
+  SmallVector<Pending> waiting;
+  SmallVector<std::pair<Operation *, int64_t>> held;
+  int64_t events = 0;
+};
+
+struct ScheduleAssignPass : raddle::impl::ScheduleAssignBase<ScheduleAssignPass> {
+  void runOnOperation() override {
+    SymbolTableCollection symbols;
+    OpBuilder builder(&getContext());
+    int64_t numConstants = 0;
+    llvm::MapVector<Attribute, int64_t> constants;
+    auto addConstant = [&](ElementsAttr value) {
+      auto [entry, inserted] = constants.insert({value, numConstants});
+      numConstants += inserted;
+      return entry->second;
+    };
+    SmallVector<func::FuncOp> functions(getOperation().getOps<func::FuncOp>());
+    for (func::FuncOp function : functions) {
+      if (function->hasAttr("exec.kernel") || function.isExternal())
+        continue;
+      Placement placement(function, symbols);
+      if (failed(placement.run(addConstant)))
+        return signalPassFailure();
+      CopyCounts counts;
+      ProgramWriter writer(function, placement, symbols, counts);
+      exec::ProgramOp program = writer.run();
+      assignAddresses(program, placement, writer.getHeldAllocations());
+      numCopies += counts.results;
+      numPackCopies += counts.packs;
+      function.erase();
+    }
+    builder.setInsertionPointToStart(getOperation().getBody());
+    for (auto &[value, index] : constants)
+      exec::ConstantOp::create(builder, getOperation().getLoc(), builder.getStringAttr("constant_" + Twine(index)),
+                               cast<ElementsAttr>(value), builder.getI64IntegerAttr(index));
+  }
+
+private:
+  void assignAddresses(exec::ProgramOp program, Placement &placement,
+                       ArrayRef<std::pair<Operation *, int64_t>> held) {
+    llvm::DenseMap<Operation *, int64_t> position;
+    for (auto [index, op] : llvm::enumerate(program.getInstructions()))
+      position[op] = index;
+    auto use = [&](int64_t allocation, Operation *op) {
+      Allocation &used = placement.allocations[allocation];
+      int64_t at = position.lookup(op);
+      used.first = used.isUsed() ? std::min(used.first, at) : at;
+      used.last = std::max(used.last, at);
+    };
+    SmallVector<exec::BufferOp> arenaBuffers;
+    for (auto buffer : program.getBody().front().getOps<exec::BufferOp>()) {
+      if (buffer.getSpace() != exec::Space::Arena)
+        continue;
+      arenaBuffers.push_back(buffer);
+      for (Operation *user : buffer.getBuffer().getUsers())
+        use(buffer.getIndex(), user);
+    }
+    for (auto [op, allocation] : held)
+      use(allocation, op);
+
+    int64_t arena = assignOffsets(placement.allocations);
+    for (exec::BufferOp buffer : arenaBuffers) {
+      buffer.setOffset(buffer.getOffset() + placement.allocations[buffer.getIndex()].offset);
+      buffer.setIndex(0);
+    }
+    program.setArena(arena);
+    program.setAllocationsAttr(describe(placement.allocations));
+    numArenaBytes.updateMax(arena);
+    numLowerBound.updateMax(lowerBoundBytes(placement.allocations));
+  }
+
+  ArrayAttr describe(ArrayRef<Allocation> allocations) {
+    Builder attrs(&getContext());
+    SmallVector<Attribute> entries;
+    for (const Allocation &allocation : allocations) {
+      if (!allocation.isUsed())
+        continue;
+      auto number = [&](StringRef name, int64_t value) {
+        return attrs.getNamedAttr(name, attrs.getI64IntegerAttr(value));
+      };
+      entries.push_back(attrs.getDictionaryAttr(
+          {attrs.getNamedAttr("name", attrs.getStringAttr(allocation.name)), number("offset", allocation.offset),
+           number("bytes", allocation.bytes), number("first", allocation.first), number("last", allocation.last)}));
+    }
+    return attrs.getArrayAttr(entries);
+  }
+};
+
+} // namespace

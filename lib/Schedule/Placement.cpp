@@ -1,0 +1,196 @@
+#include "Placement.h"
+
+#include "mlir/Dialect/Arith/IR/Arith.h"
+#include "mlir/Dialect/Linalg/IR/Linalg.h"
+#include "mlir/Dialect/Tensor/IR/Tensor.h"
+#include "mlir/IR/SymbolTable.h"
+
+using namespace mlir;
+
+namespace raddle {
+
+int64_t bytesOf(Type type) {
+  auto shaped = cast<ShapedType>(type);
+  return shaped.getNumElements() * static_cast<int64_t>(llvm::divideCeil(shaped.getElementTypeBitWidth(), 8));
+}
+
+/// The value whose memory a chain of reshapes shows.
+static Value lookThroughViews(Value value) {
+  while (Operation *op = value.getDefiningOp()) {
+    if (!isa<tensor::CollapseShapeOp, tensor::ExpandShapeOp>(op))
+      break;
+    value = op->getOperand(0);
+  }
+  return value;
+}
+
+LogicalResult Placement::run(function_ref<int64_t(ElementsAttr)> addConstant) {
+  placeArguments();
+  if (failed(placeResults()))
+    return failure();
+  claimPacks();
+  placeOps(addConstant);
+  return success();
+}
+
+Place Placement::allocate(Type type, const Twine &name) {
+  Allocation allocation;
+  allocation.name = name.str();
+  allocation.bytes = bytesOf(type);
+  allocations.push_back(allocation);
+  return {exec::Space::Arena, static_cast<int64_t>(allocations.size()) - 1, 0};
+}
+
+void Placement::placeArguments() {
+  Builder attrs(function.getContext());
+  for (unsigned index = 0; index < function.getNumArguments(); ++index) {
+    Value argument = function.getArgument(index);
+    SmallVector<NamedAttribute> entry{attrs.getNamedAttr("type", TypeAttr::get(argument.getType()))};
+    llvm::append_range(entry, function.getArgAttrDict(index) ? function.getArgAttrDict(index).getValue()
+                                                             : ArrayRef<NamedAttribute>());
+    bool isState = function.getArgAttr(index, "ragged.state") || function.getArgAttr(index, "nn.buffer") ||
+                   function.getArgAttr(index, "nn.param") || function.getArgAttr(index, "nn.state");
+    SmallVector<Attribute> &table = isState ? states : inputs;
+    if (!isState && !function.getArgAttr(index, "nn.input"))
+      entry.push_back(attrs.getNamedAttr("nn.input", attrs.getStringAttr("arg" + Twine(index))));
+    places[argument] = Place{isState ? exec::Space::State : exec::Space::Input, static_cast<int64_t>(table.size()), 0};
+    table.push_back(attrs.getDictionaryAttr(entry));
+  }
+}
+
+/// Reserves a place for a value whose producer writes wherever it is told to.
+bool Placement::claim(Value value, Place place) {
+  Value base = lookThroughViews(value);
+  Operation *producer = base.getDefiningOp();
+  if (!producer || !isa<exec::DispatchOp, exec::GemmOp, ragged::AllReduceOp, ragged::ReduceScatterOp>(producer))
+    return false;
+  return claims.insert({base, place}).second;
+}
+
+LogicalResult Placement::placeResults() {
+  Builder attrs(function.getContext());
+  Operation *terminator = function.getBody().front().getTerminator();
+  for (OpOperand &operand : terminator->getOpOperands()) {
+    unsigned index = operand.getOperandNumber();
+    DictionaryAttr attributes = function.getResultAttrDict(index);
+    if (auto alias = function.getResultAttrOfType<StringAttr>(index, "ragged.alias")) {
+      Value state;
+      for (unsigned argument = 0; argument < function.getNumArguments(); ++argument)
+        if (function.getArgAttrOfType<StringAttr>(argument, "ragged.state") == alias)
+          state = function.getArgument(argument);
+      if (!state || state.getType() != operand.get().getType())
+        return function.emitError("result ") << index << " replaces state '" << alias.getValue()
+                                             << "', of which there is no argument of type " << operand.get().getType();
+      resultPlaces.push_back(*places.lookup(state));
+      if (operand.get() == state)
+        continue;
+      if (!canUpdateInPlace(state, operand.get()) || !claim(operand.get(), resultPlaces.back()))
+        copies.insert(&operand);
+      continue;
+    }
+    SmallVector<NamedAttribute> entry{attrs.getNamedAttr("type", TypeAttr::get(operand.get().getType()))};
+    llvm::append_range(entry, attributes ? attributes.getValue() : ArrayRef<NamedAttribute>());
+    if (!attributes || !attributes.get("nn.output"))
+      entry.push_back(attrs.getNamedAttr("nn.output", attrs.getStringAttr("output_" + Twine(index))));
+    resultPlaces.push_back({exec::Space::Output, static_cast<int64_t>(outputs.size()), 0});
+    outputs.push_back(attrs.getDictionaryAttr(entry));
+    if (!claim(operand.get(), resultPlaces.back()))
+      copies.insert(&operand);
+  }
+  return success();
+}
+
+/// Whether the kernel reads element i of the argument only to compute element i of the result.
+static bool isElementwiseUpdate(func::FuncOp kernel, unsigned argument, unsigned result) {
+  Value input = kernel.getArgument(argument);
+  Value output = kernel.getBody().front().getTerminator()->getOperand(result);
+  auto root = output.getDefiningOp<linalg::GenericOp>();
+  if (!root || root.getNumParallelLoops() != root.getNumLoops() || !input.hasOneUse())
+    return false;
+  OpOperand &use = *input.getUses().begin();
+  if (use.getOwner() != root)
+    return false;
+  AffineMap outputMap = root.getIndexingMapMatchingResult(cast<OpResult>(output));
+  return root.getMatchingIndexingMap(&use) == outputMap && outputMap.isIdentity();
+}
+
+/// A state may be overwritten by the op that computes its next value if nobody reads the old one later, and the op itself
+/// reads each element before it writes it.
+bool Placement::canUpdateInPlace(Value state, Value next) {
+  Operation *producer = lookThroughViews(next).getDefiningOp();
+  auto dispatch = dyn_cast_or_null<exec::DispatchOp>(producer);
+  if (!dispatch || lookThroughViews(next) != next)
+    return false;
+  auto kernel = symbols.lookupNearestSymbolFrom<func::FuncOp>(dispatch, dispatch.getKernelAttr());
+  SmallVector<Value> worklist{state};
+  while (!worklist.empty()) {
+    Value value = worklist.pop_back_val();
+    for (OpOperand &use : value.getUses()) {
+      Operation *user = use.getOwner();
+      if (isa<tensor::CollapseShapeOp, tensor::ExpandShapeOp, ragged::SlotOp>(user)) {
+        worklist.push_back(user->getResult(0));
+        continue;
+      }
+      if (user == dispatch) {
+        if (value != state ||
+            !isElementwiseUpdate(kernel, use.getOperandNumber(), cast<OpResult>(next).getResultNumber()))
+          return false;
+        continue;
+      }
+      if (!user->isBeforeInBlock(dispatch))
+        return false;
+    }
+  }
+  return true;
+}
+
+void Placement::claimPacks() {
+  for (auto pack : function.getBody().front().getOps<ragged::PackOp>()) {
+    Place whole = allocate(pack.getFull().getType(), "gradients of " + pack.getBucket());
+    packs[pack] = whole;
+    auto bucket = symbols.lookupNearestSymbolFrom<ragged::BucketOp>(pack, pack.getBucketAttr());
+    int64_t elementBytes = llvm::divideCeil(bucket.getElementType().getIntOrFloatBitWidth(), 8);
+    for (auto [slot, operand] :
+         llvm::zip(bucket.getSlots().getAsRange<ragged::SlotAttr>(), pack.getTensorsMutable())) {
+      Place place = whole;
+      place.offset += slot.getOffset() * elementBytes;
+      if (!claim(operand.get(), place))
+        copies.insert(&operand);
+    }
+  }
+}
+
+/// A short name of what an op computes: the name that its location has, or the op's own.
+static std::string describe(Operation *op) {
+  if (auto name = op->getLoc()->findInstanceOf<NameLoc>())
+    return name.getName().str();
+  return op->getName().stripDialect().str();
+}
+
+void Placement::placeOps(function_ref<int64_t(ElementsAttr)> addConstant) {
+  for (Operation &op : function.getBody().front()) {
+    if (isa<tensor::CollapseShapeOp, tensor::ExpandShapeOp>(op)) {
+      places[op.getResult(0)] = lookup(op.getOperand(0));
+    } else if (auto slot = dyn_cast<ragged::SlotOp>(op)) {
+      auto bucket = symbols.lookupNearestSymbolFrom<ragged::BucketOp>(slot, slot.getBucketAttr());
+      Place place = lookup(slot.getFull());
+      place.offset += bucket.findSlot(slot.getSlot()).getOffset() *
+                      static_cast<int64_t>(llvm::divideCeil(bucket.getElementType().getIntOrFloatBitWidth(), 8));
+      places[slot.getTensor()] = place;
+    } else if (isa<ragged::PackOp>(op)) {
+      places[op.getResult(0)] = packs.lookup(&op);
+    } else if (auto constant = dyn_cast<arith::ConstantOp>(op)) {
+      places[constant.getResult()] = Place{exec::Space::Constant, addConstant(cast<ElementsAttr>(constant.getValue())), 0};
+    } else {
+      for (Value result : op.getResults()) {
+        auto claimed = claims.find(result);
+        std::string name = describe(&op);
+        if (auto gather = dyn_cast<ragged::GatherOp>(op))
+          name = ("parameters of " + gather.getBucket()).str();
+        places[result] = claimed != claims.end() ? claimed->second : allocate(result.getType(), name);
+      }
+    }
+  }
+}
+
+} // namespace raddle

@@ -1,0 +1,207 @@
+"""Writes a .pt2 file for a test of the importer: `export_models.py MODEL PATH [--static] [--meta]`."""
+
+import argparse
+import warnings
+
+import torch
+import torch.nn.functional as F
+from torch import nn
+
+BATCH = 6
+
+
+class Mlp(nn.Module):
+    """Two layers and a loss; the second weight is a transposed view, the first bias is frozen."""
+
+    def __init__(self):
+        super().__init__()
+        self.first = nn.Linear(3, 5)
+        self.second = nn.Linear(5, 2)
+        self.second.weight = nn.Parameter(torch.randn(5, 2).t())
+        self.first.bias.requires_grad_(False)
+        self.register_buffer("scale", torch.full((2,), 0.5))
+
+    def forward(self, x, target):
+        hidden = F.gelu(self.first(x))
+        return F.mse_loss(self.second(hidden) * self.scale, target), hidden
+
+
+class Tied(nn.Module):
+    """An embedding that is the output layer as well, one parameter that nothing uses, and one constant."""
+
+    def __init__(self):
+        super().__init__()
+        self.embed = nn.Embedding(11, 4)
+        self.head = nn.Linear(4, 11, bias=False)
+        self.head.weight = self.embed.weight
+        self.unused = nn.Parameter(torch.zeros(7))
+
+    def forward(self, ids):
+        return self.head(self.embed(ids) * torch.tensor([1.0, 2.0, 3.0, 4.0]))
+
+
+class Norms(nn.Module):
+    """Norms whose parameters have no values when the module is built without them."""
+
+    def __init__(self):
+        super().__init__()
+        self.norm = nn.LayerNorm(8)
+        self.rms_norm = nn.RMSNorm(8, eps=1e-6)
+        self.out = nn.Linear(8, 3)
+
+    def forward(self, x):
+        return self.out(self.rms_norm(self.norm(x)))
+
+
+class Attention(nn.Module):
+    def forward(self, query, key, value, mask):
+        return F.scaled_dot_product_attention(query, key, value, attn_mask=mask, enable_gqa=True)
+
+
+class Causal(nn.Module):
+    def forward(self, query):
+        return F.scaled_dot_product_attention(query, query, query, is_causal=True)
+
+
+class Loss(nn.Module):
+    def forward(self, logits, labels):
+        return F.cross_entropy(logits, labels), F.cross_entropy(logits, labels, reduction="sum", ignore_index=2)
+
+
+class Sizes(nn.Module):
+    """Sizes computed from the batch."""
+
+    def forward(self, x):
+        batch = x.shape[0]
+        flat = x.reshape(batch * 4)
+        return flat, torch.arange(batch * 2 - 1), torch.full((batch // 2,), float("-inf")), x * batch
+
+
+class Shapes(nn.Module):
+    def forward(self, x):
+        parts = x.split([1, 3], dim=1)
+        return (
+            torch.cat([parts[1], parts[0]], dim=1),
+            x.transpose(0, 1),
+            x[:, 1:3].unsqueeze(1),
+            x.unsqueeze(1).expand(-1, 2, -1) + 1,
+        )
+
+
+class Elements(nn.Module):
+    def forward(self, x, y):
+        return x + y[:, :1], x > 0, F.silu(x), torch.where(x > y, x, 0.0), x.to(torch.int64) // 3, x.clamp(min=0)
+
+
+class Reductions(nn.Module):
+    def forward(self, x):
+        values, positions = x.max(dim=1)
+        return x.sum(), x.mean(dim=1, keepdim=True), x.amax(1), values, positions, x.softmax(-1), (x > 0).cumsum(1)
+
+
+class Index(nn.Module):
+    def forward(self, x, rows):
+        return x[rows], x[:, rows.clamp(0, 3)], x.gather(1, rows[:, None])
+
+
+class Unknown(nn.Module):
+    def forward(self, x):
+        values, order = x.topk(2)
+        again, _ = (x + 1).topk(1)
+        return values, order, again, x.sort()[0]
+
+
+class Dropout(nn.Module):
+    def forward(self, x):
+        return F.dropout(x, 0.1, training=True)
+
+
+class Norm1d(nn.Module):
+    """Training updates the running statistics."""
+
+    def __init__(self):
+        super().__init__()
+        self.norm = nn.BatchNorm1d(4)
+
+    def forward(self, x):
+        return x + self.norm.running_mean.add_(1.0)
+
+
+class Overlap(nn.Module):
+    """Two trainable parameters over one storage, in part."""
+
+    def __init__(self):
+        super().__init__()
+        storage = torch.randn(6, 4)
+        self.head = nn.Parameter(storage[:4])
+        self.tail = nn.Parameter(storage[2:])
+
+    def forward(self, x):
+        return x @ self.head + x @ self.tail
+
+
+class Unsigned(nn.Module):
+    def forward(self, x):
+        return x + 1
+
+
+def matrix(columns=4):
+    return torch.randn(BATCH, columns)
+
+
+def attention_inputs():
+    def heads(count, length):
+        return torch.randn(BATCH, count, length, 8)
+
+    return heads(4, 5), heads(2, 7), heads(2, 7), torch.ones(BATCH, 1, 5, 7, dtype=torch.bool)
+
+
+MODELS = {
+    "mlp": (Mlp, lambda: (matrix(3), matrix(2))),
+    "tied": (Tied, lambda: (torch.randint(0, 11, (BATCH, 5)),)),
+    "norms": (Norms, lambda: (matrix(8),)),
+    "attention": (Attention, attention_inputs),
+    "causal": (Causal, lambda: (torch.randn(BATCH, 4, 5, 8),)),
+    "loss": (Loss, lambda: (matrix(5), torch.randint(0, 5, (BATCH,)))),
+    "sizes": (Sizes, lambda: (matrix(),)),
+    "shapes": (Shapes, lambda: (matrix(),)),
+    "elements": (Elements, lambda: (matrix(), matrix())),
+    "reductions": (Reductions, lambda: (matrix(),)),
+    "index": (Index, lambda: (matrix(), torch.randint(0, 4, (BATCH,)))),
+    "unknown": (Unknown, lambda: (matrix(),)),
+    "dropout": (Dropout, lambda: (matrix(),)),
+    "mutation": (Norm1d, lambda: (matrix(),)),
+    "overlap": (Overlap, lambda: (matrix(),)),
+    "unsigned": (Unsigned, lambda: (torch.zeros(BATCH, dtype=torch.uint8),)),
+}
+
+
+def main():
+    parser = argparse.ArgumentParser()
+    parser.add_argument("model", choices=MODELS)
+    parser.add_argument("path")
+    parser.add_argument("--static", action="store_true", help="no dynamic batch dimension")
+    parser.add_argument("--second", action="store_true", help="dimension 1 is dynamic as well")
+    parser.add_argument("--meta", action="store_true", help="a module without values")
+    parser.add_argument("--in-place", action="store_true", help="not functional")
+    options = parser.parse_args()
+
+    warnings.filterwarnings("ignore")
+    torch.manual_seed(0)
+    build, arguments = MODELS[options.model]
+    with torch.device("meta" if options.meta else "cpu"):
+        module, inputs = build().eval(), arguments()
+    dynamic = None
+    if not options.static:
+        dims = {0: torch.export.Dim.AUTO}
+        if options.second:
+            dims[1] = torch.export.Dim.AUTO
+        dynamic = tuple(dims for _ in inputs)
+    program = torch.export.export(module, inputs, dynamic_shapes=dynamic, strict=False)
+    if not options.in_place:
+        program = program.run_decompositions({})
+    torch.export.save(program, options.path)
+
+
+if __name__ == "__main__":
+    main()

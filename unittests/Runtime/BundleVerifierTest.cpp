@@ -1,0 +1,330 @@
+#include "TestBundle.h"
+
+#include "raddle/runtime/BundleFile.h"
+
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <random>
+
+using raddle::runtime::verifyBundle;
+using Space = fb::Space;
+
+// What the verifier says about the bundle; empty when it accepts it.
+static std::string problems(TestBundle &b) {
+  std::vector<uint8_t> bytes = b.finish();
+  std::string why;
+  bool good = verifyBundle(bytes.data(), bytes.size(), why);
+  EXPECT_EQ(good, why.empty());
+  return why;
+}
+
+static void expectProblem(TestBundle &b, const std::string &text) {
+  std::string why = problems(b);
+  EXPECT_NE(why.find(text), std::string::npos) << "expected: " << text << "\nfound: " << why;
+}
+
+TEST(BundleVerifier, AcceptsATrainingStep) {
+  for (uint32_t ranks : {1u, 2u, 3u, 5u}) {
+    std::vector<uint8_t> bytes = linearTraining(ranks, 30);
+    std::string why;
+    EXPECT_TRUE(verifyBundle(bytes.data(), bytes.size(), why)) << why;
+  }
+}
+
+TEST(BundleVerifier, SurvivesEveryTruncationWithoutTheHash) {
+  std::vector<uint8_t> bytes = linearTraining(2, 4);
+  std::string why;
+  for (size_t length = 0; length < bytes.size(); ++length) {
+    std::vector<uint8_t> exact(bytes.begin(), bytes.begin() + static_cast<ptrdiff_t>(length));
+    verifyBundle(exact.data(), exact.size(), why);
+  }
+}
+
+TEST(BundleVerifier, SurvivesFlippedAndRandomBytesWithoutTheHash) {
+  std::vector<uint8_t> bytes = linearTraining(2, 4);
+  std::string why;
+  for (size_t i = 0; i < bytes.size(); ++i)
+    for (uint8_t mask : {0x01, 0x80, 0xff}) {
+      std::vector<uint8_t> damaged = bytes;
+      damaged[i] ^= mask;
+      verifyBundle(damaged.data(), damaged.size(), why);
+    }
+  std::mt19937 random(1);
+  for (int round = 0; round < 3000; ++round) {
+    std::vector<uint8_t> damaged = bytes;
+    for (int change = 0; change < 6; ++change)
+      damaged[random() % damaged.size()] = static_cast<uint8_t>(random());
+    verifyBundle(damaged.data(), damaged.size(), why);
+  }
+}
+
+TEST(BundleVerifier, RefusesHeader) {
+  TestBundle b;
+  b.ranks = 0;
+  b.version = 9;
+  b.target = "abacus";
+  std::string why = problems(b);
+  EXPECT_NE(why.find("ranks: expected at least 1, found 0"), std::string::npos) << why;
+  EXPECT_NE(why.find("version: expected 1, found 9"), std::string::npos) << why;
+  EXPECT_NE(why.find("found 'abacus'"), std::string::npos) << why;
+}
+
+TEST(BundleVerifier, ReportsAtMostTenProblems) {
+  TestBundle b;
+  for (int i = 0; i < 30; ++i)
+    b.instruction(fb::Action::Zero, fb::CreateZero(b.builder, b.arena(0, {1})));
+  std::string why = problems(b);
+  EXPECT_EQ(std::count(why.begin(), why.end(), '\n'), 9);
+}
+
+TEST(BundleVerifier, RefusesOperandBeyondItsBuffer) {
+  TestBundle b;
+  b.arenaBytes = 64;
+  b.instruction(fb::Action::Zero, fb::CreateZero(b.builder, b.arena(60, {2})), "clear");
+  expectProblem(
+      b, "entry 'main', instruction 0 'clear': destination: 8 bytes from byte 60 exceed the 64 bytes of Arena");
+}
+
+TEST(BundleVerifier, RefusesOperandWhoseSizeOverflows) {
+  TestBundle b;
+  b.instruction(fb::Action::Zero, fb::CreateZero(b.builder, b.arena(0, {1ull << 40, 1ull << 40})));
+  expectProblem(b, "the size of its shape overflows");
+}
+
+TEST(BundleVerifier, RefusesOperandWhoseEndWrapsAround) {
+  TestBundle b;
+  b.arenaBytes = 64;
+  b.instruction(fb::Action::Zero, fb::CreateZero(b.builder, b.arena(~3ull, {4})));
+  expectProblem(b, "exceed the 64 bytes of Arena");
+}
+
+TEST(BundleVerifier, RefusesMisalignedOperand) {
+  TestBundle b;
+  b.arenaBytes = 64;
+  b.instruction(fb::Action::Zero, fb::CreateZero(b.builder, b.arena(2, {1})));
+  expectProblem(b, "offset 2 is not a multiple of the 4 bytes of f32");
+}
+
+TEST(BundleVerifier, RefusesOperandOfABufferThatDoesNotExist) {
+  for (auto [space, text] : {std::pair{Space::State, "state 3 does not exist, there are 0"},
+                             {Space::Input, "input 3 does not exist"},
+                             {Space::Output, "output 3 does not exist"},
+                             {Space::Constant, "constant 3 does not exist"},
+                             {static_cast<Space>(99), "unknown space 99"}}) {
+    TestBundle b;
+    b.instruction(fb::Action::Zero, fb::CreateZero(b.builder, b.operand(space, 3, 0, {1})));
+    expectProblem(b, text);
+  }
+}
+
+TEST(BundleVerifier, RefusesWritingToAnInput) {
+  TestBundle b;
+  b.input("x", {4}, false);
+  b.instruction(fb::Action::Zero, fb::CreateZero(b.builder, b.operand(Space::Input, 0, 0, {4})));
+  expectProblem(b, "it is written, but space Input is read only");
+}
+
+TEST(BundleVerifier, RefusesAMissingOperand) {
+  TestBundle b;
+  b.instruction(fb::Action::Zero, fb::CreateZero(b.builder));
+  expectProblem(b, "destination: it is missing");
+}
+
+TEST(BundleVerifier, RefusesAnUnknownElementType) {
+  TestBundle b;
+  b.instruction(fb::Action::Zero,
+                fb::CreateZero(b.builder, b.operand(Space::Arena, 0, 0, {0}, static_cast<fb::DType>(77))));
+  expectProblem(b, "unknown element type 77");
+}
+
+TEST(BundleVerifier, RefusesAGemmThatLeavesItsOperand) {
+  TestBundle b;
+  b.arenaBytes = 1024;
+  b.gemm(b.arena(0, {4, 4}), b.arena(64, {4, 4}), b.arena(128, {4, 4}), 4, 4, 5);
+  expectProblem(b, "operand a: it reaches element 19 of 16");
+}
+
+TEST(BundleVerifier, RefusesAGemmOfMixedTypes) {
+  TestBundle b;
+  b.arenaBytes = 1024;
+  b.gemm(b.arena(0, {1}), b.arena(64, {1}, fb::DType::F64), b.arena(128, {1}), 1, 1, 1);
+  expectProblem(b, "a gemm takes f32 or f64 operands of one type, found f32, f64 and f32");
+}
+
+TEST(BundleVerifier, RefusesAGemmWhoseStridesDoNotMatchItsBatch) {
+  TestBundle b;
+  b.arenaBytes = 1024;
+  std::vector<uint64_t> batch = {2};
+  b.instruction(fb::Action::Gemm, fb::CreateGemm(b.builder, b.arena(0, {1}), b.arena(4, {1}), b.arena(8, {1}), 1, 1, 1,
+                                                 1, 1, 1, false, false, 1, 0, b.builder.CreateVector(batch)));
+  expectProblem(b, "0 batch strides for 1 batch dimensions");
+}
+
+TEST(BundleVerifier, RefusesAGemmWhoseStridesOverflow) {
+  TestBundle b;
+  b.arenaBytes = 1024;
+  std::vector<uint64_t> batch = {3}, stride = {~0ull};
+  auto strides = b.builder.CreateVector(stride);
+  b.instruction(fb::Action::Gemm, fb::CreateGemm(b.builder, b.arena(0, {1}), b.arena(4, {1}), b.arena(8, {1}), 1, 1, 1,
+                                                 1, 1, 1, false, false, 1, 0, b.builder.CreateVector(batch), strides,
+                                                 strides, strides));
+  expectProblem(b, "it reaches beyond 2^64");
+}
+
+TEST(BundleVerifier, RefusesAGemmWithExtentsBeyond32Bits) {
+  TestBundle b;
+  b.arenaBytes = 1024;
+  b.gemm(b.arena(0, {1}), b.arena(4, {1}), b.arena(8, {1}), 1ull << 31, 1, 1);
+  expectProblem(b, "extent 2147483648 exceeds the limit of 2147483647");
+}
+
+TEST(BundleVerifier, RefusesACollectiveOfWrongSizes) {
+  TestBundle b;
+  b.ranks = 3;
+  b.arenaBytes = 1024;
+  b.collective(fb::CollectiveKind::AllGather, fb::Reduction::Sum, b.arena(0, {2}), b.arena(64, {5}));
+  expectProblem(b, "the source has 2 elements, the destination 5, which does not fit AllGather of 3 ranks");
+}
+
+TEST(BundleVerifier, RefusesACollectiveWhoseOperandsOverlap) {
+  TestBundle b;
+  b.ranks = 2;
+  b.arenaBytes = 1024;
+  b.collective(fb::CollectiveKind::ReduceScatter, fb::Reduction::Sum, b.arena(0, {4}), b.arena(8, {2}));
+  expectProblem(b, "the source overlaps the destination");
+}
+
+TEST(BundleVerifier, RefusesAMeanOfIntegers) {
+  TestBundle b;
+  b.arenaBytes = 1024;
+  b.collective(fb::CollectiveKind::AllReduce, fb::Reduction::Mean, b.arena(0, {4}, fb::DType::I64),
+               b.arena(0, {4}, fb::DType::I64));
+  expectProblem(b, "a mean takes floating-point elements, found i64");
+}
+
+TEST(BundleVerifier, RefusesADispatchWithTheWrongNumberOfArguments) {
+  TestBundle b;
+  b.arenaBytes = 64;
+  b.code("code");
+  b.kernel("k", 2, 1, 0);
+  std::vector<flatbuffers::Offset<fb::Operand>> one = {b.arena(0, {1})};
+  b.instruction(fb::Action::Dispatch, fb::CreateDispatch(b.builder, 0, b.builder.CreateVector(one)));
+  expectProblem(b, "kernel 'k' takes 2 arguments, found 1");
+}
+
+TEST(BundleVerifier, RefusesADispatchOfAKernelThatDoesNotExist) {
+  TestBundle b;
+  b.instruction(fb::Action::Dispatch, fb::CreateDispatch(b.builder, 5));
+  expectProblem(b, "kernel 5 does not exist, there are 0");
+}
+
+TEST(BundleVerifier, RefusesKernelsWithoutCodeOrRange) {
+  TestBundle b;
+  b.kernel("k", 0, 0, 4);
+  std::string why = problems(b);
+  EXPECT_NE(why.find("code object 4 does not exist"), std::string::npos) << why;
+  EXPECT_NE(why.find("range: expected 1 up to 2^63 - 1, found 0"), std::string::npos) << why;
+}
+
+TEST(BundleVerifier, RefusesCodeForAnotherTarget) {
+  TestBundle b;
+  b.code("code", fb::CodeFormat::Ptx);
+  expectProblem(b, "format Ptx does not run on target 'cpu:x86_64'");
+}
+
+TEST(BundleVerifier, RefusesACopyBetweenDifferentSizes) {
+  TestBundle b;
+  b.arenaBytes = 64;
+  b.instruction(fb::Action::Copy, fb::CreateCopy(b.builder, b.arena(0, {2}), b.arena(16, {3})));
+  expectProblem(b, "the source has 2 elements of f32, the destination 3 of f32");
+}
+
+TEST(BundleVerifier, RefusesIndicesThatAreNotIntegers) {
+  TestBundle b;
+  b.arenaBytes = 64;
+  b.instruction(fb::Action::CheckIndex, fb::CreateCheckIndex(b.builder, b.arena(0, {2}), 10));
+  expectProblem(b, "indices are integers, found f32");
+}
+
+TEST(BundleVerifier, RefusesWaitingForAnEventThatNothingRecords) {
+  TestBundle b;
+  b.numEvents = 1;
+  b.instruction(fb::Action::Wait, fb::CreateWait(b.builder, 0));
+  b.instruction(fb::Action::Record, fb::CreateRecord(b.builder, 1));
+  std::string why = problems(b);
+  EXPECT_NE(why.find("waits for event 0, which nothing before it records"), std::string::npos) << why;
+  EXPECT_NE(why.find("event 1 does not exist, there are 1"), std::string::npos) << why;
+}
+
+TEST(BundleVerifier, RefusesAStreamThatDoesNotExist) {
+  TestBundle b;
+  b.numEvents = 1;
+  b.instruction(fb::Action::Record, fb::CreateRecord(b.builder, 0), "", 2);
+  expectProblem(b, "stream 2 does not exist, there are 2");
+}
+
+TEST(BundleVerifier, RefusesInputsThatDoNotFitTheirRole) {
+  TestBundle b;
+  b.input("lr", {1}, false, fb::DType::F32, fb::InputRole::LearningRate);
+  b.input("lr", {}, true);
+  std::string why = problems(b);
+  EXPECT_NE(why.find("role LearningRate needs a scalar of f32, found f32 with 1 dimensions"), std::string::npos) << why;
+  EXPECT_NE(why.find("it is cut over the ranks, but has no dimension"), std::string::npos) << why;
+}
+
+TEST(BundleVerifier, RefusesABatchRangeThatIsEmpty) {
+  TestBundle b;
+  b.minBatch = 4;
+  b.maxBatch = 2;
+  expectProblem(b, "its smallest batch 4 exceeds its largest 2");
+}
+
+TEST(BundleVerifier, RefusesParametersOutsideOfTheirBucket) {
+  TestBundle b;
+  b.ranks = 2;
+  b.state("s", 4);
+  b.bucket("layer", 4, 0);
+  b.parameter("w", {3, 3}, 0, 0, 0, "", "zeros");
+  expectProblem(b, "parameter 'w': elements from 0, 9 of them, exceed the 8 of bucket 'layer'");
+}
+
+TEST(BundleVerifier, RefusesParametersThatOverlap) {
+  TestBundle b;
+  b.state("s", 8);
+  b.bucket("layer", 8, 0);
+  b.parameter("v", {4}, 0, 2, 0, "", "zeros");
+  b.parameter("w", {3}, 0, 0, 0, "", "zeros");
+  expectProblem(b, "parameters 'w' and 'v' overlap in bucket 'layer'");
+}
+
+TEST(BundleVerifier, RefusesABucketWhoseStateHasAnotherSize) {
+  TestBundle b;
+  b.state("s", 5);
+  b.bucket("layer", 8, 0);
+  b.bucket("other", 8, 1);
+  std::string why = problems(b);
+  EXPECT_NE(why.find("state 's' has 5 elements, a slice has 8"), std::string::npos) << why;
+  EXPECT_NE(why.find("bucket 1 'other': state 1 does not exist, there are 1"), std::string::npos) << why;
+}
+
+TEST(BundleVerifier, RefusesParametersWithoutPlaceNameOrSource) {
+  TestBundle b;
+  b.state("s", 1);
+  b.parameter("v", {2}, -1, 0, 0, "", "zeros");
+  b.parameter("v", {1}, 7, 0, 0, "", "confetti");
+  b.parameter("w", {1}, -1, 0, 6, "", "ones");
+  std::string why = problems(b);
+  EXPECT_NE(why.find("it has 2 elements of f32, its state 's' has 1"), std::string::npos) << why;
+  EXPECT_NE(why.find("parameter name 'v' occurs twice"), std::string::npos) << why;
+  EXPECT_NE(why.find("bucket 7 does not exist"), std::string::npos) << why;
+  EXPECT_NE(why.find("expected 'zeros', 'ones' or 'normal', found 'confetti'"), std::string::npos) << why;
+  EXPECT_NE(why.find("state 6 does not exist"), std::string::npos) << why;
+}
+
+TEST(BundleVerifier, RefusesWeightsWhoseStridesOverflow) {
+  TestBundle b;
+  b.state("s", 4);
+  b.parameter("w", {4}, -1, 0, 0, "entry", "", fb::DType::F32, {1ull << 62});
+  expectProblem(b, "the strides of its weight overflow");
+}

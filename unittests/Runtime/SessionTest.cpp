@@ -1,0 +1,249 @@
+#include "TestBundle.h"
+#include "TestFolder.h"
+
+#include "raddle/runtime/BundleFile.h"
+#include "raddle/runtime/Error.h"
+#include "raddle/runtime/Session.h"
+
+#include <gtest/gtest.h>
+#include <simdjson.h>
+#include <zip.h>
+
+using namespace raddle::runtime;
+
+static std::string writeBundle(const TestFolder &folder, const std::vector<uint8_t> &bytes) {
+  std::string path = folder.file("a.raddle"), why;
+  EXPECT_TRUE(verifyBundle(bytes.data(), bytes.size(), why)) << why;
+  EXPECT_EQ(writeBundleFile(path, bytes.data(), bytes.size()), std::nullopt);
+  return path;
+}
+
+static std::vector<float> initialWeights() {
+  std::vector<float> values(linearInputs * linearOutputs);
+  for (size_t i = 0; i < values.size(); ++i)
+    values[i] = 0.1f * static_cast<float>(i % 5) - 0.2f;
+  return values;
+}
+
+static void writeWeights(const TestFolder &folder) {
+  static const std::vector<float> values = initialWeights();
+  zip_t *archive = zip_open(folder.file("model.pt2").c_str(), ZIP_CREATE | ZIP_TRUNCATE, nullptr);
+  zip_int64_t index = zip_file_add(
+      archive, linearEntry, zip_source_buffer(archive, values.data(), values.size() * sizeof(float), 0), 0);
+  zip_set_file_compression(archive, static_cast<zip_uint64_t>(index), ZIP_CM_STORE, 0);
+  zip_close(archive);
+}
+
+static constexpr uint64_t rows = 12;
+
+static std::vector<float> batchOf(int step) {
+  std::vector<float> x(rows * linearInputs);
+  for (size_t i = 0; i < x.size(); ++i)
+    x[i] = 0.1f * static_cast<float>((static_cast<int>(i) * 7 + step * 3) % 9 - 4);
+  return x;
+}
+
+// The same training without ranks and instructions, in doubles.
+class Reference {
+public:
+  std::vector<double> w;
+  explicit Reference() {
+    std::vector<float> first = initialWeights();
+    w.assign(first.begin(), first.end());
+  }
+  double step(const std::vector<float> &x, std::vector<double> &y, uint32_t ranks) {
+    y.assign(rows * linearOutputs, 0);
+    for (size_t r = 0; r < rows; ++r)
+      for (size_t c = 0; c < linearOutputs; ++c)
+        for (size_t k = 0; k < linearInputs; ++k)
+          y[r * linearOutputs + c] += x[r * linearInputs + k] * w[k * linearOutputs + c];
+    double loss = 0;
+    for (double value : y)
+      loss += value * value / ranks;
+    for (size_t k = 0; k < linearInputs; ++k)
+      for (size_t c = 0; c < linearOutputs; ++c) {
+        double gradient = 0;
+        for (size_t r = 0; r < rows; ++r)
+          gradient += x[r * linearInputs + k] * y[r * linearOutputs + c];
+        w[k * linearOutputs + c] -= 0.5 * gradient / ranks;
+      }
+    return loss;
+  }
+};
+
+class Training : public testing::TestWithParam<uint32_t> {};
+INSTANTIATE_TEST_SUITE_P(Session, Training, testing::Values(1, 2, 3, 4, 6));
+
+TEST_P(Training, EqualsTheWholeProblemOnAnyNumberOfRanks) {
+  TestFolder folder;
+  writeWeights(folder);
+  SessionOptions options;
+  options.threads = 2;
+  Session session(writeBundle(folder, linearTraining(GetParam(), rows)), options);
+  Reference reference;
+  size_t entry = session.findEntry("train_step");
+  for (int step = 1; step <= 5; ++step) {
+    std::vector<float> x = batchOf(step), y(rows * linearOutputs);
+    float loss = 0;
+    int64_t counted = 0;
+    std::vector<HostArray> inputs = {{x.data(), DType::F32, {rows, linearInputs}}};
+    session.run(entry, session.selectVariant(entry, inputs), inputs, {y.data(), &loss, &counted});
+    std::vector<double> expected;
+    EXPECT_NEAR(loss, reference.step(x, expected, GetParam()), 1e-5);
+    for (size_t i = 0; i < y.size(); ++i)
+      ASSERT_NEAR(y[i], expected[i], 1e-5);
+    EXPECT_EQ(counted, step);
+  }
+  std::vector<float> w(linearInputs * linearOutputs);
+  session.readParameter(session.findParameter("head.weight"), w.data(), DType::F32);
+  for (size_t i = 0; i < w.size(); ++i)
+    EXPECT_NEAR(w[i], reference.w[i], 1e-5);
+  EXPECT_EQ(session.statistics().runs, 5u);
+  EXPECT_EQ(session.statistics().bytesCommunicated == 0, GetParam() == 1);
+}
+
+TEST_P(Training, ParametersReadBackAsTheyWereWritten) {
+  TestFolder folder;
+  writeWeights(folder);
+  Session session(writeBundle(folder, linearTraining(GetParam(), rows)));
+  size_t parameter = session.findParameter("layer.weight");
+  EXPECT_EQ(session.parameters()[parameter].aliases, std::vector<std::string>{"head.weight"});
+  std::vector<float> read(linearInputs * linearOutputs);
+  session.readParameter(parameter, read.data(), DType::F32);
+  EXPECT_EQ(read, initialWeights());
+  std::vector<double> changed(read.begin(), read.end());
+  for (double &value : changed)
+    value += 2;
+  session.writeParameter(parameter, changed.data(), DType::F64);
+  std::vector<double> again(changed.size());
+  session.readParameter(parameter, again.data(), DType::F64);
+  for (size_t i = 0; i < again.size(); ++i)
+    EXPECT_FLOAT_EQ(static_cast<float>(again[i]), static_cast<float>(changed[i]));
+  EXPECT_THROW(session.writeParameter(parameter, changed.data(), DType::I64), InvalidArgument);
+}
+
+TEST(Session, RefusesInputsThatDoNotFit) {
+  TestFolder folder;
+  writeWeights(folder);
+  Session session(writeBundle(folder, linearTraining(2, rows)));
+  size_t entry = session.findEntry("train_step");
+  std::string why = errorOf([&] { session.selectVariant(entry, {{nullptr, DType::F64, {7, linearInputs}}}); });
+  EXPECT_NE(why.find("input 'x': expected f32 [12, 6], found f64 [7, 6] (a batch of 7 does not divide by 2 ranks)"),
+            std::string::npos)
+      << why;
+  EXPECT_NE(errorOf([&] { session.selectVariant(entry, {}); }).find("expected 1 inputs, found 0"), std::string::npos);
+  EXPECT_NE(errorOf([&] { session.findEntry("decode"); }).find("no entry 'decode', it has 'train_step'"),
+            std::string::npos);
+  EXPECT_THROW(session.findParameter("nothing"), InvalidArgument);
+}
+
+TEST(Session, NamesMissingWeights) {
+  TestFolder folder;
+  std::string path = writeBundle(folder, linearTraining(1, rows));
+  EXPECT_NE(errorOf([&] { Session session(path); }).find("model.pt2"), std::string::npos);
+}
+
+TEST(Session, WritesATraceThatIsJson) {
+  TestFolder folder;
+  writeWeights(folder);
+  SessionOptions options;
+  options.trace = true;
+  Session session(writeBundle(folder, linearTraining(2, rows)), options);
+  std::vector<float> x = batchOf(1), y(rows * linearOutputs);
+  float loss;
+  int64_t step;
+  session.run(0, 0, {{x.data(), DType::F32, {rows, linearInputs}}}, {y.data(), &loss, &step});
+  session.writeTrace(folder.file("trace.json"));
+  simdjson::dom::parser parser;
+  simdjson::dom::array events;
+  ASSERT_EQ(parser.load(folder.file("trace.json"))["traceEvents"].get(events), simdjson::SUCCESS);
+  size_t complete = 0;
+  for (simdjson::dom::element event : events)
+    complete += std::string_view(event["ph"]) == "X";
+  EXPECT_EQ(complete, 2 * 9u);
+}
+
+// A lookup of two indices on every rank; rank 1 of two gets a bad one where `values` has it.
+static std::vector<uint8_t> indexCheck() {
+  TestBundle b;
+  b.ranks = 2;
+  b.arenaBytes = 64;
+  b.input("ids", {2}, true, fb::DType::I64);
+  b.output("sum", {1}, false);
+  b.instruction(fb::Action::CheckIndex,
+                fb::CreateCheckIndex(b.builder, b.operand(fb::Space::Input, 0, 0, {2}, fb::DType::I64), 10, true, -100,
+                                     b.builder.CreateString("row of the embedding 'wte'")),
+                "lookup");
+  b.instruction(fb::Action::Zero, fb::CreateZero(b.builder, b.arena(0, {1})));
+  b.collective(fb::CollectiveKind::AllReduce, fb::Reduction::Sum, b.arena(0, {1}),
+               b.operand(fb::Space::Output, 0, 0, {1}));
+  return b.finish();
+}
+
+TEST(Session, ABadIndexOnOneRankStopsAllAndTheSessionGoesOn) {
+  TestFolder folder;
+  Session session(writeBundle(folder, indexCheck()));
+  float sum = 5;
+  std::vector<int64_t> bad = {0, -100, 9, 10}, good = {0, 1, 2, 3};
+  for (int round = 0; round < 20; ++round) {
+    std::string why = errorOf([&] { session.run(0, 0, {{bad.data(), DType::I64, {4}}}, {&sum}); });
+    EXPECT_EQ(why, "rank 1, instruction 'lookup': row of the embedding 'wte': expected 0 to 9 or -100, found 10 at "
+                   "position 1 of this rank's indices");
+    session.run(0, 0, {{good.data(), DType::I64, {4}}}, {&sum});
+    EXPECT_EQ(sum, 0);
+  }
+}
+
+static std::vector<uint8_t> kernelCall(const std::string &symbol) {
+  std::ifstream file(RADDLE_TEST_KERNEL, std::ios::binary);
+  std::string object{std::istreambuf_iterator<char>(file), {}};
+  TestBundle b;
+  b.ranks = 2;
+  b.code(object);
+  b.kernel(symbol, 3, 1000, 0);
+  float bias = 0.5f;
+  b.constant(std::string(reinterpret_cast<const char *>(&bias), sizeof(bias)));
+  b.input("x", {1000}, true);
+  b.output("y", {1000}, true);
+  std::vector<flatbuffers::Offset<fb::Operand>> in = {b.operand(fb::Space::Input, 0, 0, {1000}),
+                                                      b.operand(fb::Space::Constant, 0, 0, {1})};
+  std::vector<flatbuffers::Offset<fb::Operand>> out = {b.operand(fb::Space::Output, 0, 0, {1000})};
+  auto ins = b.builder.CreateVector(in), outs = b.builder.CreateVector(out);
+  b.instruction(fb::Action::Dispatch, fb::CreateDispatch(b.builder, 0, ins, outs), "scale");
+  return b.finish();
+}
+
+TEST(Session, RunsAKernelOfTheBundleOnSeveralThreads) {
+  TestFolder folder;
+  SessionOptions options;
+  options.threads = 3;
+  Session session(writeBundle(folder, kernelCall("scale_and_shift")), options);
+  std::vector<float> x(2000), y(2000);
+  for (size_t i = 0; i < x.size(); ++i)
+    x[i] = static_cast<float>(i);
+  session.run(0, 0, {{x.data(), DType::F32, {2000}}}, {y.data()});
+  for (size_t i = 0; i < y.size(); ++i)
+    ASSERT_EQ(y[i], 2 * x[i] + 0.5f);
+}
+
+TEST(Session, NamesKernelsThatTheCodeLacks) {
+  TestFolder folder;
+  std::string path = writeBundle(folder, kernelCall("no_such_kernel"));
+  EXPECT_NE(errorOf([&] { Session session(path); }).find("lacks these kernels: no_such_kernel"), std::string::npos);
+}
+
+TEST(Session, RefusesCodeThatIsNoSharedObject) {
+  TestFolder folder;
+  TestBundle b;
+  b.code("not an object");
+  std::string path = writeBundle(folder, b.finish());
+  EXPECT_NE(errorOf([&] { Session session(path); }).find("cannot load code object 0"), std::string::npos);
+}
+
+TEST(Session, RefusesMemoryThatCannotBeHad) {
+  TestFolder folder;
+  TestBundle b;
+  b.arenaBytes = 1ull << 62;
+  std::string path = writeBundle(folder, b.finish());
+  EXPECT_NE(errorOf([&] { Session session(path); }).find("cannot allocate an arena"), std::string::npos);
+}
