@@ -65,7 +65,7 @@ def suites():
         command = [binary, "--gtest_brief=1", "--gtest_color=no", f"--gtest_output=json:{path}"]
         yield binary.name, command, path, gtest_counts
     path = RESULTS / "pytest.xml"
-    command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", f"--junitxml={path}", "test/e2e"]
+    command = [sys.executable, "-m", "pytest", "-q", f"--junitxml={path}", "test/e2e"]
     yield "pytest", command, path, pytest_counts
 
 

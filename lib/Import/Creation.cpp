@@ -48,8 +48,8 @@ LogicalResult fill(NodeBuilder &node) {
   return node.result(node.broadcast(node.cast(value.tensor, node.elementOf(self)), node.shapeOf(self)));
 }
 
-/// start, start + step, … below end. Floating-point elements are computed in f64, as PyTorch does, so that they do not
-/// drift.
+/// start, start + step, … below end. Floating-point elements are computed in f64, as PyTorch does, so that errors do
+/// not add up.
 LogicalResult arange(NodeBuilder &node) {
   Scalar start = node.scalar("start", Scalar::ofInt(0)), end = node.scalar("end");
   Scalar step = node.scalar("step", Scalar::ofInt(1));

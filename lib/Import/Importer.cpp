@@ -249,39 +249,4 @@ OwningOpRef<ModuleOp> importPt2(StringRef path, const ImportOptions &options, ML
   return importPt2((*buffer)->getMemBufferRef(), options, context);
 }
 
-LogicalResult verifyWeightSources(ModuleOp module, llvm::MemoryBufferRef bytes) {
-  llvm::Expected<Archive> archive = Archive::open(bytes);
-  if (!archive)
-    return emitError(module.getLoc()) << llvm::toString(archive.takeError());
-  bool valid = true;
-  for (auto function : module.getOps<func::FuncOp>()) {
-    for (unsigned index = 0; index < function.getNumArguments(); ++index) {
-      auto source = function.getArgAttrOfType<DictionaryAttr>(index, "nn.source");
-      auto type = dyn_cast<RankedTensorType>(function.getArgumentTypes()[index]);
-      if (!source || !type)
-        continue;
-      auto entry = source.getAs<StringAttr>("entry");
-      auto offset = source.getAs<IntegerAttr>("offset");
-      auto strides = source.getAs<DenseI64ArrayAttr>("strides");
-      std::optional<uint64_t> needed, size;
-      if (entry && offset && strides && type.hasStaticShape()) {
-        needed =
-            requiredBytes(type.getShape(), strides.asArrayRef(), offset.getInt(), storageBytes(type.getElementType()));
-        size = archive->sizeOf(entry.getValue());
-      }
-      if (needed && size && *needed <= *size)
-        continue;
-      valid = false;
-      InFlightDiagnostic error = emitError(function.getLoc()) << "argument " << index << ": source " << source;
-      if (!needed)
-        error << " does not describe a part of an entry";
-      else if (!size)
-        error << " names no entry of '" << bytes.getBufferIdentifier() << "'";
-      else
-        error << " needs " << *needed << " bytes, the entry has " << *size;
-    }
-  }
-  return success(valid);
-}
-
 } // namespace raddle

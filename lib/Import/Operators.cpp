@@ -7,6 +7,7 @@ namespace raddle::import {
 OperatorTable::OperatorTable() {
   registerAttentionOperators(*this);
   registerCreationOperators(*this);
+  registerExtremumOperators(*this);
   registerIndexingOperators(*this);
   registerLinearOperators(*this);
   registerLossOperators(*this);

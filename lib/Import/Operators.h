@@ -29,6 +29,7 @@ std::string refusalOf(const Node &node);
 
 void registerAttentionOperators(OperatorTable &table);
 void registerCreationOperators(OperatorTable &table);
+void registerExtremumOperators(OperatorTable &table);
 void registerIndexingOperators(OperatorTable &table);
 void registerLinearOperators(OperatorTable &table);
 void registerLossOperators(OperatorTable &table);

@@ -1,7 +1,6 @@
 #include "Body.h"
 #include "Operators.h"
 #include <cmath>
-#include <limits>
 
 using namespace mlir;
 
@@ -99,35 +98,6 @@ LogicalResult variance(NodeBuilder &node, bool root) {
 LogicalResult var(NodeBuilder &node) { return variance(node, false); }
 LogicalResult standardDeviation(NodeBuilder &node) { return variance(node, true); }
 
-/// The least (or greatest) number of a type: where a search for the maximum (minimum) starts.
-Scalar extremeOf(Type type, bool maximum) {
-  if (isa<FloatType>(type))
-    return Scalar::ofFloat(maximum ? -INFINITY : INFINITY);
-  if (type.isInteger(1))
-    return Scalar::ofBool(!maximum);
-  llvm::APInt limit = maximum ? llvm::APInt::getSignedMinValue(type.getIntOrFloatBitWidth())
-                              : llvm::APInt::getSignedMaxValue(type.getIntOrFloatBitWidth());
-  return Scalar::ofInt(limit.getSExtValue());
-}
-
-template <bool isMaximum> LogicalResult extremum(NodeBuilder &node) {
-  Value self = node.tensor("self");
-  if (node.failed())
-    return failure();
-  SmallVector<int64_t> dims = node.dimensions("dim", node.rankOf(self));
-  bool keep = node.boolean("keepdim", false);
-  if (node.failed())
-    return failure();
-  if (reducedCount(node, self, dims) == 0)
-    return node.fail(node.node.target + " over no elements"), failure();
-  Type type = node.elementOf(self);
-  return node.result(node.reduce(self, dims, keep, type, extremeOf(type, isMaximum),
-                                 [](OpBuilder &builder, Location loc, Value acc, Value element) {
-                                   Body body{builder, loc};
-                                   return isMaximum ? body.max(acc, element) : body.min(acc, element);
-                                 }));
-}
-
 template <bool isAny> LogicalResult anyOrAll(NodeBuilder &node) {
   Value self = node.tensor("self");
   if (node.failed())
@@ -141,86 +111,6 @@ template <bool isAny> LogicalResult anyOrAll(NodeBuilder &node) {
                                    Body body{builder, loc};
                                    return isAny ? body.max(acc, element) : body.min(acc, element);
                                  }));
-}
-
-/// The greatest (least) element along `dim` and its first position: a reduction with two results. NaN counts as the
-/// greatest (least), and equal elements are decided by position, so that the order of the loop does not matter.
-std::pair<Value, Value> searchExtremum(NodeBuilder &node, Value self, int64_t dim, bool maximum) {
-  if (node.failed())
-    return {};
-  Type type = node.elementOf(self), indexType = node.builder.getI64Type();
-  int64_t rank = node.rankOf(self);
-  Shape rest(node.shapeOf(self));
-  rest.erase(rest.begin() + dim);
-  Value bestInit = node.fill(rest, type, extremeOf(type, maximum));
-  Value positionInit = node.fill(rest, indexType, Scalar::ofInt(std::numeric_limits<int64_t>::max()));
-  if (node.failed())
-    return {};
-  MLIRContext *context = node.builder.getContext();
-  SmallVector<AffineExpr> exprs;
-  for (int64_t i = 0; i < rank; ++i)
-    if (i != dim)
-      exprs.push_back(node.builder.getAffineDimExpr(i));
-  AffineMap out = AffineMap::get(rank, 0, exprs, context);
-  SmallVector<AffineMap> maps{node.builder.getMultiDimIdentityMap(rank), out, out};
-  SmallVector<utils::IteratorType> iterators(rank, utils::IteratorType::parallel);
-  iterators[dim] = utils::IteratorType::reduction;
-  auto op = linalg::GenericOp::create(
-      node.builder, node.loc, TypeRange{bestInit.getType(), positionInit.getType()}, ValueRange{self},
-      ValueRange{bestInit, positionInit}, maps, iterators, [&](OpBuilder &builder, Location loc, ValueRange arguments) {
-        Body body{builder, loc};
-        Value element = arguments[0], best = arguments[1], position = arguments[2];
-        Value index = arith::IndexCastOp::create(builder, loc, indexType, linalg::IndexOp::create(builder, loc, dim));
-        Value better = body.compare(maximum ? Compare::Greater : Compare::Less, element, best);
-        Value equal = body.compare(Compare::Equal, element, best);
-        if (Body::isFloat(element)) {
-          Value isNan = body.compare(Compare::NotEqual, element, element);
-          Value wasNan = body.compare(Compare::NotEqual, best, best);
-          better = body.max(better, body.min(isNan, body.compare(Compare::Equal, best, best)));
-          equal = body.max(equal, body.min(isNan, wasNan));
-        }
-        better = body.max(better, body.min(equal, body.compare(Compare::Less, index, position)));
-        linalg::YieldOp::create(builder, loc,
-                                ValueRange{body.select(better, element, best), body.select(better, index, position)});
-      });
-  return {op.getResult(0), op.getResult(1)};
-}
-
-template <bool isMaximum> LogicalResult extremumWithIndex(NodeBuilder &node) {
-  Value self = node.tensor("self");
-  if (node.failed())
-    return failure();
-  int64_t dim = node.dimension("dim", node.rankOf(self));
-  bool keep = node.boolean("keepdim", false);
-  if (node.failed())
-    return failure();
-  if (node.rankOf(self) == 0 || node.shapeOf(self)[dim] == 0)
-    return node.fail(node.node.target + " over no dimension or no elements"), failure();
-  auto [best, position] = searchExtremum(node, self, dim, isMaximum);
-  if (keep) {
-    best = node.insertUnitDim(best, dim);
-    position = node.insertUnitDim(position, dim);
-  }
-  return node.results({best, position});
-}
-
-template <bool isMaximum> LogicalResult positionOfExtremum(NodeBuilder &node) {
-  Value self = node.tensor("self");
-  if (node.failed())
-    return failure();
-  bool whole = !node.has("dim"), keep = node.boolean("keepdim", false);
-  Shape shape(node.shapeOf(self));
-  if (whole)
-    self = node.reshape(self, {node.typeOf(self).getNumElements()});
-  int64_t dim = whole ? 0 : node.dimension("dim", shape.size());
-  if (node.failed())
-    return failure();
-  if (node.rankOf(self) == 0 || node.shapeOf(self)[dim] == 0)
-    return node.fail(node.node.target + " over no dimension or no elements"), failure();
-  Value position = searchExtremum(node, self, dim, isMaximum).second;
-  if (keep)
-    position = whole ? node.reshape(position, Shape(shape.size(), 1)) : node.insertUnitDim(position, dim);
-  return node.result(position);
 }
 
 /// (Σ |x|^p)^(1/p) for p = 1, 2 and the greatest |x| for p = ∞.
@@ -298,14 +188,8 @@ void registerReductionOperators(OperatorTable &table) {
   table.add({"aten.mean.default", "aten.mean.dim"}, mean);
   table.add({"aten.var.correction", "aten.var.dim", "aten.var.default"}, var);
   table.add({"aten.std.correction", "aten.std.dim", "aten.std.default"}, standardDeviation);
-  table.add({"aten.amax.default", "aten.max.default"}, extremum<true>);
-  table.add({"aten.amin.default", "aten.min.default"}, extremum<false>);
   table.add({"aten.any.default", "aten.any.dim", "aten.any.dims"}, anyOrAll<true>);
   table.add({"aten.all.default", "aten.all.dim", "aten.all.dims"}, anyOrAll<false>);
-  table.add("aten.max.dim", extremumWithIndex<true>);
-  table.add("aten.min.dim", extremumWithIndex<false>);
-  table.add("aten.argmax.default", positionOfExtremum<true>);
-  table.add("aten.argmin.default", positionOfExtremum<false>);
   table.add({"aten.linalg_vector_norm.default", "aten.norm.ScalarOpt_dim"}, vectorNorm);
   table.add("aten.cumsum.default", cumsum);
 }

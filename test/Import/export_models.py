@@ -1,6 +1,7 @@
-"""Writes a .pt2 file for a test of the importer: `export_models.py MODEL PATH [--static] [--meta]`."""
+"""Writes .pt2 files for the tests of the importer: `export_models.py FOLDER MODEL...`."""
 
 import argparse
+import pathlib
 import warnings
 
 import torch
@@ -176,31 +177,33 @@ MODELS = {
 }
 
 
-def main():
-    parser = argparse.ArgumentParser()
-    parser.add_argument("model", choices=MODELS)
-    parser.add_argument("path")
-    parser.add_argument("--static", action="store_true", help="no dynamic batch dimension")
-    parser.add_argument("--second", action="store_true", help="dimension 1 is dynamic as well")
-    parser.add_argument("--meta", action="store_true", help="a module without values")
-    parser.add_argument("--in-place", action="store_true", help="not functional")
-    options = parser.parse_args()
-
-    warnings.filterwarnings("ignore")
+def write(folder, name, options):
+    """Exports one model to `folder/name.pt2`, with options `folder/name-option.pt2`."""
     torch.manual_seed(0)
-    build, arguments = MODELS[options.model]
-    with torch.device("meta" if options.meta else "cpu"):
+    build, arguments = MODELS[name]
+    with torch.device("meta" if "meta" in options else "cpu"):
         module, inputs = build().eval(), arguments()
     dynamic = None
-    if not options.static:
-        dims = {0: torch.export.Dim.AUTO}
-        if options.second:
-            dims[1] = torch.export.Dim.AUTO
+    if "static" not in options:
+        # With "second", dimension 1 is dynamic as well.
+        dims = {dim: torch.export.Dim.AUTO for dim in ((0, 1) if "second" in options else (0,))}
         dynamic = tuple(dims for _ in inputs)
     program = torch.export.export(module, inputs, dynamic_shapes=dynamic, strict=False)
-    if not options.in_place:
+    if "inplace" not in options:
         program = program.run_decompositions({})
-    torch.export.save(program, options.path)
+    torch.export.save(program, folder / ("-".join([name, *options]) + ".pt2"))
+
+
+def main():
+    parser = argparse.ArgumentParser()
+    parser.add_argument("folder", type=pathlib.Path)
+    parser.add_argument("models", nargs="+", help="NAME or NAME-OPTION: static, second, meta, inplace")
+    arguments = parser.parse_args()
+    warnings.filterwarnings("ignore")
+    arguments.folder.mkdir(parents=True, exist_ok=True)
+    for model in arguments.models:
+        name, *options = model.split("-")
+        write(arguments.folder, name, options)
 
 
 if __name__ == "__main__":

@@ -1,12 +1,12 @@
-"""Settings of all parity tests: nothing is downloaded, everything is seeded, warnings of exporters stay quiet."""
+"""Settings of all parity tests: nothing is downloaded, everything is seeded."""
 
 import os
+import pathlib
 import sys
-import warnings
 
 os.environ["HF_HUB_OFFLINE"] = "1"
 os.environ["TOKENIZERS_PARALLELISM"] = "false"
-sys.path.insert(0, os.path.dirname(__file__))
+sys.path.insert(0, str(pathlib.Path(__file__).parent))
 
 import pytest
 import torch
@@ -15,6 +15,3 @@ import torch
 @pytest.fixture(autouse=True)
 def seeded():
     torch.manual_seed(0)
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", category=DeprecationWarning)
-        yield

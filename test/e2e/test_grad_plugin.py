@@ -12,13 +12,13 @@ from torch_mlir import fx
 
 PLUGIN = ROOT / "build" / "lib" / "RaddlePlugin.so"
 
-# From tensors to the LLVM dialect. Results become buffers that the caller reads through a descriptor.
+# From tensors to the LLVM dialect. Wrappers are asked for first, before functions of libm are declared, which have none.
 LOWERING = """builtin.module(
-  convert-elementwise-to-linalg,
+  func.func(llvm-request-c-wrappers), convert-elementwise-to-linalg,
   one-shot-bufferize{bufferize-function-boundaries function-boundary-type-conversion=identity-layout-map},
   buffer-deallocation-pipeline, convert-linalg-to-loops, expand-strided-metadata, lower-affine, convert-scf-to-cf,
   convert-math-to-llvm, convert-math-to-libm, convert-arith-to-llvm, finalize-memref-to-llvm,
-  func.func(llvm-request-c-wrappers), convert-func-to-llvm, convert-cf-to-llvm, convert-index-to-llvm,
+  convert-func-to-llvm, convert-cf-to-llvm, convert-index-to-llvm,
   reconcile-unrealized-casts)"""
 
 

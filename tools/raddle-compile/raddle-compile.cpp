@@ -13,56 +13,63 @@
 #include "raddle/Pipeline/Pipeline.h"
 #include "raddle/Report/Report.h"
 #include "raddle/runtime/BundleFile.h"
-#include "llvm/Support/CommandLine.h"
+#include "llvm/ADT/StringExtras.h"
 #include "llvm/Support/FileSystem.h"
+#include "llvm/Support/FormatVariadic.h"
 #include "llvm/Support/InitLLVM.h"
+#include "llvm/Support/MemoryBuffer.h"
 #include "llvm/Support/Path.h"
 #include "llvm/Support/Process.h"
+#include "llvm/Support/SourceMgr.h"
 #include "llvm/Support/ToolOutputFile.h"
+#include <CLI/CLI.hpp>
 #include <chrono>
 #include <filesystem>
 
 using namespace mlir;
-namespace cl = llvm::cl;
 
 namespace {
 
-cl::OptionCategory category("Raddle options");
+/// What the command line says. Names and meanings are those of docs and `--help`.
+struct Options {
+  std::string inputPath, outputPath, mode = "infer", target = "cpu", optimizer = "adamw", dtype = "f32";
+  std::string quant, vwn, bypass, dumpStages, stopAfter, startAt, reportPath;
+  int64_t ranks = 1, batch = 0;
+  unsigned loss = 0;
+  double learningRate = 1e-3, weightDecay = 0.0, momentum = 0.0, eps = 1e-8, clipNorm = 0.0;
+  std::vector<double> betas{0.9, 0.999};
+  uint64_t seed = 0;
+};
 
-cl::opt<std::string> inputPath(cl::Positional, cl::desc("INPUT (.pt2, or MLIR of a stage)"), cl::Required,
-                               cl::cat(category));
-cl::opt<std::string> outputPath("o", cl::desc("Bundle to write"), cl::value_desc("OUT.raddle"), cl::cat(category));
-cl::opt<std::string> mode("mode", cl::desc("infer (default) or train"), cl::init("infer"), cl::cat(category));
-cl::opt<std::string> target("target", cl::desc("Machine to generate code for: cpu"), cl::init("cpu"),
-                            cl::cat(category));
-cl::opt<int64_t> ranks("ranks", cl::desc("Number of ranks that share the work"), cl::init(1), cl::cat(category));
-cl::opt<std::string> optimizer("optimizer", cl::desc("sgd or adamw (default)"), cl::init("adamw"), cl::cat(category));
-cl::opt<std::string> dtype("dtype", cl::desc("Type to compute in: f32"), cl::init("f32"), cl::cat(category));
-cl::opt<unsigned> loss("loss", cl::desc("Index of the output that is the loss"), cl::init(0), cl::cat(category));
-cl::opt<double> learningRate("lr", cl::desc("Learning rate that a step uses unless told otherwise"), cl::init(1e-3),
-                             cl::cat(category));
-cl::opt<double> weightDecay("weight-decay", cl::desc("Weight decay"), cl::init(0.0), cl::cat(category));
-cl::opt<double> momentum("momentum", cl::desc("Momentum of sgd"), cl::init(0.0), cl::cat(category));
-cl::list<double> betas("betas", cl::desc("Decay of AdamW's moments, 0.9,0.999"), cl::value_desc("B1,B2"),
-                       cl::CommaSeparated, cl::cat(category));
-cl::opt<double> eps("eps", cl::desc("Term added to AdamW's denominator"), cl::init(1e-8), cl::cat(category));
-cl::opt<double> clipNorm("clip-norm", cl::desc("Largest global norm of the gradient (default: not clipped)"),
-                         cl::init(0.0), cl::cat(category));
-cl::opt<std::string> quant("quant", cl::desc("Not supported yet"), cl::cat(category));
-cl::opt<std::string> vwn("vwn", cl::desc("Not supported yet"), cl::cat(category));
-cl::opt<std::string> bypass("bypass", cl::desc("Not supported yet"), cl::cat(category));
-cl::opt<int64_t> batch("batch", cl::desc("Batch of all ranks together (default: the one exported with)"), cl::init(0),
-                       cl::cat(category));
-cl::opt<uint64_t> seed("seed", cl::desc("Seed of everything random"), cl::init(0), cl::cat(category));
-cl::opt<std::string> dumpStages("dump-stages", cl::desc("Write the IR of every stage into a folder"),
-                                cl::value_desc("DIR"), cl::cat(category));
-cl::opt<std::string> stopAfter("stop-after", cl::desc("Print the IR of a stage and stop: import, rewrite, differentiate, "
-                                                      "step, shard, fuse, schedule, generate"),
-                               cl::value_desc("STAGE"), cl::cat(category));
-cl::opt<std::string> startAt("start-at", cl::desc("Resume from the IR that --stop-after or --dump-stages wrote"),
-                             cl::value_desc("STAGE"), cl::cat(category));
-cl::opt<std::string> reportPath("report", cl::desc("Write a report on the bundle"), cl::value_desc("FILE.html"),
-                                cl::cat(category));
+void addOptions(CLI::App &app, Options &o) {
+  app.add_option("INPUT", o.inputPath, "A .pt2 file, or MLIR of a stage")->required();
+  app.add_option("-o", o.outputPath, "Bundle to write");
+  app.add_option("--mode", o.mode, "infer or train")->capture_default_str();
+  app.add_option("--target", o.target, "Machine to generate code for: cpu")->capture_default_str();
+  app.add_option("--ranks", o.ranks, "Number of ranks that share the work")->capture_default_str();
+  app.add_option("--optimizer", o.optimizer, "sgd or adamw")->capture_default_str();
+  app.add_option("--dtype", o.dtype, "Type to compute in: f32")->capture_default_str();
+  app.add_option("--loss", o.loss, "Index of the output that is the loss")->capture_default_str();
+  app.add_option("--lr", o.learningRate, "Learning rate of a step that is not told another")->capture_default_str();
+  app.add_option("--weight-decay", o.weightDecay, "Weight decay")->capture_default_str();
+  app.add_option("--momentum", o.momentum, "Momentum of sgd")->capture_default_str();
+  app.add_option("--betas", o.betas, "Decay of AdamW's moments: B1,B2")->delimiter(',')->capture_default_str();
+  app.add_option("--eps", o.eps, "Term added to AdamW's denominator")->capture_default_str();
+  app.add_option("--clip-norm", o.clipNorm, "Largest global norm of the gradient; 0: not clipped")->capture_default_str();
+  app.add_option("--quant", o.quant, "Not supported yet");
+  app.add_option("--vwn", o.vwn, "Not supported yet");
+  app.add_option("--bypass", o.bypass, "Not supported yet");
+  app.add_option("--batch", o.batch, "Batch of all ranks together; default: the one that the model was exported with");
+  app.add_option("--seed", o.seed, "Seed of everything random")->capture_default_str();
+  app.add_option("--dump-stages", o.dumpStages, "Write the IR of every stage into this folder, numbered");
+  app.add_option("--stop-after", o.stopAfter,
+                 "Print the IR of a stage and stop: import, rewrite, differentiate, step, shard, fuse, schedule or "
+                 "generate");
+  app.add_option("--start-at", o.startAt, "Resume from the IR of a stage that --stop-after or --dump-stages wrote");
+  app.add_option("--report", o.reportPath, "Write a report on the bundle, an HTML file");
+}
+
+Options o;
 
 LogicalResult fail(const llvm::Twine &message) {
   llvm::errs() << "raddle-compile: error: " << message << "\n";
@@ -79,13 +86,13 @@ LogicalResult checkOptions() {
     problems.push_back((Twine("--") + option + "=" + value + (known ? " is not supported yet" : " is unknown") +
                         ", expected " + llvm::join(allowed, " or ")).str());
   };
-  oneOf("mode", mode, {"infer", "train"});
-  oneOf("target", target, {"cpu"}, {"cuda:sm_90"});
-  oneOf("optimizer", optimizer, {"sgd", "adamw"}, {"adamw8bit", "muon", "shampoo"});
-  oneOf("dtype", dtype, {"f32"}, {"bf16"});
-  for (auto *option : {&quant, &vwn, &bypass})
-    if (!option->empty())
-      problems.push_back((Twine("--") + option->ArgStr + " is not supported yet").str());
+  oneOf("mode", o.mode, {"infer", "train"});
+  oneOf("target", o.target, {"cpu"}, {"cuda:sm_90"});
+  oneOf("optimizer", o.optimizer, {"sgd", "adamw"}, {"adamw8bit", "muon", "shampoo"});
+  oneOf("dtype", o.dtype, {"f32"}, {"bf16"});
+  for (auto [option, value] : {std::pair{"--quant", &o.quant}, {"--vwn", &o.vwn}, {"--bypass", &o.bypass}})
+    if (!value->empty())
+      problems.push_back(std::string(option) + " is not supported yet");
   auto notNegative = [&](StringRef option, double value) {
     if (!(value >= 0.0) || std::isinf(value))
       problems.push_back((Twine("--") + option + " expects a number from 0 on, is " + Twine(std::to_string(value))).str());
@@ -94,23 +101,23 @@ LogicalResult checkOptions() {
     if (!(value >= 0.0 && value < 1.0))
       problems.push_back((Twine("--") + option + " expects numbers in [0, 1), is " + Twine(std::to_string(value))).str());
   };
-  notNegative("lr", learningRate);
-  notNegative("weight-decay", weightDecay);
-  notNegative("eps", eps);
-  notNegative("clip-norm", clipNorm);
-  belowOne("momentum", momentum);
-  if (!betas.empty() && betas.size() != 2)
-    problems.push_back("--betas expects two numbers, is " + std::to_string(betas.size()));
-  for (double beta : betas)
+  notNegative("lr", o.learningRate);
+  notNegative("weight-decay", o.weightDecay);
+  notNegative("eps", o.eps);
+  notNegative("clip-norm", o.clipNorm);
+  belowOne("momentum", o.momentum);
+  if (o.betas.size() != 2)
+    problems.push_back("--betas expects two numbers, is " + std::to_string(o.betas.size()));
+  for (double beta : o.betas)
     belowOne("betas", beta);
-  if (ranks < 1)
-    problems.push_back("--ranks expects at least 1, is " + std::to_string(ranks));
-  if (batch < 0 || (batch.getNumOccurrences() && batch == 0))
-    problems.push_back("--batch expects at least 1, is " + std::to_string(batch));
-  for (auto *option : {&stopAfter, &startAt})
-    if (!option->empty() && !raddle::parseStage(*option))
-      problems.push_back((Twine("--") + option->ArgStr + "=" + *option + " is no stage").str());
-  if (stopAfter.empty() && outputPath.empty())
+  if (o.ranks < 1)
+    problems.push_back("--ranks expects at least 1, is " + std::to_string(o.ranks));
+  if (o.batch < 0)
+    problems.push_back("--batch expects at least 1, is " + std::to_string(o.batch));
+  for (auto [option, value] : {std::pair{"--stop-after", &o.stopAfter}, {"--start-at", &o.startAt}})
+    if (!value->empty() && !raddle::parseStage(*value))
+      problems.push_back(std::string(option) + "=" + *value + " is no stage");
+  if (o.stopAfter.empty() && o.outputPath.empty())
     problems.push_back("expects -o OUT.raddle or --stop-after=STAGE");
   for (const std::string &problem : problems)
     (void)fail(problem);
@@ -135,15 +142,15 @@ void printDiagnostic(Diagnostic &diagnostic) {
 }
 
 OwningOpRef<ModuleOp> readInput(MLIRContext &context) {
-  if (StringRef(inputPath).ends_with(".pt2")) {
+  if (StringRef(o.inputPath).ends_with(".pt2")) {
     raddle::ImportOptions options;
-    if (batch)
-      options.batch = batch;
-    options.ranks = ranks;
-    return raddle::importPt2(inputPath, options, &context);
+    if (o.batch)
+      options.batch = o.batch;
+    options.ranks = o.ranks;
+    return raddle::importPt2(o.inputPath, options, &context);
   }
   std::string why;
-  auto file = openInputFile(inputPath, &why);
+  auto file = openInputFile(o.inputPath, &why);
   if (!file)
     return (void)fail(why), nullptr;
   llvm::SourceMgr sources;
@@ -157,14 +164,14 @@ FailureOr<raddle::Stage> firstStage(ModuleOp module, bool imported) {
   auto after = [](raddle::Stage stage) { return static_cast<raddle::Stage>(static_cast<int>(stage) + 1); };
   if (imported)
     return raddle::Stage::Rewrite;
-  if (startAt.empty())
+  if (o.startAt.empty())
     return recorded ? after(*recorded) : raddle::Stage::Rewrite;
-  raddle::Stage asked = *raddle::parseStage(startAt);
+  raddle::Stage asked = *raddle::parseStage(o.startAt);
   // The result of a stage resumes behind it, whether that stage or the next one is named.
   if (recorded && asked == *recorded)
     return after(*recorded);
   if (recorded && asked != after(*recorded))
-    return fail("--start-at=" + startAt + " expects the IR of that stage or of the one before, '" + inputPath +
+    return fail("--start-at=" + o.startAt + " expects the IR of that stage or of the one before, '" + o.inputPath +
                 "' has that of " + raddle::stageName(*recorded));
   return asked == raddle::Stage::Import ? raddle::Stage::Rewrite : asked;
 }
@@ -203,26 +210,24 @@ private:
 
 raddle::PipelineOptions pipelineOptions() {
   raddle::PipelineOptions options;
-  options.train = mode == "train";
-  options.ranks = ranks;
-  options.loss = loss;
-  options.optimizer = optimizer;
-  options.weightDecay = weightDecay;
-  options.momentum = momentum;
-  if (betas.size() == 2) {
-    options.beta1 = betas[0];
-    options.beta2 = betas[1];
-  }
-  options.eps = eps;
-  options.clipNorm = clipNorm;
+  options.train = o.mode == "train";
+  options.ranks = o.ranks;
+  options.loss = o.loss;
+  options.optimizer = o.optimizer;
+  options.weightDecay = o.weightDecay;
+  options.momentum = o.momentum;
+  options.beta1 = o.betas[0];
+  options.beta2 = o.betas[1];
+  options.eps = o.eps;
+  options.clipNorm = o.clipNorm;
   return options;
 }
 
 LogicalResult dump(ModuleOp module, raddle::Stage stage) {
   raddle::recordStage(module, stage);
-  if (dumpStages.empty())
+  if (o.dumpStages.empty())
     return success();
-  SmallString<128> path(dumpStages);
+  SmallString<128> path(o.dumpStages);
   llvm::sys::path::append(path, llvm::formatv("{0:02}-{1}.mlir", static_cast<int>(stage) + 1, raddle::stageName(stage)).str());
   return writeText(module, path);
 }
@@ -234,7 +239,7 @@ std::string relativeWeights(ModuleOp module) {
     return {};
   namespace fs = std::filesystem;
   std::error_code error;
-  fs::path folder = fs::absolute(outputPath.getValue(), error).parent_path();
+  fs::path folder = fs::absolute(o.outputPath, error).parent_path();
   fs::path relative = fs::relative(weights.getValue().str(), folder, error);
   return error || relative.empty() ? weights.getValue().str() : relative.string();
 }
@@ -242,25 +247,25 @@ std::string relativeWeights(ModuleOp module) {
 LogicalResult writeOutputs(ModuleOp module, Progress &progress) {
   progress.begin("bundle");
   raddle::BundleOptions options;
-  options.seed = seed;
-  options.learningRate = learningRate;
+  options.seed = o.seed;
+  options.learningRate = o.learningRate;
   options.weights = relativeWeights(module);
   FailureOr<std::vector<uint8_t>> bundle = raddle::buildBundle(module, options);
   if (failed(bundle))
     return failure();
-  if (auto why = raddle::runtime::writeBundleFile(outputPath, bundle->data(), bundle->size()))
+  if (auto why = raddle::runtime::writeBundleFile(o.outputPath, bundle->data(), bundle->size()))
     return fail(*why);
   progress.end();
-  if (reportPath.empty())
+  if (o.reportPath.empty())
     return success();
-  if (auto why = raddle::writeReport(*raddle::bundle::GetBundle(bundle->data()), reportPath))
+  if (auto why = raddle::writeReport(*raddle::bundle::GetBundle(bundle->data()), o.reportPath))
     return fail(*why);
   return success();
 }
 
 LogicalResult compile(MLIRContext &context) {
   Progress progress;
-  bool imported = StringRef(inputPath).ends_with(".pt2");
+  bool imported = StringRef(o.inputPath).ends_with(".pt2");
   progress.begin("import");
   OwningOpRef<ModuleOp> module = readInput(context);
   if (!module)
@@ -269,10 +274,10 @@ LogicalResult compile(MLIRContext &context) {
   FailureOr<raddle::Stage> first = firstStage(*module, imported);
   if (failed(first))
     return failure();
-  if (!dumpStages.empty())
-    if (std::error_code error = llvm::sys::fs::create_directories(dumpStages))
-      return fail("cannot make folder '" + dumpStages + "': " + error.message());
-  std::optional<raddle::Stage> last = raddle::parseStage(stopAfter);
+  if (!o.dumpStages.empty())
+    if (std::error_code error = llvm::sys::fs::create_directories(o.dumpStages))
+      return fail("cannot make folder '" + o.dumpStages + "': " + error.message());
+  std::optional<raddle::Stage> last = raddle::parseStage(o.stopAfter);
   if (imported && failed(dump(*module, raddle::Stage::Import)))
     return failure();
 
@@ -287,7 +292,7 @@ LogicalResult compile(MLIRContext &context) {
     progress.end();
   }
   if (last)
-    return writeText(*module, outputPath.empty() ? "-" : StringRef(outputPath));
+    return writeText(*module, o.outputPath.empty() ? "-" : StringRef(o.outputPath));
   return writeOutputs(*module, progress);
 }
 
@@ -295,8 +300,16 @@ LogicalResult compile(MLIRContext &context) {
 
 int main(int argc, char **argv) {
   llvm::InitLLVM init(argc, argv);
-  cl::HideUnrelatedOptions(category);
-  cl::ParseCommandLineOptions(argc, argv, "Compiles a model into a bundle that raddle-run executes.\n");
+  CLI::App app("Compiles a model into a bundle that raddle-run executes.");
+  addOptions(app, o);
+  try {
+    app.parse(argc, argv);
+  } catch (const CLI::Success &request) {
+    return app.exit(request);
+  } catch (const CLI::ParseError &error) {
+    (void)fail(error.what());
+    return 1;
+  }
   if (failed(checkOptions()))
     return 1;
   DialectRegistry registry;

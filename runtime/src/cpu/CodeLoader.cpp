@@ -11,8 +11,10 @@
 
 namespace raddle::runtime {
 
-// Puts the object into anonymous memory, so that nothing of it stays on a disk, and loads it from there.
-static void *loadShared(const bundle::CodeObject &code, const std::string &name) {
+// Puts the object into anonymous memory, so that nothing of it stays on a disk, and loads it from there. The file stays open
+// as long as the code is loaded: the loader knows libraries by their path, and a second one of the same descriptor number
+// would be taken for the first.
+static LoadedCode::Library loadShared(const bundle::CodeObject &code, const std::string &name) {
   int file = ::memfd_create(name.c_str(), MFD_CLOEXEC);
   if (file < 0)
     throw Error("cannot create memory for " + name + ": " + std::strerror(errno));
@@ -31,10 +33,11 @@ static void *loadShared(const bundle::CodeObject &code, const std::string &name)
   std::string path = "/proc/self/fd/" + std::to_string(file);
   void *handle = ::dlopen(path.c_str(), RTLD_NOW | RTLD_LOCAL);
   std::string reason = handle ? "" : ::dlerror();
-  ::close(file);
-  if (!handle)
+  if (!handle) {
+    ::close(file);
     throw Error("cannot load " + name + " made for '" + code.target()->str() + "': " + reason);
-  return handle;
+  }
+  return {handle, file};
 }
 
 LoadedCode::LoadedCode(const bundle::Bundle &bundle) {
@@ -44,12 +47,12 @@ LoadedCode::LoadedCode(const bundle::Bundle &bundle) {
       if (code.format() != bundle::CodeFormat::ElfShared)
         throw Error(std::string("the bundle has code of format ") + bundle::EnumNameCodeFormat(code.format()) +
                     " for target '" + code.target()->str() + "', this runtime executes ElfShared only");
-      handles.push_back(loadShared(code, "code object " + std::to_string(i)));
+      libraries.push_back(loadShared(code, "code object " + std::to_string(i)));
     }
     std::string missing;
     for (size_t i = 0; bundle.kernels() && i < bundle.kernels()->size(); ++i) {
       const bundle::Kernel &kernel = *bundle.kernels()->Get(i);
-      void *symbol = ::dlsym(handles[kernel.code()], kernel.symbol()->c_str());
+      void *symbol = ::dlsym(libraries[kernel.code()].handle, kernel.symbol()->c_str());
       if (!symbol)
         missing += (missing.empty() ? "" : ", ") + kernel.symbol()->str();
       functions.push_back(reinterpret_cast<KernelFunction>(symbol));
@@ -65,8 +68,10 @@ LoadedCode::LoadedCode(const bundle::Bundle &bundle) {
 LoadedCode::~LoadedCode() { unload(); }
 
 void LoadedCode::unload() {
-  for (void *handle : handles)
-    ::dlclose(handle);
+  for (const Library &library : libraries) {
+    ::dlclose(library.handle);
+    ::close(library.file);
+  }
 }
 
 } // namespace raddle::runtime

@@ -22,8 +22,14 @@ public:
 
   KernelFunction function(uint32_t kernel) const { return functions[kernel]; }
 
+  /// One loaded object: the loader's handle and the descriptor of the memory that it came from.
+  struct Library {
+    void *handle;
+    int file;
+  };
+
 private:
-  std::vector<void *> handles;
+  std::vector<Library> libraries;
   std::vector<KernelFunction> functions;
 
   void unload();
