@@ -238,11 +238,12 @@ private:
     }
     terminator->setOperands(results);
     SmallVector<Attribute> resultAttributes;
-    for (unsigned index = 0; index < results.size(); ++index)
-      resultAttributes.push_back(index < gradient.getNumResults() ? gradient.getResultAttrDict(index)
-                                                                  : DictionaryAttr::get(&getContext()));
+    if (ArrayAttr known = gradient.getResAttrsAttr())
+      resultAttributes.assign(known.begin(), known.end());
+    resultAttributes.resize(results.size(), DictionaryAttr::get(&getContext()));
     gradient.setType(FunctionType::get(&getContext(), gradient.getArgumentTypes(), ValueRange(results).getTypes()));
-    gradient.setResAttrsAttr(ArrayAttr::get(&getContext(), resultAttributes));
+    if (gradient.getResAttrsAttr())
+      gradient.setResAttrsAttr(ArrayAttr::get(&getContext(), resultAttributes));
     return success();
   }
 };

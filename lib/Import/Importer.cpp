@@ -6,6 +6,7 @@
 #include "mlir/Dialect/Math/IR/Math.h"
 #include "mlir/Dialect/Tensor/IR/Tensor.h"
 #include "mlir/IR/Verifier.h"
+#include "mlir/Interfaces/SideEffectInterfaces.h"
 #include "raddle/Dialect/NN/IR/NNOps.h"
 #include "raddle/Import/Import.h"
 #include "llvm/ADT/MapVector.h"
@@ -198,6 +199,10 @@ LogicalResult Importer::buildReturn(func::FuncOp function) {
   if (results.empty())
     return emitError(loc) << "the model returns no tensor";
   func::ReturnOp::create(builder, loc, results);
+  // Nodes without readers, and views that were looked through.
+  for (Operation &op : llvm::make_early_inc_range(llvm::reverse(function.getBody().front())))
+    if (isOpTriviallyDead(&op))
+      op.erase();
   function.setType(builder.getFunctionType(function.getArgumentTypes(), TypeRange(ValueRange(results))));
   function.setAllResultAttrs(attributes);
   return success();

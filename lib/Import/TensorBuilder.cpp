@@ -91,6 +91,12 @@ static void commonGroups(ArrayRef<int64_t> from, ArrayRef<int64_t> to,
 Value TensorBuilder::reshape(Value value, ArrayRef<int64_t> shape) {
   if (failed())
     return nullptr;
+  // Views of views are views of the first.
+  while (Operation *view = value.getDefiningOp()) {
+    if (!isa<tensor::ExpandShapeOp, tensor::CollapseShapeOp>(view))
+      break;
+    value = view->getOperand(0);
+  }
   RankedTensorType from = typeOf(value), to = tensorType(shape, from.getElementType());
   if (!to)
     return nullptr;

@@ -18,7 +18,7 @@ class Operator(nn.Module):
         self.scales = nn.ParameterList(nn.Parameter(torch.randn(shape)) for group in groups for shape in group)
         self.offsets = nn.ParameterList(nn.Parameter(torch.randn(shape)) for group in groups for shape in group)
 
-    def forward(self, *inputs):
+    def forward(self, inputs):
         values = iter([x * scale + offset for x, scale, offset in zip(inputs, self.scales, self.offsets)])
         loss = 0.0
         for group in self.groups:
@@ -31,8 +31,8 @@ class Operator(nn.Module):
 @pytest.mark.parametrize("name", CASES)
 def test_operator(name):
     function, groups = CASES[name]
-    draw = lambda: tuple(torch.randn(ROWS, *shape) for group in groups for shape in group)
-    compare_training(Operator(function, groups), [draw() for _ in range(2)], ranks=2, optimizer="sgd", lr=0.1)
+    draw = lambda: ([torch.randn(ROWS, *shape) for group in groups for shape in group],)
+    compare_training(Operator(function, groups), [draw() for _ in range(2)], ranks=2, optimizer="sgd", lr=1e-2)
 
 
 VOCABULARY = 11
@@ -63,7 +63,7 @@ LOOKUPS = {
 @pytest.mark.parametrize("name", LOOKUPS)
 def test_lookup(name):
     draw = lambda: (torch.randint(0, VOCABULARY, (ROWS, 6)), torch.randn(ROWS, 6, 5))
-    compare_training(Lookup(LOOKUPS[name]), [draw() for _ in range(2)], ranks=2, optimizer="sgd", lr=0.1)
+    compare_training(Lookup(LOOKUPS[name]), [draw() for _ in range(2)], ranks=2, optimizer="sgd", lr=1e-2)
 
 
 class Losses(nn.Module):
@@ -92,4 +92,4 @@ LOSSES = {
 def test_loss(name):
     loss, targets = LOSSES[name]
     batches = [(torch.randn(ROWS, 6), targets()) for _ in range(3)]
-    compare_training(Losses(loss), batches, ranks=2, optimizer="sgd", lr=0.1)
+    compare_training(Losses(loss), batches, ranks=2, optimizer="sgd", lr=1e-2)

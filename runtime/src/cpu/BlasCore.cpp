@@ -4,6 +4,8 @@
 #include "raddle/runtime/CpuOperations.h"
 
 #include <cstdlib>
+#include <optional>
+#include <string>
 
 // OpenBLAS's own initialisation: a constructor of the library that does nothing when it has run already.
 extern "C" void gotoblas_init(void);
@@ -29,16 +31,41 @@ static const char *coreByFeatures() { return nullptr; }
 
 #endif
 
+namespace {
+
+// Sets an environment variable and puts the old value back at the end of its life. OpenBLAS has no other interface for what
+// it decides when it starts; other libraries and child processes must not see it.
+class ScopedVariable {
+public:
+  ScopedVariable(const char *name, const char *value) : name(name) {
+    if (const char *old = std::getenv(name))
+      previous = old;
+    ::setenv(name, value, 1);
+  }
+  ~ScopedVariable() {
+    if (previous)
+      ::setenv(name, previous->c_str(), 1);
+    else
+      ::unsetenv(name);
+  }
+
+private:
+  const char *name;
+  std::optional<std::string> previous;
+};
+
+} // namespace
+
 // The earliest priority that programs may use: before the constructors of libraries.
-__attribute__((constructor(101))) static void chooseBlasCore() {
+__attribute__((constructor(101))) static void startBlas() {
+  // Ranks and the pool are the threads. The library is still the one built for threads: in Debian's serial one, calls from
+  // several threads share a buffer and give wrong results.
+  ScopedVariable threads("OPENBLAS_NUM_THREADS", "1");
   const char *variable = "OPENBLAS_CORETYPE";
-  const char *core = coreByFeatures();
-  if (!core || std::getenv(variable))
-    return;
-  // The variable is the library's only interface for this; it must not reach other libraries and child processes.
-  ::setenv(variable, core, 1);
+  std::optional<ScopedVariable> kernels;
+  if (const char *core = coreByFeatures(); core && !std::getenv(variable))
+    kernels.emplace(variable, core);
   gotoblas_init();
-  ::unsetenv(variable);
 }
 
 std::string blasKernels() { return openblas_get_corename(); }

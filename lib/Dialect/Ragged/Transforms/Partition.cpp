@@ -258,7 +258,8 @@ private:
       if (replaced.contains(result.getDefiningOp()))
         continue;
       results.push_back(result);
-      resultAttributes.push_back(function.getResultAttrDict(index));
+      DictionaryAttr attributes = function.getResultAttrDict(index);
+      resultAttributes.push_back(attributes ? attributes : attrs.getDictionaryAttr({}));
     }
     for (auto [result, role] : llvm::zip(update->getResults(), roles)) {
       std::string name = (use.bucket.getSymName() + "." + role).str();
