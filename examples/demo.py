@@ -8,6 +8,7 @@ import pathlib
 import subprocess
 import sys
 import time
+import warnings
 
 import torch
 from tqdm import tqdm
@@ -22,6 +23,7 @@ REPORT = FOLDER / "report.html"
 
 RANKS = 4
 STEPS = 48
+LINE_EVERY = 8  # steps between lines of progress where standard error is no terminal, and between lines of the result
 BATCH = 8
 TOKENS = 128
 LEARNING_RATE = 1e-3
@@ -69,10 +71,13 @@ def train(batches, step, title):
     """Calls `step` on every batch; returns the losses and the seconds that all took."""
     losses = []
     start = time.perf_counter()
-    with tqdm(batches, desc=title, unit="step", file=sys.stderr) as bar:
-        for batch in bar:
+    terminal = sys.stderr.isatty()
+    with tqdm(batches, desc=title, unit="step", file=sys.stderr, disable=not terminal) as bar:
+        for index, batch in enumerate(bar, 1):
             losses.append(step(batch))
             bar.set_postfix(loss=f"{losses[-1]:.4f}")
+            if not terminal and index % LINE_EVERY == 0:
+                progress(f"{title}: step {index}/{len(batches)}, loss {losses[-1]:.4f}")
     return losses, time.perf_counter() - start
 
 
@@ -100,7 +105,7 @@ def compare_training():
     ours, seconds = train(batches, lambda batch: program.step(batch, batch)["loss"], f"Raddle, {RANKS} ranks")
     theirs, seconds_pytorch = train(batches, pytorch_step(module), "PyTorch")
     differences = [abs(a - b) / abs(b) for a, b in zip(ours, theirs)]
-    for index in range(0, STEPS, max(1, STEPS // 8)):
+    for index in range(0, STEPS, LINE_EVERY):
         print(f"step {index + 1:3}  loss {ours[index]:.6f}  PyTorch {theirs[index]:.6f}  difference {differences[index]:.1e}")
     return {
         "ranks": program.ranks,
@@ -148,6 +153,8 @@ def compare_embeddings():
 
 def main():
     logging.disable_progress_bar()
+    # The exporter's, about its own code.
+    warnings.filterwarnings("ignore", category=FutureWarning)
     try:
         result = compare_training()
         check_training(result)

@@ -141,6 +141,7 @@ nb::list describeParameters(const Session &session) {
     parameter["aliases"] = info.aliases;
     parameter["is_buffer"] = info.isBuffer;
     parameter["trainable"] = info.trainable;
+    parameter["transient"] = info.isTransient;
     parameter["dtype"] = nameOf(handedOver(info.dtype));
     parameter["shape"] = nb::tuple(nb::cast(info.shape));
     result.append(parameter);

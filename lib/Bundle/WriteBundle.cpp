@@ -120,6 +120,7 @@ private:
     bool isBuffer = attributes.contains("nn.buffer");
     bool trainable = !isBuffer && !attributes.contains("nn.frozen");
     parameters.push_back(bundle::CreateParameter(builder, text, aliases, isBuffer, trainable,
+                                                 attributes.contains("nn.transient"),
                                                  *dtypeOf(type.getElementType()), shape, source, bucket, offset, state));
   }
 

@@ -180,7 +180,7 @@ private:
     Type type = source.getResultTypes()[result];
     if (!isFloatTensor(type) || (!withCotangent && cast<RankedTensorType>(type).getNumElements() != 1))
       return source.emitError("expects result ")
-             << result << " to be a floating-point tensor" << (withCotangent ? "" : " of one element") << ", is "
+             << unsigned(result) << " to be a floating-point tensor" << (withCotangent ? "" : " of one element") << ", is "
              << type;
     for (Type argument : source.getArgumentTypes())
       if (auto tensor = dyn_cast<ShapedType>(argument); tensor && !tensor.hasStaticShape())
@@ -210,7 +210,7 @@ private:
     differentiator.markActive(arguments);
     if (!differentiator.isActive(differentiated)) {
       InFlightDiagnostic error = gradient.emitError("no path with a derivative leads from the arguments to result ")
-                                 << result << " of '" << function << "'";
+                                 << unsigned(result) << " of '" << function << "'";
       for (Operation *op : differentiator.getCuts())
         error.attachNote(op->getLoc()) << "'" << op->getName() << "' ends a path: its result has no derivative";
       return error;

@@ -150,6 +150,8 @@ void Planner::planStored(const InputSpec &spec) {
 
   bool isParameter = spec.kind == InputSpec::Kind::Parameter;
   argument.attributes.set(isParameter ? "nn.param" : "nn.buffer", builder.getStringAttr(spec.name));
+  if (spec.kind == InputSpec::Kind::Constant || !spec.persistent)
+    argument.attributes.set("nn.transient", builder.getUnitAttr());
   if (isParameter && !entry.meta.requiresGrad)
     argument.attributes.set("nn.frozen", builder.getUnitAttr());
   if (hasBytes) {

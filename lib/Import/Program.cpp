@@ -105,6 +105,7 @@ static InputSpec readInput(ProgramReader &reader, Element element) {
   } else if (key == "buffer") {
     spec.kind = InputSpec::Kind::Buffer;
     nameKey = "buffer_name";
+    spec.persistent = reader.member<bool>(object, "persistent", place);
   } else if (key == "tensor_constant") {
     spec.kind = InputSpec::Kind::Constant;
     nameKey = "tensor_constant_name";

@@ -1,4 +1,5 @@
 #include "Operators.h"
+#include "raddle/Dialect/NN/IR/NNOps.h"
 #include "llvm/ADT/SmallVectorExtras.h"
 #include "llvm/Support/MathExtras.h"
 
@@ -10,6 +11,16 @@ namespace {
 
 /// Operators that only say how memory is laid out, or that nothing else may change it.
 LogicalResult identity(NodeBuilder &node) { return node.result(node.tensor(node.has("self") ? "self" : "input")); }
+
+/// No gradient flows through; integers have none anyway.
+LogicalResult detach(NodeBuilder &node) {
+  Value self = node.tensor("self");
+  if (node.failed())
+    return failure();
+  if (!isa<FloatType>(node.elementOf(self)))
+    return node.result(self);
+  return node.result(nn::DetachOp::create(node.builder, node.loc, self.getType(), self));
+}
 
 /// Without training: everything is kept.
 LogicalResult nativeDropout(NodeBuilder &node) {
@@ -255,10 +266,11 @@ LogicalResult nothing(NodeBuilder &) { return success(); }
 } // namespace
 
 void registerShapeOperators(OperatorTable &table) {
-  table.add({"aten.alias.default", "aten.clone.default", "aten.contiguous.default", "aten.detach.default",
+  table.add({"aten.alias.default", "aten.clone.default", "aten.contiguous.default",
              "aten.lift_fresh_copy.default", "aten.lift_fresh.default", "aten.dropout.default",
              "aten.feature_dropout.default"},
             identity);
+  table.add("aten.detach.default", detach);
   table.add("aten.native_dropout.default", nativeDropout);
   table.add({"aten.view.default", "aten._unsafe_view.default", "aten.reshape.default", "aten.view_copy.default"}, view);
   table.add("aten.flatten.using_ints", flatten);

@@ -1,5 +1,6 @@
 """Writes the ``.pt2`` files that the compiler reads."""
 
+import inspect
 import os
 import tempfile
 import warnings
@@ -7,7 +8,7 @@ import warnings
 import torch
 
 
-def _dynamic_shapes(args):
+def _dynamic_shapes(module, args):
     """Dimension 0 of every tensor with dimensions is left open: the compiler puts a rank's batch there."""
 
     def shape_of(value):
@@ -15,7 +16,12 @@ def _dynamic_shapes(args):
             return {0: torch.export.Dim.AUTO} if value.dim() >= 1 else {}
         return None
 
-    return torch.utils._pytree.tree_map(shape_of, tuple(args))
+    shapes = torch.utils._pytree.tree_map(shape_of, tuple(args))
+    # torch wants what `*args` of the module's forward takes as one tuple.
+    for position, parameter in enumerate(inspect.signature(module.forward).parameters.values()):
+        if parameter.kind is inspect.Parameter.VAR_POSITIONAL:
+            return (*shapes[:position], shapes[position:])
+    return shapes
 
 
 def _without_repetition(args):
@@ -33,7 +39,7 @@ def _without_repetition(args):
 
 def _export_graph(module, args):
     try:
-        return torch.export.export(module, args, dynamic_shapes=_dynamic_shapes(args), strict=False)
+        return torch.export.export(module, args, dynamic_shapes=_dynamic_shapes(module, args), strict=False)
     except Exception as error:  # torch raises many types here
         try:
             program = torch.export.export(module, args, strict=False)

@@ -68,7 +68,7 @@ class Program:
     def __init__(self, path, weights=None, threads=0, seed=None, folder=None):
         self._session = _raddle.Session(os.fspath(path), os.fspath(weights or ""), threads, seed)
         self._entries = self._session.entries()
-        self._parameters = self._session.parameters()
+        self._parameters = [p for p in self._session.parameters() if not p["transient"]]
         # Temporary files of `compile`, no longer needed when the program goes.
         if folder is not None:
             self._finalizer = weakref.finalize(self, shutil.rmtree, folder, ignore_errors=True)

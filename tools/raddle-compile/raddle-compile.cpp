@@ -253,13 +253,16 @@ LogicalResult writeOutputs(ModuleOp module, Progress &progress) {
   FailureOr<std::vector<uint8_t>> bundle = raddle::buildBundle(module, options);
   if (failed(bundle))
     return failure();
-  if (auto why = raddle::runtime::writeBundleFile(o.outputPath, bundle->data(), bundle->size()))
+  // The report first: after an error there is neither.
+  if (!o.reportPath.empty())
+    if (auto why = raddle::writeReport(*raddle::bundle::GetBundle(bundle->data()), o.reportPath))
+      return fail(*why);
+  if (auto why = raddle::runtime::writeBundleFile(o.outputPath, bundle->data(), bundle->size())) {
+    if (!o.reportPath.empty())
+      llvm::sys::fs::remove(o.reportPath);
     return fail(*why);
+  }
   progress.end();
-  if (o.reportPath.empty())
-    return success();
-  if (auto why = raddle::writeReport(*raddle::bundle::GetBundle(bundle->data()), o.reportPath))
-    return fail(*why);
   return success();
 }
 

@@ -10,6 +10,8 @@ using namespace mlir;
 using namespace raddle;
 using namespace raddle::nn;
 
+FailureOr<SmallVector<Value>> DetachOp::decomposeOperation(OpBuilder &) { return SmallVector<Value>{getInput()}; }
+
 /// `index` as an index inside [0, size): a run-time check reports what is outside, this keeps the access in bounds.
 static Value clampIndex(OpBuilder &builder, Location loc, Value index, int64_t size) {
   Value position = arith::IndexCastOp::create(builder, loc, builder.getIndexType(), index);

@@ -78,6 +78,10 @@ LogicalResult RMSNormOp::buildBackward(OpBuilder &builder, ValueRange resultGrad
   return success();
 }
 
+LogicalResult DetachOp::buildBackward(OpBuilder &, ValueRange, ArrayRef<bool>, SmallVectorImpl<Value> &) {
+  return success();
+}
+
 LogicalResult EmbeddingOp::buildBackward(OpBuilder &builder, ValueRange resultGrads, ArrayRef<bool> wanted,
                                          SmallVectorImpl<Value> &operandGrads) {
   if (wanted[0])

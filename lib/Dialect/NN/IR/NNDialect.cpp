@@ -41,7 +41,7 @@ LogicalResult NNDialect::verifyRegionArgAttribute(Operation *op, unsigned, unsig
   };
   if (name == "nn.param" || name == "nn.buffer" || name == "nn.input" || name == "nn.state")
     return isa<StringAttr>(value) ? success() : fail("a string");
-  if (name == "nn.frozen" || name == "nn.batched")
+  if (name == "nn.frozen" || name == "nn.batched" || name == "nn.transient")
     return isa<UnitAttr>(value) ? success() : fail("a unit attribute");
   if (name == "nn.aliases") {
     auto names = dyn_cast<ArrayAttr>(value);

@@ -235,6 +235,8 @@ LogicalResult CrossEntropyGradOp::verify() {
 // Optimizers
 //===----------------------------------------------------------------------===//
 
+LogicalResult DetachOp::verify() { return expectType(*this, "result", getResult(), getInput().getType()); } // nn_detach_c1
+
 LogicalResult SquaredNormOp::verify() {
   if (getTensors().empty()) // nn_squared_norm_c1
     return emitOpError("expects at least one tensor");

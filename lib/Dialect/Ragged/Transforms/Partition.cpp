@@ -200,14 +200,15 @@ private:
   void shardNorms() {
     SmallVector<nn::SquaredNormOp> norms;
     function.walk([&](nn::SquaredNormOp op) { norms.push_back(op); });
-    llvm::DenseMap<Value, BucketUse *> owner;
+    // Equal gradients of several parameters are one value, which then counts once for each.
+    llvm::DenseMap<Value, SmallVector<BucketUse *>> owners;
     for (auto &entry : uses)
       for (Operation *update : entry.second.updates)
-        owner[update->getOperand(1)] = &entry.second;
+        owners[update->getOperand(1)].push_back(&entry.second);
     for (nn::SquaredNormOp norm : norms) {
       llvm::SetVector<Value> operands;
       for (Value tensor : norm.getTensors())
-        if (BucketUse *use = owner.lookup(tensor))
+        for (BucketUse *use : owners.lookup(tensor))
           operands.insert(use->gradient);
       if (operands.empty())
         continue;

@@ -50,6 +50,7 @@ struct ParameterInfo {
   std::string name;
   std::vector<std::string> aliases;
   bool isBuffer, trainable;
+  bool isTransient; ///< a buffer that is no part of the state dict
   DType dtype;
   std::vector<uint64_t> shape;
 

@@ -26,6 +26,7 @@ def NN_Dialect : Dialect {
     | `nn.param = "name"` | argument | a parameter of the model |
     | `nn.frozen` | argument with `nn.param` | gets no gradient and no update |
     | `nn.buffer = "name"` | argument | a persistent buffer of the model |
+    | `nn.transient` | argument with `nn.buffer` | not a part of the module's state dict |
     | `nn.input = "name"` | argument | an input of each call |
     | `nn.batched` | input, result | dimension 0 is a rank's part of the batch |
     | `nn.role = "lr"` or `"step"` | input | learning rate (f32) or step number (i64, from 1), given by the runtime |
@@ -292,6 +293,21 @@ def NN_CrossEntropyGradOp : NN_Op<"cross_entropy_grad"> {
     $logits `,` $labels `stats` $lse `grad` $loss_grad attr-dict `:` type($logits) `,` type($labels) `,` type($lse) `,`
     type($loss_grad) `->` type($logits_grad)
   }];
+}
+
+//===----------------------------------------------------------------------===//
+// Barriers
+//===----------------------------------------------------------------------===//
+
+def NN_DetachOp : NN_DifferentiableOp<"detach"> {
+  let summary = "a value through which no gradient flows";
+  let description = [{
+    Constraints:
+    - (nn_detach_c1) the result has the type of the operand
+  }];
+  let arguments = (ins NN_FloatTensor:$input);
+  let results = (outs NN_FloatTensor:$result);
+  let assemblyFormat = "$input attr-dict `:` type($input) `->` type($result)";
 }
 
 //===----------------------------------------------------------------------===//
