@@ -38,7 +38,7 @@ def RaddleGrad : Pass<"raddle-grad", "::mlir::ModuleOp"> {
     func.func @main_grad(%x: tensor<4xf32>) -> (tensor<f32>, tensor<4xf32>)
     ```
     Any `linalg` op whose body is elementwise, or `accumulator + f(inputs)`, or a maximum or minimum, is differentiated by its
-    body; ops with `DifferentiableOpInterface` by themselves. Other ops on a path from an argument to the result are an
+    body, and so are tensors that an elementwise body reads through `tensor.extract`; ops with `DifferentiableOpInterface` by themselves. Other ops on a path from an argument to the result are an
     error that lists all of them.
   }];
   let options = [
@@ -49,7 +49,7 @@ def RaddleGrad : Pass<"raddle-grad", "::mlir::ModuleOp"> {
     Option<"withCotangent", "with-cotangent", "bool", "false",
            "Take the gradient of the result as an extra last argument, so that it need not be a scalar">];
   let dependentDialects = ["::mlir::arith::ArithDialect", "::mlir::linalg::LinalgDialect", "::mlir::math::MathDialect",
-                           "::mlir::tensor::TensorDialect"];
+                           "::mlir::scf::SCFDialect", "::mlir::tensor::TensorDialect"];
   let statistics = [Statistic<"numRules", "rules-applied", "Number of ops differentiated">];
 }
 

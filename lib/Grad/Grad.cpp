@@ -1,9 +1,11 @@
 // raddle-grad: reverse-mode differentiation of a function on tensors.
+#include "CaptureRule.h"
 #include "GenericRule.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/Func/IR/FuncOps.h"
 #include "mlir/Dialect/Linalg/IR/Linalg.h"
 #include "mlir/Dialect/Math/IR/Math.h"
+#include "mlir/Dialect/SCF/IR/SCF.h"
 #include "mlir/Dialect/Tensor/IR/Tensor.h"
 #include "mlir/IR/BuiltinOps.h"
 #include "raddle/Interfaces/DifferentiableOpInterface.h"
@@ -86,12 +88,13 @@ private:
 
     std::string why;
     LogicalResult built = failure();
-    if (capturesActive(op))
+    SmallVector<Value> captures = activeCaptures(op);
+    if (!captures.empty() && !isa<linalg::LinalgOp>(op))
       why = "it reads a differentiated tensor from inside its body";
     else if (auto rule = dyn_cast<raddle::DifferentiableOpInterface>(op))
       built = rule.buildBackward(builder, resultGrads, wanted, operandGrads);
     else if (auto structured = dyn_cast<linalg::LinalgOp>(op))
-      built = raddle::differentiateStructuredOp(structured, builder, resultGrads, wanted, operandGrads, why);
+      built = differentiateStructured(structured, captures, resultGrads, wanted, operandGrads, why);
     else
       why = "it has no derivative";
     if (failed(built)) {
@@ -104,16 +107,34 @@ private:
         addAdjoint(operand, grad);
   }
 
-  /// Whether a region of the op reads an active value that is not its operand.
-  bool capturesActive(Operation *op) const {
-    bool captures = false;
+  LogicalResult differentiateStructured(linalg::LinalgOp op, ArrayRef<Value> captures, ValueRange resultGrads,
+                                        ArrayRef<bool> wanted, SmallVectorImpl<Value> &operandGrads,
+                                        std::string &why) {
+    SmallVector<Value> captureGrads;
+    for (Value captured : captures) {
+      FailureOr<Value> grad = raddle::differentiateCapture(op, captured, builder, resultGrads, why);
+      if (failed(grad))
+        return failure();
+      captureGrads.push_back(*grad);
+    }
+    if (llvm::is_contained(wanted, true) &&
+        failed(raddle::differentiateStructuredOp(op, builder, resultGrads, wanted, operandGrads, why)))
+      return failure();
+    for (auto [captured, grad] : llvm::zip(captures, captureGrads))
+      addAdjoint(captured, grad);
+    return success();
+  }
+
+  /// Active values that a region of the op reads and that are not its operands.
+  SmallVector<Value> activeCaptures(Operation *op) const {
+    llvm::SetVector<Value> captures;
     for (Region &region : op->getRegions())
       region.walk([&](Operation *nested) {
-        captures |= llvm::any_of(nested->getOperands(), [&](Value operand) {
-          return active.contains(operand) && !region.isAncestor(operand.getParentRegion());
-        });
+        for (Value operand : nested->getOperands())
+          if (active.contains(operand) && !region.isAncestor(operand.getParentRegion()))
+            captures.insert(operand);
       });
-    return captures;
+    return captures.takeVector();
   }
 
   LogicalResult reportMissing() {

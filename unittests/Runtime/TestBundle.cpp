@@ -63,7 +63,7 @@ void TestBundle::parameter(const std::string &name, const Shape &shape, int buck
   auto source = fb::CreateWeightSource(builder, builder.CreateString(entry), sourceType, sourceOffset,
                                        builder.CreateVector(strides), builder.CreateString(init), 1.0);
   parameters.push_back(fb::CreateParameter(builder, builder.CreateString(name),
-                                           builder.CreateVectorOfStrings(aliases), false, true, fb::DType::F32,
+                                           builder.CreateVectorOfStrings(aliases), false, true, false, fb::DType::F32,
                                            builder.CreateVector(shape), source, bucket, offset, state));
 }
 

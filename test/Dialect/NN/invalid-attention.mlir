@@ -66,7 +66,7 @@ func.func @no_heads(%q: tensor<2x8x16x64xf32>, %k: tensor<2x0x12x64xf32>) {
 func.func @mask_rank(%q: tensor<2x8x16x64xf32>, %k: tensor<2x2x12x64xf32>, %m: tensor<16x12xi1>) {
   // expected-error @+1 {{expects 'mask' of rank 4, is 'tensor<16x12xi1>'}}
   %out, %lse = nn.attention %q, %k, %k mask %m {scale = 1.0 : f64}
-    : tensor<2x8x16x64xf32>, tensor<2x2x12x64xf32>, tensor<2x2x12x64xf32>, tensor<16x12xi1>
+    : tensor<2x8x16x64xf32>, tensor<2x2x12x64xf32>, tensor<2x2x12x64xf32> mask tensor<16x12xi1>
     -> tensor<2x8x16x64xf32>, tensor<2x8x16xf32>
   return
 }
@@ -77,7 +77,7 @@ func.func @mask_rank(%q: tensor<2x8x16x64xf32>, %k: tensor<2x2x12x64xf32>, %m: t
 func.func @mask_shape(%q: tensor<2x8x16x64xf32>, %k: tensor<2x2x12x64xf32>, %m: tensor<2x2x16x12xf32>) {
   // expected-error @+1 {{expects dimension 1 of 'mask' to be 1 or 8, is 'tensor<2x2x16x12xf32>'}}
   %out, %lse = nn.attention %q, %k, %k mask %m {scale = 1.0 : f64}
-    : tensor<2x8x16x64xf32>, tensor<2x2x12x64xf32>, tensor<2x2x12x64xf32>, tensor<2x2x16x12xf32>
+    : tensor<2x8x16x64xf32>, tensor<2x2x12x64xf32>, tensor<2x2x12x64xf32> mask tensor<2x2x16x12xf32>
     -> tensor<2x8x16x64xf32>, tensor<2x8x16xf32>
   return
 }
@@ -87,7 +87,7 @@ func.func @mask_shape(%q: tensor<2x8x16x64xf32>, %k: tensor<2x2x12x64xf32>, %m: 
 func.func @mask_type(%q: tensor<2x8x16x64xf32>, %k: tensor<2x2x12x64xf32>, %m: tensor<2x8x16x12xi32>) {
   // expected-error @+1 {{operand #3 must be statically shaped tensor of floating-point or 1-bit signless integer values}}
   %out, %lse = nn.attention %q, %k, %k mask %m {scale = 1.0 : f64}
-    : tensor<2x8x16x64xf32>, tensor<2x2x12x64xf32>, tensor<2x2x12x64xf32>, tensor<2x8x16x12xi32>
+    : tensor<2x8x16x64xf32>, tensor<2x2x12x64xf32>, tensor<2x2x12x64xf32> mask tensor<2x8x16x12xi32>
     -> tensor<2x8x16x64xf32>, tensor<2x8x16xf32>
   return
 }

@@ -1,6 +1,6 @@
 // Every op of the dialect in its written form.
 
-// RUN: raddle-opt %s --verify-roundtrip | FileCheck %s
+// RUN: raddle-opt %s --verify-roundtrip | raddle-opt | FileCheck %s
 
 // CHECK-LABEL: @attention
 func.func @attention(%q: tensor<2x8x16x64xf32>, %k: tensor<2x2x12x64xf32>, %v: tensor<2x2x12x32xf32>,
@@ -11,11 +11,11 @@ func.func @attention(%q: tensor<2x8x16x64xf32>, %k: tensor<2x2x12x64xf32>, %v: t
     -> tensor<2x8x16x32xf32>, tensor<2x8x16xf32>
   // CHECK: nn.attention {{.*}} mask %{{.*}} {causal, scale = 1.000000e+00 : f64}
   %out1, %lse1 = nn.attention %q, %k, %v mask %mask {causal, scale = 1.0 : f64}
-    : tensor<2x8x16x64xf32>, tensor<2x2x12x64xf32>, tensor<2x2x12x32xf32>, tensor<2x1x1x12xi1>
+    : tensor<2x8x16x64xf32>, tensor<2x2x12x64xf32>, tensor<2x2x12x32xf32> mask tensor<2x1x1x12xi1>
     -> tensor<2x8x16x32xf32>, tensor<2x8x16xf32>
   // CHECK: nn.attention {{.*}} mask %{{.*}} tensor<1x8x16x12xf32>
   %out2, %lse2 = nn.attention %q, %k, %v mask %bias {scale = 1.0 : f64}
-    : tensor<2x8x16x64xf32>, tensor<2x2x12x64xf32>, tensor<2x2x12x32xf32>, tensor<1x8x16x12xf32>
+    : tensor<2x8x16x64xf32>, tensor<2x2x12x64xf32>, tensor<2x2x12x32xf32> mask tensor<1x8x16x12xf32>
     -> tensor<2x8x16x32xf32>, tensor<2x8x16xf32>
   // CHECK: nn.attention_grad {{.*}} out %[[OUT]], %[[LSE]] grad %{{.*}} {scale = 1.250000e-01 : f64}
   %dq, %dk, %dv = "nn.attention_grad"(%q, %k, %v, %out, %lse, %grad) {scale = 1.250000e-01 : f64}

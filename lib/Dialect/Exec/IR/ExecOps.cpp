@@ -29,7 +29,14 @@ void ExecDialect::initialize() {
 
 static int64_t elementBytes(Type type) { return llvm::divideCeil(type.getIntOrFloatBitWidth(), 8); }
 
-static int64_t bytesOf(ShapedType type) { return type.getNumElements() * elementBytes(type.getElementType()); }
+/// Bytes of a dense array; nothing where 63 bits do not hold them.
+static std::optional<int64_t> bytesOf(ShapedType type) {
+  int64_t bytes = elementBytes(type.getElementType());
+  for (int64_t extent : type.getShape())
+    if (llvm::MulOverflow(bytes, extent, bytes))
+      return std::nullopt;
+  return bytes;
+}
 
 //===----------------------------------------------------------------------===//
 // Program and buffers
@@ -53,7 +60,13 @@ LogicalResult ProgramOp::verify() {
     auto buffer = dyn_cast<BufferOp>(op);
     if (!buffer)
       return WalkResult::advance();
-    int64_t index = buffer.getIndex(), offset = buffer.getOffset(), bytes = bytesOf(buffer.getType());
+    int64_t index = buffer.getIndex(), offset = buffer.getOffset();
+    std::optional<int64_t> size = bytesOf(buffer.getType());
+    if (!size) {
+      op->emitOpError("expects fewer than 2^63 bytes, is ") << buffer.getType();
+      return WalkResult::interrupt();
+    }
+    int64_t bytes = *size;
     if (buffer.getSpace() == Space::Arena) {
       if (index != 0 || offset > static_cast<int64_t>(getArena()) - bytes) { // exec_program_c1
         op->emitOpError("covers bytes [") << offset << ", " << offset + bytes << ") of arena " << index
@@ -123,8 +136,9 @@ LogicalResult DispatchOp::verifySymbolUses(SymbolTableCollection &symbols) {
   llvm::append_range(expected, function.getResultTypes());
   bool matches = actual.size() == expected.size();
   for (size_t i = 0; matches && i < actual.size(); ++i) {
-    auto a = cast<ShapedType>(actual[i]), e = cast<ShapedType>(expected[i]);
-    matches = a.getShape() == e.getShape() && a.getElementType() == e.getElementType();
+    auto a = cast<ShapedType>(actual[i]);
+    auto e = dyn_cast<ShapedType>(expected[i]);
+    matches = e && a.getShape() == e.getShape() && a.getElementType() == e.getElementType();
   }
   if (matches) // exec_dispatch_c3
     return success();
@@ -177,10 +191,16 @@ LogicalResult GemmOp::verify() {
     auto [rows, columns] = extents[i];
     if (i < 2 && getTrans()[i])
       std::swap(rows, columns);
-    int64_t last = (rows - 1) * getLd()[i] + columns;
+    int64_t last = columns;
+    bool fits = getLd()[i] >= columns;
+    auto advance = [&](int64_t extent, int64_t stride) {
+      int64_t step;
+      fits = fits && stride >= 0 && !llvm::MulOverflow(extent - 1, stride, step) && !llvm::AddOverflow(last, step, last);
+    };
+    advance(rows, getLd()[i]);
     for (auto [extent, stride] : llvm::zip(getBatch(), strides[i]))
-      last += (extent - 1) * stride;
-    if (getLd()[i] < columns || last > types[i].getNumElements())
+      advance(extent, stride);
+    if (!fits || last > types[i].getNumElements())
       return emitOpError("reaches element ") << last << " of operand " << i << " with rows of " << columns
                                              << " and leading dimension " << getLd()[i] << ", which has type "
                                              << types[i];

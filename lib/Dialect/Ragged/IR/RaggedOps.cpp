@@ -9,6 +9,19 @@
 
 #include "raddle/Dialect/Ragged/IR/RaggedDialect.cpp.inc"
 #include "raddle/Dialect/Ragged/IR/RaggedEnums.cpp.inc"
+
+/// The shape of a slot: `[16, 8]`, or `[]` of a scalar.
+static mlir::ParseResult parseExtents(mlir::AsmParser &parser, llvm::SmallVector<int64_t> &extents) {
+  return parser.parseCommaSeparatedList(mlir::AsmParser::Delimiter::Square,
+                                        [&] { return parser.parseInteger(extents.emplace_back()); });
+}
+
+static void printExtents(mlir::AsmPrinter &printer, llvm::ArrayRef<int64_t> extents) {
+  printer << '[';
+  llvm::interleaveComma(extents, printer);
+  printer << ']';
+}
+
 #define GET_ATTRDEF_CLASSES
 #include "raddle/Dialect/Ragged/IR/RaggedAttrs.cpp.inc"
 

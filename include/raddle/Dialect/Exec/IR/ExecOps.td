@@ -48,7 +48,9 @@ def Exec_Reduction : I32EnumAttr<"Reduction", "how values of the ranks are combi
 }
 def Exec_ReductionAttr : EnumAttr<Exec_Dialect, Exec_Reduction, "reduction">;
 
-def Exec_Shaped : AnyTypeOf<[AnyStaticShapeTensor, StaticShapeMemRefOf<[AnyType]>]>;
+def Exec_Element : AnyTypeOf<[AnyFloat, AnySignlessInteger, UI8]>;
+def Exec_Memory : StaticShapeMemRefOf<[Exec_Element]>;
+def Exec_Shaped : AnyTypeOf<[AnyStaticShapeTensor, Exec_Memory]>;
 
 //===----------------------------------------------------------------------===//
 // Program and buffers
@@ -94,7 +96,7 @@ def Exec_BufferOp : Exec_Op<"buffer", [Pure]> {
     - (exec_buffer_c3) the offset is a multiple of the element's size
   }];
   let arguments = (ins Exec_SpaceAttr:$space, I64Attr:$index, I64Attr:$offset);
-  let results = (outs StaticShapeMemRefOf<[AnyType]>:$buffer);
+  let results = (outs Exec_Memory:$buffer);
   let assemblyFormat = "$space `[` $index `]` `at` $offset attr-dict `:` type($buffer)";
 }
 
@@ -129,7 +131,7 @@ def Exec_DispatchOp : Exec_WorkOp<"dispatch", [DeclareOpInterfaceMethods<SymbolU
     - (exec_dispatch_c3) operands and results have the kernel's types
   }];
   let arguments = (ins FlatSymbolRefAttr:$kernel, Variadic<Exec_Shaped>:$ins,
-                       Variadic<StaticShapeMemRefOf<[AnyType]>>:$outs, DefaultValuedAttr<I64Attr, "0">:$stream);
+                       Variadic<Exec_Memory>:$outs, DefaultValuedAttr<I64Attr, "0">:$stream);
   let results = (outs Variadic<AnyStaticShapeTensor>:$tensors);
   let assemblyFormat = [{
     $kernel (`ins` `(` $ins^ `:` type($ins) `)`)? (`outs` `(` $outs^ `:` type($outs) `)`)? attr-dict
@@ -153,7 +155,7 @@ def Exec_GemmOp : Exec_WorkOp<"gemm", [DeclareOpInterfaceMethods<MemoryEffectsOp
     - (exec_gemm_c3) `batch` and the three stride lists have one length
     - (exec_gemm_c4) every access lies inside its operand
   }];
-  let arguments = (ins Variadic<Exec_Shaped>:$ins, Variadic<StaticShapeMemRefOf<[AnyType]>>:$outs,
+  let arguments = (ins Variadic<Exec_Shaped>:$ins, Variadic<Exec_Memory>:$outs,
                        I64Attr:$m, I64Attr:$n, I64Attr:$k, DenseI64ArrayAttr:$ld, DenseBoolArrayAttr:$trans,
                        DefaultValuedAttr<F64Attr, "1.0">:$alpha,
                        DefaultValuedAttr<DenseI64ArrayAttr, "{}">:$batch,
@@ -190,7 +192,7 @@ def Exec_CollectiveOp : Exec_Op<"collective"> {
       multiple of the destination; all_reduce: equal sizes
   }];
   let arguments = (ins Exec_CollectiveKindAttr:$kind, Exec_ReductionAttr:$reduction,
-                       StaticShapeMemRefOf<[AnyType]>:$src, StaticShapeMemRefOf<[AnyType]>:$dst,
+                       Exec_Memory:$src, Exec_Memory:$dst,
                        DefaultValuedAttr<I64Attr, "1">:$stream);
   let assemblyFormat = "$kind $reduction $src `into` $dst attr-dict `:` type($src) `,` type($dst)";
 }
@@ -201,14 +203,14 @@ def Exec_CopyOp : Exec_Op<"copy"> {
     Constraints:
     - (exec_copy_c1) source and destination have one type
   }];
-  let arguments = (ins StaticShapeMemRefOf<[AnyType]>:$src, StaticShapeMemRefOf<[AnyType]>:$dst,
+  let arguments = (ins Exec_Memory:$src, Exec_Memory:$dst,
                        DefaultValuedAttr<I64Attr, "0">:$stream);
   let assemblyFormat = "$src `into` $dst attr-dict `:` type($src) `,` type($dst)";
 }
 
 def Exec_ZeroOp : Exec_Op<"zero"> {
   let summary = "fills an array with zeros";
-  let arguments = (ins StaticShapeMemRefOf<[AnyType]>:$dst, DefaultValuedAttr<I64Attr, "0">:$stream);
+  let arguments = (ins Exec_Memory:$dst, DefaultValuedAttr<I64Attr, "0">:$stream);
   let assemblyFormat = "$dst attr-dict `:` type($dst)";
   let hasVerifier = 0;
 }

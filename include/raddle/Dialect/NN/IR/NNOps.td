@@ -85,7 +85,7 @@ def NN_AttentionOp : NN_DifferentiableOp<"attention"> {
 
     ```mlir
     %out, %lse = nn.attention %q, %k, %v mask %m {scale = 1.250000e-01 : f64}
-      : tensor<2x8x16x64xf32>, tensor<2x2x16x64xf32>, tensor<2x2x16x64xf32>, tensor<2x1x16x16xi1>
+      : tensor<2x8x16x64xf32>, tensor<2x2x16x64xf32>, tensor<2x2x16x64xf32> mask tensor<2x1x16x16xi1>
       -> tensor<2x8x16x64xf32>, tensor<2x8x16xf32>
     ```
 
@@ -100,7 +100,7 @@ def NN_AttentionOp : NN_DifferentiableOp<"attention"> {
   let results = (outs NN_FloatTensor:$out, NN_FloatTensor:$lse);
   let assemblyFormat = [{
     $query `,` $key `,` $value (`mask` $mask^)? attr-dict `:` type($query) `,` type($key) `,` type($value)
-    (`,` type($mask)^)? `->` type($out) `,` type($lse)
+    (`mask` type($mask)^)? `->` type($out) `,` type($lse)
   }];
 }
 
@@ -123,7 +123,7 @@ def NN_AttentionGradOp : NN_Op<"attention_grad"> {
   let results = (outs NN_FloatTensor:$query_grad, NN_FloatTensor:$key_grad, NN_FloatTensor:$value_grad);
   let assemblyFormat = [{
     $query `,` $key `,` $value (`mask` $mask^)? `out` $out `,` $lse `grad` $out_grad attr-dict
-    `:` type($query) `,` type($key) `,` type($value) (`,` type($mask)^)? `,` type($out) `,` type($lse) `,`
+    `:` type($query) `,` type($key) `,` type($value) (`mask` type($mask)^)? `,` type($out) `,` type($lse) `,`
     type($out_grad) `->` type($query_grad) `,` type($key_grad) `,` type($value_grad)
   }];
 }

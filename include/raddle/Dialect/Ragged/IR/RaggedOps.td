@@ -46,7 +46,7 @@ def Ragged_SlotAttr : AttrDef<Ragged_Dialect, "Slot"> {
   }];
   let parameters = (ins StringRefParameter<"name of the tensor">:$name, "int64_t":$offset,
                         ArrayRefParameter<"int64_t">:$shape, "int64_t":$unit);
-  let assemblyFormat = "`<` $name `at` $offset `shape` `[` $shape `]` `unit` $unit `>`";
+  let assemblyFormat = "`<` $name `at` $offset `shape` custom<Extents>($shape) `unit` $unit `>`";
   let extraClassDeclaration = [{
     /// Number of elements of the tensor.
     int64_t getElements() const;
