@@ -30,7 +30,9 @@ bool isFloatTensor(Type type) {
 /// Differentiates one function, in place: appends backward before its terminator.
 class Differentiator {
 public:
-  Differentiator(func::FuncOp function) : function(function), builder(function.getContext()) {}
+  /// `name` is that of the function in messages.
+  Differentiator(func::FuncOp function, StringRef name)
+      : function(function), name(name), builder(function.getContext()) {}
 
   /// Values that depend on a selected argument and carry derivatives.
   void markActive(ArrayRef<unsigned> arguments) {
@@ -99,6 +101,10 @@ private:
       why = "it has no derivative";
     if (failed(built)) {
       missing.push_back({op, why});
+      // Go on as if it had a gradient: what lies above is reported in the same error.
+      for (auto [operand, isWanted] : llvm::zip(op->getOperands(), wanted))
+        if (isWanted && !adjoints.lookup(operand))
+          adjoints[operand] = raddle::buildFilled(builder, op->getLoc(), cast<RankedTensorType>(operand.getType()), 0.0);
       return;
     }
     ++numRules;
@@ -145,7 +151,7 @@ private:
     for (auto &[op, why] : missing)
       groups[{op->getName().getStringRef(), why}].push_back(op);
     InFlightDiagnostic error = function.emitError("cannot differentiate '")
-                               << function.getName() << "': " << missing.size() << " ops on the way have no gradient";
+                               << name << "': " << missing.size() << " ops on the way have no gradient";
     for (auto &[key, ops] : groups)
       error.attachNote(ops.front()->getLoc())
           << "'" << key.first << "' (" << ops.size() << " times): "
@@ -154,6 +160,7 @@ private:
   }
 
   func::FuncOp function;
+  StringRef name;
   OpBuilder builder;
   llvm::DenseSet<Value> active;
   SmallVector<Operation *> cuts;
@@ -227,7 +234,7 @@ private:
     auto type = cast<RankedTensorType>(differentiated.getType());
     OpBuilder builder(terminator);
 
-    Differentiator differentiator(gradient);
+    Differentiator differentiator(gradient, function);
     differentiator.markActive(arguments);
     if (!differentiator.isActive(differentiated)) {
       InFlightDiagnostic error = gradient.emitError("no path with a derivative leads from the arguments to result ")

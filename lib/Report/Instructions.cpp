@@ -103,6 +103,14 @@ const char *legendOf(Kind kind) {
   return "";
 }
 
+uint64_t bytesOf(const Dispatch &dispatch) {
+  uint64_t bytes = 0;
+  for (const auto *operands : {dispatch.inputs(), dispatch.outputs()})
+    for (const Operand *operand : Range(operands))
+      bytes += bytesOf(operand);
+  return bytes;
+}
+
 double flopsOf(const Gemm &gemm) {
   return 2.0 * static_cast<double>(gemm.m()) * static_cast<double>(gemm.n()) * static_cast<double>(gemm.k()) *
          static_cast<double>(product(gemm.batch()));
@@ -132,11 +140,11 @@ static std::string describeGemm(const Gemm &gemm) {
 static std::string describeAction(const Bundle &bundle, const Instruction &instruction) {
   switch (instruction.action_type()) {
   case Action::Dispatch: {
-    uint32_t index = instruction.action_as_Dispatch()->kernel();
-    if (!bundle.kernels() || index >= bundle.kernels()->size())
+    const Dispatch &dispatch = *instruction.action_as_Dispatch();
+    if (!bundle.kernels() || dispatch.kernel() >= bundle.kernels()->size())
       return "kernel";
-    const Kernel &kernel = *bundle.kernels()->Get(index);
-    return "kernel " + textOf(kernel.name()) + ", " + formatBytes(static_cast<double>(kernel.bytes()));
+    return "kernel " + textOf(bundle.kernels()->Get(dispatch.kernel())->name()) + ", " +
+           formatBytes(static_cast<double>(bytesOf(dispatch)));
   }
   case Action::Gemm:
     return "matrix product " + describeGemm(*instruction.action_as_Gemm());

@@ -34,6 +34,8 @@ Kind kindOf(const bundle::Instruction &instruction);
 const char *styleOf(Kind kind);
 const char *legendOf(Kind kind);
 
+/// Bytes of all operands: what a dispatch reads and writes at most.
+uint64_t bytesOf(const bundle::Dispatch &dispatch);
 /// Two floating-point operations for each multiply and add.
 double flopsOf(const bundle::Gemm &gemm);
 /// Bytes that a rank sends: to an all-reduce the two halves of a ring, else the parts of all other ranks.

@@ -37,7 +37,7 @@ static std::string document(const Bundle &bundle) {
           "style='stroke:var(--faint);stroke-width:1.5'/></pattern></defs></svg>\n"
           "<header><h1>Raddle report</h1><p>" +
           report::escape(report::textOf(bundle.weights())) + " for " + ranks +
-          ". What the compiler planned; flops and bytes are its estimates, sizes are those of one rank.</p></header>\n";
+          ". What the compiler planned; sizes are those of one rank.</p></header>\n";
   html += report::totalsSection(bundle);
   for (const EntryPoint *entry : report::Range(bundle.entries()))
     html += entrySections(bundle, *entry);

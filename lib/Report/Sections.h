@@ -12,7 +12,7 @@ const char *styleSheet();
 
 /// Width of every chart, in its own units. Memory and schedule share it, so that instructions stand above each other.
 constexpr double chartWidth = 1100;
-constexpr double marginLeft = 90;
+constexpr double marginLeft = 110;
 constexpr double marginRight = 10;
 constexpr double plotWidth = chartWidth - marginLeft - marginRight;
 

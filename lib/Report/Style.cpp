@@ -29,7 +29,7 @@ svg .limit { stroke: var(--faint); stroke-dasharray: 5 4; } svg .axis { stroke: 
 svg .peak { fill: var(--library); } svg .frame { fill: none; stroke: var(--line); pointer-events: none; }
 svg .kernel { fill: var(--kernel); } svg .library { fill: var(--library); } svg .collective { fill: var(--collective); }
 svg .copy { fill: var(--copy); } svg .check { fill: var(--check); } svg .event { fill: var(--event); }
-svg .block { stroke: var(--back); stroke-width: 0.5; } svg rect:hover { fill-opacity: 0.6; }
+svg .block { stroke: var(--back); stroke-width: 0.25; } svg rect:hover { fill-opacity: 0.6; }
 svg .tint0 { fill: var(--tint0); } svg .tint1 { fill: var(--tint1); } svg .tint2 { fill: var(--tint2); }
 svg .tint3 { fill: var(--tint3); } svg .tint4 { fill: var(--tint4); } svg .tint5 { fill: var(--tint5); }
 svg .padding { fill: url(#hatch); stroke: var(--line); } svg .boundary { stroke: var(--text); stroke-width: 1.2; }

@@ -11,36 +11,39 @@ using namespace raddle::bundle;
 namespace raddle::report {
 
 std::string kernelSection(const Bundle &bundle, const Variant &variant) {
-  std::map<uint32_t, uint64_t> counts;
-  for (const Instruction *instruction : Range(variant.instructions()))
-    if (const Dispatch *dispatch = instruction->action_as_Dispatch())
-      ++counts[dispatch->kernel()];
   struct Row {
     const Kernel *kernel;
-    uint64_t count;
-    double bytes() const { return static_cast<double>(kernel->bytes()) * static_cast<double>(count); }
+    std::string first; // name of the first instruction that runs it
+    uint64_t count = 0, bytes = 0;
     double flops() const { return static_cast<double>(kernel->flops()) * static_cast<double>(count); }
   };
-  std::vector<Row> rows;
+  std::map<uint32_t, Row> byKernel;
   double bytes = 0, flops = 0;
   uint64_t dispatches = 0;
-  for (auto [index, count] : counts) {
-    if (index >= Range(bundle.kernels()).size())
+  for (const Instruction *instruction : Range(variant.instructions())) {
+    const Dispatch *dispatch = instruction->action_as_Dispatch();
+    if (!dispatch || dispatch->kernel() >= Range(bundle.kernels()).size())
       continue;
-    rows.push_back({bundle.kernels()->Get(index), count});
-    bytes += rows.back().bytes();
-    flops += rows.back().flops();
-    dispatches += count;
+    const Kernel *kernel = bundle.kernels()->Get(dispatch->kernel());
+    Row &row = byKernel.insert({dispatch->kernel(), Row{kernel, textOf(instruction->name())}}).first->second;
+    ++row.count;
+    row.bytes += bytesOf(*dispatch);
+    bytes += static_cast<double>(bytesOf(*dispatch));
+    flops += static_cast<double>(kernel->flops());
+    ++dispatches;
   }
-  std::sort(rows.begin(), rows.end(), [](const Row &a, const Row &b) { return a.bytes() > b.bytes(); });
-  Table table({"kernel", "dispatches", "range", "FLOP a dispatch", "bytes a dispatch", "bytes a call", "of all"});
+  std::vector<Row> rows;
+  for (const auto &entry : byKernel)
+    rows.push_back(entry.second);
+  std::sort(rows.begin(), rows.end(), [](const Row &a, const Row &b) { return a.bytes > b.bytes; });
+  Table table({"kernel", "first used for", "dispatches", "range", "FLOP a call", "bytes a call", "of all"});
   for (const Row &row : rows)
-    table.add({textOf(row.kernel->name()), formatInteger(row.count), formatInteger(row.kernel->range()),
-               formatCount(static_cast<double>(row.kernel->flops())),
-               formatBytes(static_cast<double>(row.kernel->bytes())), formatBytes(row.bytes()),
-               formatShare(row.bytes(), bytes)});
+    table.add({textOf(row.kernel->name()), row.first, formatInteger(row.count), formatInteger(row.kernel->range()),
+               row.kernel->flops() ? formatCount(row.flops()) : "–", formatBytes(static_cast<double>(row.bytes)),
+               formatShare(static_cast<double>(row.bytes), bytes)});
+  std::string work = flops > 0 ? " and compute " + formatCount(flops, "FLOP") : "";
   return "<h3>Kernels</h3><p>" + formatInteger(rows.size()) + " generated kernels in " + formatInteger(dispatches) +
-         " dispatches read and write " + formatBytes(bytes) + " and compute " + formatCount(flops, "FLOP") +
+         " dispatches read and write at most " + formatBytes(bytes) + work +
          " a call. The range is what may be split over threads.</p>" + table.html();
 }
 

@@ -129,7 +129,7 @@ void printDiagnostic(Diagnostic &diagnostic) {
   auto print = [](Diagnostic &entry) {
     std::string place;
     if (auto file = entry.getLocation()->findInstanceOf<FileLineColLoc>())
-      place = (file.getFilename().getValue() + ":" + Twine(file.getLine()) + ": ").str();
+      place = (file.getFilename().getValue() + (file.getLine() ? ":" + Twine(file.getLine()) : "") + ": ").str();
     StringRef severity = entry.getSeverity() == DiagnosticSeverity::Note      ? "note: "
                          : entry.getSeverity() == DiagnosticSeverity::Warning ? "warning: "
                          : entry.getSeverity() == DiagnosticSeverity::Remark  ? "remark: "

@@ -20,7 +20,7 @@ exec.program @p arena 1024 streams 2 events 0 inputs [] outputs [] states [] all
 
 // exec_program_c1: sizes may not wrap around
 exec.program @p arena 1024 streams 2 events 0 inputs [] outputs [] states [] allocations [] {
-  // expected-error @+1 {{outside the program's arena of 1024 bytes}}
+  // expected-error @+1 {{expects fewer than 2^63 bytes, is}}
   %b = exec.buffer arena[0] at 0 : memref<4611686018427387905xf32>
 }
 
