@@ -146,14 +146,14 @@ private:
   LogicalResult reportMissing() {
     if (missing.empty())
       return success();
-    // One error for all, grouped by op and reason.
+    // One error for all, grouped by op and reason, each at its first op: the walk went backwards.
     std::map<std::pair<StringRef, std::string>, SmallVector<Operation *>> groups;
     for (auto &[op, why] : missing)
       groups[{op->getName().getStringRef(), why}].push_back(op);
     InFlightDiagnostic error = function.emitError("cannot differentiate '")
                                << name << "': " << missing.size() << " ops on the way have no gradient";
     for (auto &[key, ops] : groups)
-      error.attachNote(ops.front()->getLoc())
+      error.attachNote(ops.back()->getLoc())
           << "'" << key.first << "' (" << ops.size() << " times): "
           << (key.second.empty() ? "its own rule refuses it" : key.second);
     return error;
