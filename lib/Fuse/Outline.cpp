@@ -112,6 +112,28 @@ private:
     });
   }
 
+  /// Floating-point operations of a kernel, for reports: those of each body, once a point of its loops.
+  static int64_t countFlops(func::FuncOp kernel) {
+    int64_t flops = 0;
+    kernel.walk([&](linalg::GenericOp op) {
+      int64_t points = ShapedType::getNumElements(op.getStaticLoopRanges());
+      for (Operation &inner : op.getBody()->without_terminator())
+        if (inner.getNumResults() == 1 && isa<FloatType>(inner.getResult(0).getType()) &&
+            !isa<arith::ConstantOp, arith::SelectOp, tensor::ExtractOp>(inner))
+          flops += points;
+    });
+    return flops;
+  }
+
+  /// Bytes that a kernel reads and writes if it touches each argument and result once.
+  static int64_t countBytes(func::FuncOp kernel) {
+    int64_t bytes = 0;
+    for (Type type : llvm::concat<const Type>(kernel.getArgumentTypes(), kernel.getResultTypes()))
+      if (auto shaped = dyn_cast<ShapedType>(type))
+        bytes += shaped.getNumElements() * llvm::divideCeil(shaped.getElementTypeBitWidth(), 8);
+    return bytes;
+  }
+
   func::FuncOp buildKernel(Operation *root, const Closure &closure) {
     OpBuilder builder(&getContext());
     Location loc = root->getLoc();
@@ -133,6 +155,8 @@ private:
     for (Value result : root->getResults())
       results.push_back(mapping.lookup(result));
     func::ReturnOp::create(builder, loc, results);
+    kernel->setAttr("exec.flops", builder.getI64IntegerAttr(countFlops(kernel)));
+    kernel->setAttr("exec.bytes", builder.getI64IntegerAttr(countBytes(kernel)));
     return kernel;
   }
 

@@ -44,7 +44,8 @@ LogicalResult attention(NodeBuilder &node) {
 
   Shape q(node.shapeOf(query)), k(node.shapeOf(key)), v(node.shapeOf(value));
   Type type = node.elementOf(query);
-  bool groups = k[1] == q[1] || (shared && k[1] > 0 && q[1] % k[1] == 0);
+  // One head of keys broadcasts to all queries also where grouped heads are not asked for.
+  bool groups = k[1] == q[1] || k[1] == 1 || (shared && k[1] > 0 && q[1] % k[1] == 0);
   if (k[0] != q[0] || v[0] != q[0] || k[3] != q[3] || v[2] != k[2] || v[1] != k[1] || !groups ||
       !isa<FloatType>(type) || node.elementOf(key) != type || node.elementOf(value) != type)
     return node.fail("attention of query " + node.describe(q) + ", key " + node.describe(k) + ", value " +

@@ -155,6 +155,9 @@ private:
     entry->setAttr("exec.kernel", builder.getUnitAttr());
     entry->setAttr("exec.range", builder.getI64IntegerAttr(range));
     entry->setAttr("exec.args", builder.getI64IntegerAttr(pointers));
+    for (StringRef estimate : {"exec.flops", "exec.bytes"})
+      if (Attribute value = body->removeAttr(estimate))
+        entry->setAttr(estimate, value);
     Block *block = entry.addEntryBlock(builder);
     builder.setInsertionPointToStart(block);
     SmallVector<Value> arguments;

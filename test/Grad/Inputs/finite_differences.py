@@ -2,7 +2,7 @@
 
 Every case is a function of one scalar t: its tensors are x + t d with fixed x and d, so that the derivative for t is the sum of all
 gradients times d. The function @entry prints one line a case: its name and 1, or 0 where the two derivatives differ.
-Run with the name of a group of cases and what to print: `functions`; `passes`, the pipeline that differentiates them; or `checks`,
+Run with the name of a group of cases and what to print: `functions`; `passes`, the option that differentiates them; or `checks`,
 which reads the differentiated module from standard input and adds @entry.
 """
 
@@ -257,7 +257,7 @@ def main():
     if action == "functions":
         print(MAPS + "".join(function(name, *case) for name, case in cases.items()))
     elif action == "passes":
-        print("builtin.module(" + ",".join(f"raddle-grad{{function=case_{name}}}" for name in cases) + ",nn-decompose)")
+        print("--pass-pipeline=builtin.module(" + ",".join(f"raddle-grad{{function=case_{name}}}" for name in cases) + ",nn-decompose)")
     else:
         module = sys.stdin.read().rstrip().removesuffix("}")
         calls = "".join(f'\n  vector.print str "{name} "\n  func.call @check_{name}() : () -> ()' for name in cases)
