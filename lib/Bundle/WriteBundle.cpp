@@ -143,8 +143,9 @@ private:
             !llvm::is_contained(optimizerStates[bucket.getValue()], name))
           optimizerStates[bucket.getValue()].push_back(name);
       }
+    if (auto attribute = module->getAttrOfType<IntegerAttr>("ragged.ranks"))
+      ranks = attribute.getInt();
     for (auto bucket : module.getOps<ragged::BucketOp>()) {
-      ranks = bucket.getRanks();
       Type element = bucket.getElementType();
       uint32_t param = addState((bucket.getSymName() + ".param").str(), bundle::StateKind::Parameter, element,
                                 bucket.getShard());

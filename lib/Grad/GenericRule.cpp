@@ -100,14 +100,25 @@ private:
       findIndexResult(rule);
       return success();
     }
+    // As torch.max has it: where a comparison chooses the new element, it chooses its position too.
+    auto select = dyn_cast_or_null<arith::SelectOp>(combiner);
+    if (select && select.getFalseValue() == acc) {
+      findIndexResult(rule, select.getCondition());
+      if (rule.indexResult >= 0) {
+        rule.kind = ResultKind::Extremum;
+        rule.inner = select.getTrueValue();
+        return success();
+      }
+    }
     return fail("its body is neither elementwise nor a sum, maximum or minimum over an accumulator");
   }
 
-  /// Looks for a result whose body selects, where a new extremum is found, the position of a loop.
-  void findIndexResult(ResultRule &rule) {
+  /// Looks for a result whose body selects, where a new extremum is found (by `condition`, if given), the position of a loop.
+  void findIndexResult(ResultRule &rule, Value condition = {}) {
     for (unsigned result = 0; result < op.getNumDpsInits(); ++result) {
       auto select = yielded(result).getDefiningOp<arith::SelectOp>();
-      if (!select || select.getFalseValue() != accumulator(result))
+      if (!select || select.getFalseValue() != accumulator(result) ||
+          (condition && select.getCondition() != condition))
         continue;
       Value position = select.getTrueValue();
       if (auto cast = position.getDefiningOp<arith::IndexCastOp>())

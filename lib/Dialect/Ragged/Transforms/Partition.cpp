@@ -38,11 +38,10 @@ struct BucketUse {
 /// Makes one function into a rank's program.
 class FunctionPartitioner {
 public:
-  FunctionPartitioner(func::FuncOp function, ArrayRef<BucketOp> buckets)
-      : function(function), context(function.getContext()), builder(context) {
+  FunctionPartitioner(func::FuncOp function, ArrayRef<BucketOp> buckets, int64_t ranks)
+      : function(function), context(function.getContext()), builder(context), ranks(ranks) {
     for (BucketOp bucket : buckets)
       uses.insert({bucket, BucketUse{bucket, SmallVector<Value>(bucket.getSlots().size()), {}, {}, {}}});
-    ranks = buckets.empty() ? 1 : static_cast<int64_t>(BucketOp(buckets.front()).getRanks());
   }
 
   LogicalResult run(int64_t &numGathers, int64_t &numReduceScatters) {
@@ -336,16 +335,20 @@ private:
 struct RaggedPartitionPass : raddle::impl::RaggedPartitionBase<RaggedPartitionPass> {
   void runOnOperation() override {
     SmallVector<BucketOp> buckets(getOperation().getOps<BucketOp>());
+    auto ranks = getOperation()->getAttrOfType<IntegerAttr>("ragged.ranks");
+    if (!ranks || ranks.getInt() < 1) {
+      getOperation().emitError("expects the number of ranks as attribute 'ragged.ranks', as 'ragged-plan' leaves it");
+      return signalPassFailure();
+    }
     for (BucketOp bucket : buckets)
-      if (bucket.getRanks() != buckets.front().getRanks()) {
-        bucket.emitError("expects ") << buckets.front().getRanks() << " ranks, as bucket '"
-                                     << buckets.front().getSymName() << "' has, is " << bucket.getRanks();
+      if (static_cast<int64_t>(bucket.getRanks()) != ranks.getInt()) {
+        bucket.emitError("expects ") << ranks.getInt() << " ranks, as the module has, is " << bucket.getRanks();
         return signalPassFailure();
       }
     recordParameters(buckets);
     for (auto function : getOperation().getOps<func::FuncOp>()) {
       int64_t gathers = 0, scatters = 0;
-      if (failed(FunctionPartitioner(function, buckets).run(gathers, scatters)))
+      if (failed(FunctionPartitioner(function, buckets, ranks.getInt()).run(gathers, scatters)))
         return signalPassFailure();
       numGathers += gathers;
       numReduceScatters += scatters;

@@ -63,6 +63,7 @@ struct RaggedPlanPass : raddle::impl::RaggedPlanBase<RaggedPlanPass> {
       groups[{names.back(), parameter.type.getElementType()}].push_back(parameter);
     }
     OpBuilder builder(&getContext());
+    getOperation()->setAttr("ragged.ranks", builder.getI64IntegerAttr(ranks));
     builder.setInsertionPointToStart(getOperation().getBody());
     for (auto &[key, members] : groups)
       addBucket(builder, key.first, key.second, members);

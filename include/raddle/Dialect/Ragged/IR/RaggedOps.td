@@ -19,7 +19,7 @@ def Ragged_Dialect : Dialect {
 
     `ragged.state = "name"` on an argument of a function marks a rank's persistent slice; `ragged.bucket = @bucket` beside it
     names its layout, `ragged.role` is `param` or the name of an optimizer state. `ragged.alias = "name"` on a result says
-    which state the result becomes.
+    which state the result becomes. `ragged.ranks` on the module is the number of ranks.
   }];
   let useDefaultAttributePrinterParser = 1;
 }
