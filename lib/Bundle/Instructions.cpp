@@ -124,10 +124,9 @@ private:
           auto src = operand(op.getIndices());
           auto what = builder.CreateString(op.getWhat().str());
           std::optional<uint64_t> ignore = op.getIgnore();
-          return {bundle::Action::CheckIndex,
-                  bundle::CreateCheckIndex(builder, src, op.getSize(), ignore.has_value(),
-                                           static_cast<int64_t>(ignore.value_or(0)), what)
-                      .Union()};
+          return {bundle::Action::CheckIndex, bundle::CreateCheckIndex(builder, src, op.getSize(), ignore.has_value(),
+                                                                       static_cast<int64_t>(ignore.value_or(0)), what)
+                                                  .Union()};
         })
         .Case([&](exec::RecordOp op) -> Action {
           return {bundle::Action::Record, bundle::CreateRecord(builder, op.getEvent()).Union()};

@@ -52,11 +52,13 @@ private:
     if (refused.empty())
       return success();
     return module.emitError("element types that a bundle cannot hold: ")
-           << llvm::join(llvm::map_range(refused, [](Type type) {
-                           std::string text;
-                           llvm::raw_string_ostream(text) << type;
-                           return text;
-                         }), ", ");
+           << llvm::join(llvm::map_range(refused,
+                                         [](Type type) {
+                                           std::string text;
+                                           llvm::raw_string_ostream(text) << type;
+                                           return text;
+                                         }),
+                         ", ");
   }
 
   LogicalResult writeCode() {
@@ -103,7 +105,8 @@ private:
     auto scale = init ? init.getAs<FloatAttr>("scale") : FloatAttr();
     auto offset = source ? source.getAs<IntegerAttr>("offset") : IntegerAttr();
     return bundle::CreateWeightSource(builder, entry, *dtypeOf(stored ? stored.getValue() : element),
-                                      offset ? offset.getInt() : 0, strides, how, scale ? scale.getValueAsDouble() : 0.0);
+                                      offset ? offset.getInt() : 0, strides, how,
+                                      scale ? scale.getValueAsDouble() : 0.0);
   }
 
   /// `place` is the bucket and the offset in it, or the state of what is not sharded.
@@ -120,8 +123,8 @@ private:
     bool isBuffer = attributes.contains("nn.buffer");
     bool trainable = !isBuffer && !attributes.contains("nn.frozen");
     parameters.push_back(bundle::CreateParameter(builder, text, aliases, isBuffer, trainable,
-                                                 attributes.contains("nn.transient"),
-                                                 *dtypeOf(type.getElementType()), shape, source, bucket, offset, state));
+                                                 attributes.contains("nn.transient"), *dtypeOf(type.getElementType()),
+                                                 shape, source, bucket, offset, state));
   }
 
   uint32_t addState(StringRef name, bundle::StateKind kind, Type element, int64_t elements) {
@@ -147,8 +150,8 @@ private:
       ranks = attribute.getInt();
     for (auto bucket : module.getOps<ragged::BucketOp>()) {
       Type element = bucket.getElementType();
-      uint32_t param = addState((bucket.getSymName() + ".param").str(), bundle::StateKind::Parameter, element,
-                                bucket.getShard());
+      uint32_t param =
+          addState((bucket.getSymName() + ".param").str(), bundle::StateKind::Parameter, element, bucket.getShard());
       std::vector<uint32_t> optimizer;
       for (StringRef name : optimizerStates[bucket.getSymName()])
         optimizer.push_back(addState(name, bundle::StateKind::Optimizer, element, bucket.getShard()));
@@ -208,8 +211,8 @@ private:
       auto type = cast<RankedTensorType>(output.getAs<TypeAttr>("type").getValue());
       auto name = builder.CreateString(stringIn(output, "nn.output").str());
       auto shape = writeShape(builder, type.getShape());
-      outputs.push_back(bundle::CreateOutput(builder, name, *dtypeOf(type.getElementType()), shape,
-                                             output.contains("nn.batched")));
+      outputs.push_back(
+          bundle::CreateOutput(builder, name, *dtypeOf(type.getElementType()), shape, output.contains("nn.batched")));
     }
     auto inputTable = builder.CreateVector(inputs);
     auto outputTable = builder.CreateVector(outputs);
@@ -226,8 +229,8 @@ private:
     for (auto entry : program.getAllocations().getAsRange<DictionaryAttr>()) {
       auto number = [&](StringRef key) { return entry.getAs<IntegerAttr>(key).getInt(); };
       auto name = builder.CreateString(stringIn(entry, "name").str());
-      allocations.push_back(bundle::CreateAllocation(builder, name, number("offset"), number("bytes"), number("first"),
-                                                     number("last")));
+      allocations.push_back(
+          bundle::CreateAllocation(builder, name, number("offset"), number("bytes"), number("first"), number("last")));
     }
     return builder.CreateVector(allocations);
   }

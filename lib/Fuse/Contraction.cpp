@@ -57,8 +57,8 @@ void mergeLoops(SmallVectorImpl<Loop> &loops) {
   loops.assign(merged.begin(), merged.end());
 }
 
-/// The step between rows of a matrix and whether it is stored transposed; nothing where neither dimension is contiguous.
-/// A dimension of one element has no step of its own.
+/// The step between rows of a matrix and whether it is stored transposed; nothing where neither dimension is
+/// contiguous. A dimension of one element has no step of its own.
 std::optional<std::pair<int64_t, bool>> layoutOf(const Loop *rows, const Loop *columns, Operand operand) {
   int64_t numRows = rows ? rows->extent : 1, numColumns = columns ? columns->extent : 1;
   int64_t rowStride = rows ? rows->stride[operand] : numColumns;
@@ -156,7 +156,8 @@ exec::GemmOp buildGemm(linalg::LinalgOp op, OpBuilder &builder) {
     std::swap(a, b);
     layoutC = layoutOf(rows, columns, C);
   }
-  auto layoutA = layoutOf(rows, inner, static_cast<Operand>(a)), layoutB = layoutOf(inner, columns, static_cast<Operand>(b));
+  auto layoutA = layoutOf(rows, inner, static_cast<Operand>(a)),
+       layoutB = layoutOf(inner, columns, static_cast<Operand>(b));
   if (!layoutA || !layoutB || !layoutC || layoutC->second)
     return {};
 
@@ -168,14 +169,13 @@ exec::GemmOp buildGemm(linalg::LinalgOp op, OpBuilder &builder) {
     strideC.push_back(loop.stride[C]);
   }
   auto extent = [&](const Loop *loop) { return builder.getI64IntegerAttr(loop ? loop->extent : 1); };
-  return exec::GemmOp::create(builder, op.getLoc(), TypeRange{op->getResult(0).getType()},
-                              ValueRange{op->getOperand(a), op->getOperand(b)}, ValueRange{}, extent(rows),
-                              extent(columns), extent(inner),
-                              builder.getDenseI64ArrayAttr({layoutA->first, layoutB->first, layoutC->first}),
-                              builder.getDenseBoolArrayAttr({layoutA->second, layoutB->second}),
-                              builder.getF64FloatAttr(1.0), builder.getDenseI64ArrayAttr(extents),
-                              builder.getDenseI64ArrayAttr(strideA), builder.getDenseI64ArrayAttr(strideB),
-                              builder.getDenseI64ArrayAttr(strideC), builder.getI64IntegerAttr(0));
+  return exec::GemmOp::create(
+      builder, op.getLoc(), TypeRange{op->getResult(0).getType()}, ValueRange{op->getOperand(a), op->getOperand(b)},
+      ValueRange{}, extent(rows), extent(columns), extent(inner),
+      builder.getDenseI64ArrayAttr({layoutA->first, layoutB->first, layoutC->first}),
+      builder.getDenseBoolArrayAttr({layoutA->second, layoutB->second}), builder.getF64FloatAttr(1.0),
+      builder.getDenseI64ArrayAttr(extents), builder.getDenseI64ArrayAttr(strideA),
+      builder.getDenseI64ArrayAttr(strideB), builder.getDenseI64ArrayAttr(strideC), builder.getI64IntegerAttr(0));
 }
 
 } // namespace raddle

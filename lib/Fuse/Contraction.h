@@ -7,8 +7,8 @@
 
 namespace raddle {
 
-/// Builds the `exec.gemm` that computes `op`, before it; null where no nest of loops around one library call does: another body,
-/// an init other than zeros, element types that the library lacks, or strides that it cannot follow.
+/// Builds the `exec.gemm` that computes `op`, before it; null where no nest of loops around one library call does:
+/// another body, an init other than zeros, element types that the library lacks, or strides that it cannot follow.
 exec::GemmOp buildGemm(mlir::linalg::LinalgOp op, mlir::OpBuilder &builder);
 
 } // namespace raddle

@@ -58,7 +58,8 @@ public:
   }
 
 private:
-  /// A duplicable op needs a kernel of its own only for users that are not kernels. A constant that is not duplicated is data.
+  /// A duplicable op needs a kernel of its own only for users that are not kernels. A constant that is not duplicated
+  /// is data.
   bool isNeeded(Operation *op) {
     if (isa<arith::ConstantOp>(op) && !isDuplicable(op))
       return false;

@@ -10,15 +10,15 @@ namespace raddle {
 /// Whether the op only reinterprets memory: it has no kernel, its result lies where its operand does.
 bool isView(mlir::Operation *op);
 
-/// Whether a kernel that needs the op's result computes it again: fills, splat constants, scalars, slices of which a kernel
-/// reads just what it needs.
+/// Whether a kernel that needs the op's result computes it again: fills, splat constants, scalars, slices of which a
+/// kernel reads just what it needs.
 bool isDuplicable(mlir::Operation *op);
 
 /// Ops that one kernel computes; the last one is the root, whose results are the kernel's.
 using Group = llvm::SmallVector<mlir::Operation *>;
 
-/// Groups the computing ops of a function's block, in the order of their roots. Every op that is neither a view nor duplicated
-/// into its users is in one group.
+/// Groups the computing ops of a function's block, in the order of their roots. Every op that is neither a view nor
+/// duplicated into its users is in one group.
 std::vector<Group> groupOps(mlir::Block &block);
 
 } // namespace raddle

@@ -23,7 +23,8 @@ struct ResultRule {
   int64_t indexLoop = -1;
 };
 
-/// One operand of a gradient's generic: a tensor, its map, and the argument of the scratch body that stands for its element.
+/// One operand of a gradient's generic: a tensor, its map, and the argument of the scratch body that stands for its
+/// element.
 struct GradInput {
   Value value;
   AffineMap map;
@@ -32,8 +33,8 @@ struct GradInput {
 class StructuredGradient {
 public:
   StructuredGradient(linalg::LinalgOp op, OpBuilder &builder, ValueRange resultGrads, std::string &why)
-      : op(op), builder(builder), loc(op.getLoc()), resultGrads(resultGrads), why(why),
-        maps(op.getIndexingMapsArray()), body(op.getBlock()) {}
+      : op(op), builder(builder), loc(op.getLoc()), resultGrads(resultGrads), why(why), maps(op.getIndexingMapsArray()),
+        body(op.getBlock()) {}
 
   LogicalResult run(ArrayRef<bool> wanted, SmallVectorImpl<Value> &operandGrads) {
     if (failed(classifyResults()))
@@ -113,12 +114,12 @@ private:
     return fail("its body is neither elementwise nor a sum, maximum or minimum over an accumulator");
   }
 
-  /// Looks for a result whose body selects, where a new extremum is found (by `condition`, if given), the position of a loop.
+  /// Looks for a result whose body selects, where a new extremum is found (by `condition`, if given), the position of a
+  /// loop.
   void findIndexResult(ResultRule &rule, Value condition = {}) {
     for (unsigned result = 0; result < op.getNumDpsInits(); ++result) {
       auto select = yielded(result).getDefiningOp<arith::SelectOp>();
-      if (!select || select.getFalseValue() != accumulator(result) ||
-          (condition && select.getCondition() != condition))
+      if (!select || select.getFalseValue() != accumulator(result) || (condition && select.getCondition() != condition))
         continue;
       Value position = select.getTrueValue();
       if (auto cast = position.getDefiningOp<arith::IndexCastOp>())
@@ -130,8 +131,8 @@ private:
     }
   }
 
-  /// Operands of every gradient: the forward inputs, inits that an elementwise body reads, the incoming gradients, and what
-  /// an extremum compares with.
+  /// Operands of every gradient: the forward inputs, inits that an elementwise body reads, the incoming gradients, and
+  /// what an extremum compares with.
   void collectInputs() {
     for (auto [index, operand] : llvm::enumerate(op->getOperands()))
       inputs.push_back({operand, maps[index]});
@@ -169,8 +170,8 @@ private:
       IRMapping mapping;
       cloneBody(s.builder, args.take_front(op.getNumDpsInputs()), mapping);
       Value inner = mapping.lookup(rules[result].inner);
-      Value equal = arith::CmpFOp::create(s.builder, s.loc, arith::CmpFPredicate::OEQ, inner,
-                                          args[op.getNumDpsInputs()]);
+      Value equal =
+          arith::CmpFOp::create(s.builder, s.loc, arith::CmpFPredicate::OEQ, inner, args[op.getNumDpsInputs()]);
       return s.add(args.back(), s.select(equal, s.constantLike(inner, 1.0), s.constantLike(inner, 0.0)));
     });
   }
@@ -180,9 +181,8 @@ private:
     for (auto [from, to] : llvm::zip(body->getArguments(), arguments))
       mapping.map(from, to);
     for (Operation &inner : body->without_terminator())
-      if (llvm::all_of(inner.getOperands(), [&](Value operand) {
-            return mapping.contains(operand) || operand.getParentBlock() != body;
-          }))
+      if (llvm::all_of(inner.getOperands(),
+                       [&](Value operand) { return mapping.contains(operand) || operand.getParentBlock() != body; }))
         nested.clone(inner, mapping);
   }
 
@@ -248,7 +248,8 @@ private:
     return success();
   }
 
-  /// A gradient can be written through a map that reads every loop at most once, or constant zeros (of unit dimensions).
+  /// A gradient can be written through a map that reads every loop at most once, or constant zeros (of unit
+  /// dimensions).
   LogicalResult checkMap(AffineMap map) {
     llvm::SmallDenseSet<unsigned> seen;
     for (AffineExpr expr : map.getResults()) {
@@ -351,8 +352,7 @@ private:
 } // namespace
 
 LogicalResult differentiateStructuredOp(linalg::LinalgOp op, OpBuilder &builder, ValueRange resultGrads,
-                                        ArrayRef<bool> wanted, SmallVectorImpl<Value> &operandGrads,
-                                        std::string &why) {
+                                        ArrayRef<bool> wanted, SmallVectorImpl<Value> &operandGrads, std::string &why) {
   return StructuredGradient(op, builder, resultGrads, why).run(wanted, operandGrads);
 }
 

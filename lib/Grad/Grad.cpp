@@ -104,7 +104,8 @@ private:
       // Go on as if it had a gradient: what lies above is reported in the same error.
       for (auto [operand, isWanted] : llvm::zip(op->getOperands(), wanted))
         if (isWanted && !adjoints.lookup(operand))
-          adjoints[operand] = raddle::buildFilled(builder, op->getLoc(), cast<RankedTensorType>(operand.getType()), 0.0);
+          adjoints[operand] =
+              raddle::buildFilled(builder, op->getLoc(), cast<RankedTensorType>(operand.getType()), 0.0);
       return;
     }
     ++numRules;
@@ -114,8 +115,7 @@ private:
   }
 
   LogicalResult differentiateStructured(linalg::LinalgOp op, ArrayRef<Value> captures, ValueRange resultGrads,
-                                        ArrayRef<bool> wanted, SmallVectorImpl<Value> &operandGrads,
-                                        std::string &why) {
+                                        ArrayRef<bool> wanted, SmallVectorImpl<Value> &operandGrads, std::string &why) {
     SmallVector<Value> captureGrads;
     for (Value captured : captures) {
       FailureOr<Value> grad = raddle::differentiateCapture(op, captured, builder, resultGrads, why);
@@ -154,8 +154,8 @@ private:
                                << name << "': " << missing.size() << " ops on the way have no gradient";
     for (auto &[key, ops] : groups)
       error.attachNote(ops.back()->getLoc())
-          << "'" << key.first << "' (" << ops.size() << " times): "
-          << (key.second.empty() ? "its own rule refuses it" : key.second);
+          << "'" << key.first << "' (" << ops.size()
+          << " times): " << (key.second.empty() ? "its own rule refuses it" : key.second);
     return error;
   }
 
@@ -207,9 +207,8 @@ private:
       return source.emitError("expects at least ") << result + 1 << " results, has " << source.getNumResults();
     Type type = source.getResultTypes()[result];
     if (!isFloatTensor(type) || (!withCotangent && cast<RankedTensorType>(type).getNumElements() != 1))
-      return source.emitError("expects result ")
-             << unsigned(result) << " to be a floating-point tensor" << (withCotangent ? "" : " of one element") << ", is "
-             << type;
+      return source.emitError("expects result ") << unsigned(result) << " to be a floating-point tensor"
+                                                 << (withCotangent ? "" : " of one element") << ", is " << type;
     for (Type argument : source.getArgumentTypes())
       if (auto tensor = dyn_cast<ShapedType>(argument); tensor && !tensor.hasStaticShape())
         return source.emitError("expects arguments of static shape, has ") << argument;

@@ -35,13 +35,10 @@ UnaryRule findUnaryRule(Operation *op) {
       .Case([](math::ExpM1Op) -> UnaryRule {
         return [](const Scalars &s, Value, Value y) { return s.add(y, one(s, y)); };
       })
-      .Case([](math::LogOp) -> UnaryRule {
-        return [](const Scalars &s, Value x, Value) { return s.div(one(s, x), x); };
-      })
+      .Case(
+          [](math::LogOp) -> UnaryRule { return [](const Scalars &s, Value x, Value) { return s.div(one(s, x), x); }; })
       .Case([](math::Log2Op) -> UnaryRule {
-        return [](const Scalars &s, Value x, Value) {
-          return s.div(s.constantLike(x, llvm::numbers::log2e), x);
-        };
+        return [](const Scalars &s, Value x, Value) { return s.div(s.constantLike(x, llvm::numbers::log2e), x); };
       })
       .Case([](math::Log1pOp) -> UnaryRule {
         return [](const Scalars &s, Value x, Value) { return s.div(one(s, x), s.add(one(s, x), x)); };
@@ -50,9 +47,7 @@ UnaryRule findUnaryRule(Operation *op) {
         return [](const Scalars &s, Value, Value y) { return s.div(s.constantLike(y, 0.5), y); };
       })
       .Case([](math::RsqrtOp) -> UnaryRule {
-        return [](const Scalars &s, Value, Value y) {
-          return s.mul(s.constantLike(y, -0.5), s.mul(y, s.mul(y, y)));
-        };
+        return [](const Scalars &s, Value, Value y) { return s.mul(s.constantLike(y, -0.5), s.mul(y, s.mul(y, y))); };
       })
       .Case([](math::TanhOp) -> UnaryRule {
         return [](const Scalars &s, Value, Value y) { return s.sub(one(s, y), s.mul(y, y)); };

@@ -19,8 +19,8 @@ public:
   /// The adjoint of `value`, or null where none reached it.
   mlir::Value get(mlir::Value value) const { return adjoints.lookup(value); }
 
-  /// Hands the adjoint of the op's result to its floating-point operands. Fails, without a message, on an op that it does
-  /// not know.
+  /// Hands the adjoint of the op's result to its floating-point operands. Fails, without a message, on an op that it
+  /// does not know.
   llvm::LogicalResult propagate(mlir::Operation *op);
 
 private:

@@ -30,8 +30,7 @@ struct ViewGradient : DifferentiableOpInterface::ExternalModel<ViewGradient<Conc
 };
 
 /// A slice: the gradient stands in a tensor of zeros.
-struct ExtractSliceGradient
-    : DifferentiableOpInterface::ExternalModel<ExtractSliceGradient, tensor::ExtractSliceOp> {
+struct ExtractSliceGradient : DifferentiableOpInterface::ExternalModel<ExtractSliceGradient, tensor::ExtractSliceOp> {
   LogicalResult buildBackward(Operation *operation, OpBuilder &builder, ValueRange resultGrads, ArrayRef<bool> wanted,
                               SmallVectorImpl<Value> &operandGrads) const {
     auto op = cast<tensor::ExtractSliceOp>(operation);
@@ -76,8 +75,8 @@ struct ConcatGradient : DifferentiableOpInterface::ExternalModel<ConcatGradient,
       offsets[dim] = builder.getIndexAttr(position);
       position += type.getDimSize(dim);
       if (wanted[index])
-        operandGrads[index] = tensor::ExtractSliceOp::create(builder, op.getLoc(), type, resultGrads[0], offsets, sizes,
-                                                             strides);
+        operandGrads[index] =
+            tensor::ExtractSliceOp::create(builder, op.getLoc(), type, resultGrads[0], offsets, sizes, strides);
     }
     return success();
   }

@@ -50,7 +50,7 @@ std::optional<uint64_t> Archive::sizeOf(StringRef entry) const {
   return found->second.size;
 }
 
-Expected<std::string> Archive::read(StringRef entry) const {
+Error Archive::readPieces(StringRef entry, function_ref<void(StringRef)> consume) const {
   auto found = entries.find(entry);
   if (found == entries.end())
     return archiveError("the archive has no entry '" + entry + "'");
@@ -59,25 +59,33 @@ Expected<std::string> Archive::read(StringRef entry) const {
   if (!file)
     return archiveError("entry '" + entry + "' cannot be opened: " + zip_strerror(handle.get()));
 
-  // The size in the directory is not to be trusted with an allocation: the text grows with what really comes.
-  std::string text;
-  constexpr size_t kChunkBytes = 1 << 20;
-  while (true) {
-    size_t filled = text.size();
-    text.resize(filled + kChunkBytes);
-    zip_int64_t got = zip_fread(file.get(), text.data() + filled, kChunkBytes);
+  // The size in the directory is not to be trusted with an allocation: pieces grow with what really comes.
+  std::vector<char> piece(1 << 20);
+  uint64_t total = 0;
+  while (total <= found->second.size) {
+    zip_int64_t got = zip_fread(file.get(), piece.data(), piece.size());
     if (got < 0)
-      return archiveError("entry '" + entry + "' cannot be read: " + zip_file_strerror(file.get()));
-    text.resize(filled + static_cast<size_t>(got));
+      return archiveError("entry '" + entry + "' is damaged: " + zip_file_strerror(file.get()));
     if (got == 0)
       break;
-    if (text.size() > found->second.size)
-      break;
+    consume(StringRef(piece.data(), got));
+    total += got;
   }
-  if (text.size() != found->second.size)
+  if (total != found->second.size)
     return archiveError(
-        formatv("entry '{0}' has {1} bytes, its directory entry says {2}", entry, text.size(), found->second.size));
+        formatv("entry '{0}' has {1} bytes, its directory entry says {2}", entry, total, found->second.size));
+  return Error::success();
+}
+
+Expected<std::string> Archive::read(StringRef entry) const {
+  std::string text;
+  if (Error error = readPieces(entry, [&](StringRef piece) { text.append(piece.begin(), piece.end()); }))
+    return std::move(error);
   return text;
+}
+
+Error Archive::check(StringRef entry) const {
+  return readPieces(entry, [](StringRef) {});
 }
 
 Expected<std::string> Archive::prefixOf(StringRef suffix) const {

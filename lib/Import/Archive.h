@@ -1,6 +1,7 @@
 #ifndef RADDLE_LIB_IMPORT_ARCHIVE_H
 #define RADDLE_LIB_IMPORT_ARCHIVE_H
 
+#include "llvm/ADT/STLFunctionalExtras.h"
 #include "llvm/ADT/StringMap.h"
 #include "llvm/Support/Error.h"
 #include "llvm/Support/MemoryBufferRef.h"
@@ -25,10 +26,17 @@ public:
   /// The whole entry; its checksum has been verified.
   llvm::Expected<std::string> read(llvm::StringRef entry) const;
 
+  /// Reads the whole entry to verify its checksum, without keeping it.
+  llvm::Error check(llvm::StringRef entry) const;
+
   /// What precedes `suffix` in the only entry that ends in it ("llama/" for "llama/models/model.json").
   llvm::Expected<std::string> prefixOf(llvm::StringRef suffix) const;
 
 private:
+  /// Hands the entry's bytes to `consume` piece by piece; the last piece comes before the checksum is known to be
+  /// right.
+  llvm::Error readPieces(llvm::StringRef entry, llvm::function_ref<void(llvm::StringRef)> consume) const;
+
   struct Closer {
     void operator()(struct zip *handle) const;
   };

@@ -89,7 +89,7 @@ struct InputSpec {
 
   Kind kind = Kind::Other;
   llvm::StringRef placeholder;
-  llvm::StringRef name; // in the module, of parameters, buffers and constants; the spec's key for `Other`
+  llvm::StringRef name;   // in the module, of parameters, buffers and constants; the spec's key for `Other`
   bool persistent = true; // of buffers: a part of the state dict
 };
 

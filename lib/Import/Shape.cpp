@@ -266,9 +266,8 @@ LogicalResult nothing(NodeBuilder &) { return success(); }
 } // namespace
 
 void registerShapeOperators(OperatorTable &table) {
-  table.add({"aten.alias.default", "aten.clone.default", "aten.contiguous.default",
-             "aten.lift_fresh_copy.default", "aten.lift_fresh.default", "aten.dropout.default",
-             "aten.feature_dropout.default"},
+  table.add({"aten.alias.default", "aten.clone.default", "aten.contiguous.default", "aten.lift_fresh_copy.default",
+             "aten.lift_fresh.default", "aten.dropout.default", "aten.feature_dropout.default"},
             identity);
   table.add("aten.detach.default", detach);
   table.add("aten.native_dropout.default", nativeDropout);

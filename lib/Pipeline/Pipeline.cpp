@@ -9,8 +9,8 @@ using namespace mlir;
 namespace raddle {
 
 static constexpr std::pair<Stage, StringLiteral> kStages[] = {
-    {Stage::Import, "import"}, {Stage::Rewrite, "rewrite"}, {Stage::Differentiate, "differentiate"},
-    {Stage::Step, "step"},     {Stage::Shard, "shard"},     {Stage::Fuse, "fuse"},
+    {Stage::Import, "import"},     {Stage::Rewrite, "rewrite"},  {Stage::Differentiate, "differentiate"},
+    {Stage::Step, "step"},         {Stage::Shard, "shard"},      {Stage::Fuse, "fuse"},
     {Stage::Schedule, "schedule"}, {Stage::Generate, "generate"}};
 
 ArrayRef<Stage> allStages() {

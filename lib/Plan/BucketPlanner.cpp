@@ -14,8 +14,8 @@ static std::optional<int64_t> findPosition(const Tensor &tensor, int64_t positio
     int64_t boundary = (position / shard + 1) * shard;
     if (position + tensor.elements <= boundary)
       return position;
-    // Behind here the boundary lies inside the tensor, or at its start. The start steps back from the boundary by whole units
-    // and must be aligned, so by multiples of both.
+    // Behind here the boundary lies inside the tensor, or at its start. The start steps back from the boundary by whole
+    // units and must be aligned, so by multiples of both.
     int64_t step = std::lcm(tensor.unit, alignment);
     int64_t start = boundary - step * ((boundary - position) / step);
     if (shard % tensor.unit == 0 || start + tensor.elements <= boundary + shard)

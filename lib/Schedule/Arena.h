@@ -21,8 +21,8 @@ struct Allocation {
   bool overlapsInTime(const Allocation &other) const { return first <= other.last && other.first <= last; }
 };
 
-/// Gives every used allocation an offset, a multiple of 128 bytes, so that no two that live at one time overlap: the largest
-/// first, each at the lowest place that is free while it lives. Returns the size of the arena.
+/// Gives every used allocation an offset, a multiple of 128 bytes, so that no two that live at one time overlap: the
+/// largest first, each at the lowest place that is free while it lives. Returns the size of the arena.
 int64_t assignOffsets(llvm::MutableArrayRef<Allocation> allocations);
 
 /// The most bytes that live at one time: no assignment needs less.

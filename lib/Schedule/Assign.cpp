@@ -1,8 +1,8 @@
 // schedule-assign: programs on buffers.
 #include "Placement.h"
+#include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/MemRef/IR/MemRef.h"
 #include "mlir/Dialect/Tensor/IR/Tensor.h"
-#include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/IR/BuiltinOps.h"
 #include "raddle/Passes.h"
 #include "llvm/ADT/MapVector.h"
@@ -63,9 +63,8 @@ private:
     auto memref = MemRefType::get(shaped.getShape(), shaped.getElementType());
     Value &known = buffers[{static_cast<int64_t>(place.space), place.index, place.offset, memref}];
     if (!known)
-      known = exec::BufferOp::create(builder, loc, memref,
-                                     exec::SpaceAttr::get(builder.getContext(), place.space), integer(place.index),
-                                     integer(place.offset));
+      known = exec::BufferOp::create(builder, loc, memref, exec::SpaceAttr::get(builder.getContext(), place.space),
+                                     integer(place.index), integer(place.offset));
     return known;
   }
 
@@ -83,9 +82,8 @@ private:
         touched.push_back(placement.lookup(value));
     for (size_t i = 0; i < waiting.size();) {
       bool conflict = llvm::any_of(waiting[i].places, [&](const Place &place) {
-        return llvm::any_of(touched, [&](const Place &other) {
-          return place.space == other.space && place.index == other.index;
-        });
+        return llvm::any_of(
+            touched, [&](const Place &other) { return place.space == other.space && place.index == other.index; });
       });
       if (conflict)
         waitFor(waiting[i]);
@@ -169,7 +167,8 @@ private:
     auto at = [&](int64_t elements) { return Place{whole.space, whole.index, whole.offset + elements * elementBytes}; };
     auto clear = [&](int64_t from, int64_t to) {
       if (from < to)
-        exec::ZeroOp::create(builder, pack.getLoc(), bufferAt(pack.getLoc(), at(from), MemRefType::get({to - from}, element)),
+        exec::ZeroOp::create(builder, pack.getLoc(),
+                             bufferAt(pack.getLoc(), at(from), MemRefType::get({to - from}, element)),
                              integer(Compute));
     };
     SmallVector<std::pair<ragged::SlotAttr, OpOperand *>> slots;
@@ -241,8 +240,7 @@ struct ScheduleAssignPass : raddle::impl::ScheduleAssignBase<ScheduleAssignPass>
   }
 
 private:
-  void assignAddresses(exec::ProgramOp program, Placement &placement,
-                       ArrayRef<std::pair<Operation *, int64_t>> held) {
+  void assignAddresses(exec::ProgramOp program, Placement &placement, ArrayRef<std::pair<Operation *, int64_t>> held) {
     llvm::DenseMap<Operation *, int64_t> position;
     for (auto [index, op] : llvm::enumerate(program.getInstructions()))
       position[op] = index;
@@ -283,9 +281,9 @@ private:
       auto number = [&](StringRef name, int64_t value) {
         return attrs.getNamedAttr(name, attrs.getI64IntegerAttr(value));
       };
-      entries.push_back(attrs.getDictionaryAttr(
-          {attrs.getNamedAttr("name", attrs.getStringAttr(allocation.name)), number("offset", allocation.offset),
-           number("bytes", allocation.bytes), number("first", allocation.first), number("last", allocation.last)}));
+      entries.push_back(attrs.getDictionaryAttr({attrs.getNamedAttr("name", attrs.getStringAttr(allocation.name)),
+                                                 number("offset", allocation.offset), number("bytes", allocation.bytes),
+                                                 number("first", allocation.first), number("last", allocation.last)}));
     }
     return attrs.getArrayAttr(entries);
   }

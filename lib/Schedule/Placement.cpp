@@ -114,8 +114,8 @@ static bool isElementwiseUpdate(func::FuncOp kernel, unsigned argument, unsigned
   return root.getMatchingIndexingMap(&use) == outputMap && outputMap.isIdentity();
 }
 
-/// A state may be overwritten by the op that computes its next value if nobody reads the old one later, and the op itself
-/// reads each element before it writes it.
+/// A state may be overwritten by the op that computes its next value if nobody reads the old one later, and the op
+/// itself reads each element before it writes it.
 bool Placement::canUpdateInPlace(Value state, Value next) {
   Operation *producer = lookThroughViews(next).getDefiningOp();
   auto dispatch = dyn_cast_or_null<exec::DispatchOp>(producer);
@@ -150,8 +150,7 @@ void Placement::claimPacks() {
     packs[pack] = whole;
     auto bucket = symbols.lookupNearestSymbolFrom<ragged::BucketOp>(pack, pack.getBucketAttr());
     int64_t elementBytes = llvm::divideCeil(bucket.getElementType().getIntOrFloatBitWidth(), 8);
-    for (auto [slot, operand] :
-         llvm::zip(bucket.getSlots().getAsRange<ragged::SlotAttr>(), pack.getTensorsMutable())) {
+    for (auto [slot, operand] : llvm::zip(bucket.getSlots().getAsRange<ragged::SlotAttr>(), pack.getTensorsMutable())) {
       Place place = whole;
       place.offset += slot.getOffset() * elementBytes;
       if (!claim(operand.get(), place))
@@ -180,7 +179,8 @@ void Placement::placeOps(function_ref<int64_t(ElementsAttr)> addConstant) {
     } else if (isa<ragged::PackOp>(op)) {
       places[op.getResult(0)] = packs.lookup(&op);
     } else if (auto constant = dyn_cast<arith::ConstantOp>(op)) {
-      places[constant.getResult()] = Place{exec::Space::Constant, addConstant(cast<ElementsAttr>(constant.getValue())), 0};
+      places[constant.getResult()] =
+          Place{exec::Space::Constant, addConstant(cast<ElementsAttr>(constant.getValue())), 0};
     } else {
       for (Value result : op.getResults()) {
         auto claimed = claims.find(result);

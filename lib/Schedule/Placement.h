@@ -19,8 +19,9 @@ struct Place {
 /// Bytes of a dense tensor or memref.
 int64_t bytesOf(mlir::Type type);
 
-/// Decides the places of all values of one function. Views lie where they look at; a gradient lies in its slot of the packed
-/// bucket, an output in the caller's memory, the next value of a state in the state, wherever its producer can write there.
+/// Decides the places of all values of one function. Views lie where they look at; a gradient lies in its slot of the
+/// packed bucket, an output in the caller's memory, the next value of a state in the state, wherever its producer can
+/// write there.
 class Placement {
 public:
   Placement(mlir::func::FuncOp function, mlir::SymbolTableCollection &symbols) : function(function), symbols(symbols) {}

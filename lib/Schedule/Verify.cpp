@@ -52,9 +52,9 @@ private:
         if (b.offset >= a.offset + a.bytes)
           break;
         if (a.overlapsInTime(b))
-          return program.emitError("buffers '") << a.name << "' at [" << a.offset << ", " << a.offset + a.bytes
-                                                << ") and '" << b.name << "' at [" << b.offset << ", "
-                                                << b.offset + b.bytes << ") are alive together";
+          return program.emitError("buffers '")
+                 << a.name << "' at [" << a.offset << ", " << a.offset + a.bytes << ") and '" << b.name << "' at ["
+                 << b.offset << ", " << b.offset + b.bytes << ") are alive together";
       }
     return success();
   }
@@ -98,7 +98,8 @@ private:
       }
       for (Operation *other : running)
         if (overlaps(op, cast<exec::CollectiveOp>(other))) {
-          InFlightDiagnostic error = op->emitOpError("touches memory of a collective that its stream has not waited for");
+          InFlightDiagnostic error =
+              op->emitOpError("touches memory of a collective that its stream has not waited for");
           error.attachNote(other->getLoc()) << "the collective is here";
           return error;
         }

@@ -65,8 +65,8 @@ private:
   LogicalResult collectParameters(func::FuncOp forward, func::FuncOp step) {
     Operation *terminator = step.getBody().front().getTerminator();
     if (loss >= forward.getNumResults())
-      return forward.emitError("expects the loss to be a result below ") << forward.getNumResults() << ", is "
-                                 << unsigned(loss);
+      return forward.emitError("expects the loss to be a result below ")
+             << forward.getNumResults() << ", is " << unsigned(loss);
     unsigned next = forward.getNumResults();
     for (unsigned index = 0; index < step.getNumArguments(); ++index) {
       auto name = step.getArgAttrOfType<StringAttr>(index, "nn.param");

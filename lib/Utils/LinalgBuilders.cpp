@@ -77,11 +77,10 @@ Value buildElementwise(OpBuilder &builder, Location loc, RankedTensorType type, 
   allMaps.push_back(identity);
   SmallVector<utils::IteratorType> iterators(type.getRank(), utils::IteratorType::parallel);
   Value empty = tensor::EmptyOp::create(builder, loc, type.getShape(), type.getElementType());
-  return linalg::GenericOp::create(
-             builder, loc, TypeRange{type}, inputs, ValueRange{empty}, allMaps, iterators,
-             [&](OpBuilder &nested, Location nestedLoc, ValueRange args) {
-               fillBody(nested, nestedLoc, args, /*withAccumulator=*/false, body);
-             })
+  return linalg::GenericOp::create(builder, loc, TypeRange{type}, inputs, ValueRange{empty}, allMaps, iterators,
+                                   [&](OpBuilder &nested, Location nestedLoc, ValueRange args) {
+                                     fillBody(nested, nestedLoc, args, /*withAccumulator=*/false, body);
+                                   })
       .getResult(0);
 }
 
@@ -93,11 +92,10 @@ Value buildReduction(OpBuilder &builder, Location loc, RankedTensorType type, Va
   SmallVector<AffineMap> allMaps(maps.begin(), maps.end());
   allMaps.push_back(outputMap);
   Value filled = buildFilled(builder, loc, type, init);
-  return linalg::GenericOp::create(
-             builder, loc, TypeRange{type}, inputs, ValueRange{filled}, allMaps, iterators,
-             [&](OpBuilder &nested, Location nestedLoc, ValueRange args) {
-               fillBody(nested, nestedLoc, args, /*withAccumulator=*/true, body);
-             })
+  return linalg::GenericOp::create(builder, loc, TypeRange{type}, inputs, ValueRange{filled}, allMaps, iterators,
+                                   [&](OpBuilder &nested, Location nestedLoc, ValueRange args) {
+                                     fillBody(nested, nestedLoc, args, /*withAccumulator=*/true, body);
+                                   })
       .getResult(0);
 }
 

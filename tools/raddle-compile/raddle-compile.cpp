@@ -55,7 +55,8 @@ void addOptions(CLI::App &app, Options &o) {
   app.add_option("--momentum", o.momentum, "Momentum of sgd")->capture_default_str();
   app.add_option("--betas", o.betas, "Decay of AdamW's moments: B1,B2")->delimiter(',')->capture_default_str();
   app.add_option("--eps", o.eps, "Term added to AdamW's denominator")->capture_default_str();
-  app.add_option("--clip-norm", o.clipNorm, "Largest global norm of the gradient; 0: not clipped")->capture_default_str();
+  app.add_option("--clip-norm", o.clipNorm, "Largest global norm of the gradient; 0: not clipped")
+      ->capture_default_str();
   app.add_option("--quant", o.quant, "Not supported yet");
   app.add_option("--vwn", o.vwn, "Not supported yet");
   app.add_option("--bypass", o.bypass, "Not supported yet");
@@ -84,7 +85,8 @@ LogicalResult checkOptions() {
       return;
     bool known = llvm::is_contained(planned, value);
     problems.push_back((Twine("--") + option + "=" + value + (known ? " is not supported yet" : " is unknown") +
-                        ", expected " + llvm::join(allowed, " or ")).str());
+                        ", expected " + llvm::join(allowed, " or "))
+                           .str());
   };
   oneOf("mode", o.mode, {"infer", "train"});
   oneOf("target", o.target, {"cpu"}, {"cuda:sm_90"});
@@ -95,11 +97,13 @@ LogicalResult checkOptions() {
       problems.push_back(std::string(option) + " is not supported yet");
   auto notNegative = [&](StringRef option, double value) {
     if (!(value >= 0.0) || std::isinf(value))
-      problems.push_back((Twine("--") + option + " expects a number from 0 on, is " + Twine(std::to_string(value))).str());
+      problems.push_back(
+          (Twine("--") + option + " expects a number from 0 on, is " + Twine(std::to_string(value))).str());
   };
   auto belowOne = [&](StringRef option, double value) {
     if (!(value >= 0.0 && value < 1.0))
-      problems.push_back((Twine("--") + option + " expects numbers in [0, 1), is " + Twine(std::to_string(value))).str());
+      problems.push_back(
+          (Twine("--") + option + " expects numbers in [0, 1), is " + Twine(std::to_string(value))).str());
   };
   notNegative("lr", o.learningRate);
   notNegative("weight-decay", o.weightDecay);
@@ -141,13 +145,24 @@ void printDiagnostic(Diagnostic &diagnostic) {
     print(note);
 }
 
+OwningOpRef<ModuleOp> importArchive(const raddle::ImportOptions &options, MLIRContext &context) {
+  std::string why;
+  auto file = openInputFile(o.inputPath, &why);
+  if (!file)
+    return (void)fail(why), nullptr;
+  OwningOpRef<ModuleOp> module = raddle::importPt2(file->getMemBufferRef(), options, &context);
+  if (!module || failed(raddle::verifyWeightSources(*module, file->getMemBufferRef())))
+    return nullptr;
+  return module;
+}
+
 OwningOpRef<ModuleOp> readInput(MLIRContext &context) {
   if (StringRef(o.inputPath).ends_with(".pt2")) {
     raddle::ImportOptions options;
     if (o.batch)
       options.batch = o.batch;
     options.ranks = o.ranks;
-    return raddle::importPt2(o.inputPath, options, &context);
+    return importArchive(options, context);
   }
   std::string why;
   auto file = openInputFile(o.inputPath, &why);
@@ -228,7 +243,8 @@ LogicalResult dump(ModuleOp module, raddle::Stage stage) {
   if (o.dumpStages.empty())
     return success();
   SmallString<128> path(o.dumpStages);
-  llvm::sys::path::append(path, llvm::formatv("{0:02}-{1}.mlir", static_cast<int>(stage) + 1, raddle::stageName(stage)).str());
+  llvm::sys::path::append(
+      path, llvm::formatv("{0:02}-{1}.mlir", static_cast<int>(stage) + 1, raddle::stageName(stage)).str());
   return writeText(module, path);
 }
 

@@ -30,10 +30,9 @@ static size_t chooseVariant(const EntryInfo &entry, const std::map<std::string, 
     for (const ArrayInfo &input : entry.variants[i].inputs) {
       auto found = given.find(input.name);
       if (found != given.end() && (found->second.shape != input.shape || found->second.dtype != input.dtype))
-        problem += (problem.empty() ? "" : "; ") + ("input '" + input.name + "': expected " + nameOf(input.dtype) +
-                                                    " " + formatShape(input.shape) + ", found " +
-                                                    nameOf(found->second.dtype) + " " +
-                                                    formatShape(found->second.shape));
+        problem += (problem.empty() ? "" : "; ") +
+                   ("input '" + input.name + "': expected " + nameOf(input.dtype) + " " + formatShape(input.shape) +
+                    ", found " + nameOf(found->second.dtype) + " " + formatShape(found->second.shape));
     }
     if (problem.empty())
       return i;
@@ -108,9 +107,8 @@ void Inputs::draw(uint64_t step) {
       uint64_t start = windowStart(*tokens, length + (labelsNext ? 1 : 0), seed, step, sample) + shift;
       for (uint64_t i = 0; i < length; ++i, to += width)
         if (!storeToken(to, input.dtype, tokens->token(start + i)))
-          throw InvalidArgument("tokens '" + tokens->name() + "': token " +
-                                std::to_string(tokens->token(start + i)) + " does not fit input '" + input.name +
-                                "' of " + nameOf(input.dtype));
+          throw InvalidArgument("tokens '" + tokens->name() + "': token " + std::to_string(tokens->token(start + i)) +
+                                " does not fit input '" + input.name + "' of " + nameOf(input.dtype));
     }
   }
 }

@@ -47,8 +47,7 @@ std::optional<Options> parseOptions(int argc, char **argv, bool &failed) {
   app.add_option("--schedule", schedule, "Learning rate after the warm-up: constant, or falling to zero by a cosine")
       ->check(CLI::IsMember({"constant", "cosine"}))
       ->capture_default_str();
-  app.add_option("--input", inputs, "NAME=FILE.npy, an input of the whole batch; repeatable")
-      ->allow_extra_args(false);
+  app.add_option("--input", inputs, "NAME=FILE.npy, an input of the whole batch; repeatable")->allow_extra_args(false);
   app.add_option("--output", options.output, "Folder for NAME.npy of each output of the last step");
   app.add_option("--weights", options.weights, "File of weights (.pt2 or .safetensors) in place of the bundle's");
   app.add_option("--seed", options.seed,

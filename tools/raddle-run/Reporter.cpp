@@ -62,8 +62,8 @@ void Reporter::step(uint64_t step, const std::vector<Metric> &metrics, std::opti
 void Reporter::evaluation(uint64_t step, const std::vector<Metric> &metrics) {
   if (!active)
     return;
-  std::string line = options.json ? "{\"eval_after_step\":" + std::to_string(step)
-                                  : "evaluation after step " + std::to_string(step);
+  std::string line =
+      options.json ? "{\"eval_after_step\":" + std::to_string(step) : "evaluation after step " + std::to_string(step);
   for (const Metric &metric : metrics)
     line += options.json ? "," + jsonString("val_" + metric.name) + ":" + jsonNumber(metric.value)
                          : "  " + metric.name + " " + readable(metric.value);
@@ -88,9 +88,8 @@ void Reporter::summary(const runtime::Session &session, const std::string &entry
   printLine(line + ",\"state_bytes\":" + std::to_string(statistics.stateBytes) +
             ",\"arena_bytes\":" + std::to_string(statistics.arenaBytes) +
             ",\"bytes_communicated\":" + std::to_string(statistics.bytesCommunicated) +
-            ",\"bytes_copied\":" + std::to_string(statistics.bytesCopied) +
-            ",\"peak_resident_bytes\":" + std::to_string(statistics.peakResidentBytes) +
-            ",\"blas\":" + jsonString(statistics.blas) + "}");
+            ",\"bytes_copied\":" + std::to_string(statistics.bytesCopied) + ",\"peak_resident_bytes\":" +
+            std::to_string(statistics.peakResidentBytes) + ",\"blas\":" + jsonString(statistics.blas) + "}");
 }
 
 } // namespace raddle::run

@@ -29,8 +29,7 @@ static double secondsSince(Clock::time_point start) {
 class Call {
 public:
   Call(Session &session, const std::string &name, const Options &options, const TokenFile *tokens, uint64_t seed)
-      : session(session), entry(session.findEntry(name)),
-        inputs(session.entries()[entry], options, tokens, seed) {
+      : session(session), entry(session.findEntry(name)), inputs(session.entries()[entry], options, tokens, seed) {
     for (const ArrayInfo &output : info().outputs) {
       memory.emplace_back();
       if (!memory.back().allocate(output.bytes()))

@@ -82,8 +82,8 @@ TEST(BundleVerifier, RefusesOperandBeyondItsBuffer) {
   TestBundle b;
   b.arenaBytes = 64;
   b.instruction(fb::Action::Zero, fb::CreateZero(b.builder, b.arena(60, {2})), "clear");
-  expectProblem(
-      b, "entry 'main', instruction 0 'clear': destination: 8 bytes from byte 60 exceed the 64 bytes of Arena");
+  expectProblem(b,
+                "entry 'main', instruction 0 'clear': destination: 8 bytes from byte 60 exceed the 64 bytes of Arena");
 }
 
 TEST(BundleVerifier, RefusesOperandWhoseSizeOverflows) {
@@ -166,9 +166,9 @@ TEST(BundleVerifier, RefusesAGemmWhoseStridesOverflow) {
   b.arenaBytes = 1024;
   std::vector<uint64_t> batch = {3}, stride = {~0ull};
   auto strides = b.builder.CreateVector(stride);
-  b.instruction(fb::Action::Gemm, fb::CreateGemm(b.builder, b.arena(0, {1}), b.arena(4, {1}), b.arena(8, {1}), 1, 1, 1,
-                                                 1, 1, 1, false, false, 1, 0, b.builder.CreateVector(batch), strides,
-                                                 strides, strides));
+  b.instruction(fb::Action::Gemm,
+                fb::CreateGemm(b.builder, b.arena(0, {1}), b.arena(4, {1}), b.arena(8, {1}), 1, 1, 1, 1, 1, 1, false,
+                               false, 1, 0, b.builder.CreateVector(batch), strides, strides, strides));
   expectProblem(b, "it reaches beyond 2^64");
 }
 

@@ -1,5 +1,5 @@
-#include "raddle/runtime/Error.h"
 #include "raddle/runtime/LocalCommunicator.h"
+#include "raddle/runtime/Error.h"
 
 #include <gtest/gtest.h>
 

@@ -28,8 +28,8 @@ static std::vector<float> initialWeights() {
 static void writeWeights(const TestFolder &folder) {
   static const std::vector<float> values = initialWeights();
   zip_t *archive = zip_open(folder.file("model.pt2").c_str(), ZIP_CREATE | ZIP_TRUNCATE, nullptr);
-  zip_int64_t index = zip_file_add(
-      archive, linearEntry, zip_source_buffer(archive, values.data(), values.size() * sizeof(float), 0), 0);
+  zip_int64_t index = zip_file_add(archive, linearEntry,
+                                   zip_source_buffer(archive, values.data(), values.size() * sizeof(float), 0), 0);
   zip_set_file_compression(archive, static_cast<zip_uint64_t>(index), ZIP_CM_STORE, 0);
   zip_close(archive);
 }

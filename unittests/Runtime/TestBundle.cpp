@@ -6,14 +6,12 @@ flatbuffers::Offset<fb::Operand> TestBundle::operand(fb::Space space, uint32_t i
 }
 
 uint32_t TestBundle::state(const std::string &name, uint64_t elements, fb::DType dtype) {
-  states.push_back(
-      fb::CreateState(builder, builder.CreateString(name), fb::StateKind::Parameter, dtype, elements));
+  states.push_back(fb::CreateState(builder, builder.CreateString(name), fb::StateKind::Parameter, dtype, elements));
   return static_cast<uint32_t>(states.size() - 1);
 }
 
 uint32_t TestBundle::bucket(const std::string &name, uint64_t shardElements, uint32_t paramState) {
-  buckets.push_back(
-      fb::CreateBucket(builder, builder.CreateString(name), fb::DType::F32, shardElements, paramState));
+  buckets.push_back(fb::CreateBucket(builder, builder.CreateString(name), fb::DType::F32, shardElements, paramState));
   return static_cast<uint32_t>(buckets.size() - 1);
 }
 
@@ -40,15 +38,13 @@ uint32_t TestBundle::kernel(const std::string &symbol, uint32_t arguments, uint6
   return static_cast<uint32_t>(kernels.size() - 1);
 }
 
-void TestBundle::input(const std::string &name, const Shape &shape, bool batched, fb::DType dtype,
-                       fb::InputRole role) {
-  inputs.push_back(fb::CreateInput(builder, builder.CreateString(name), role, dtype, builder.CreateVector(shape),
-                                   batched));
+void TestBundle::input(const std::string &name, const Shape &shape, bool batched, fb::DType dtype, fb::InputRole role) {
+  inputs.push_back(
+      fb::CreateInput(builder, builder.CreateString(name), role, dtype, builder.CreateVector(shape), batched));
 }
 
 void TestBundle::output(const std::string &name, const Shape &shape, bool batched, fb::DType dtype) {
-  outputs.push_back(
-      fb::CreateOutput(builder, builder.CreateString(name), dtype, builder.CreateVector(shape), batched));
+  outputs.push_back(fb::CreateOutput(builder, builder.CreateString(name), dtype, builder.CreateVector(shape), batched));
 }
 
 void TestBundle::parameter(const std::string &name, const Shape &shape, int bucket, uint64_t offset, uint32_t state,
@@ -62,9 +58,9 @@ void TestBundle::parameter(const std::string &name, const Shape &shape, int buck
   }
   auto source = fb::CreateWeightSource(builder, builder.CreateString(entry), sourceType, sourceOffset,
                                        builder.CreateVector(strides), builder.CreateString(init), 1.0);
-  parameters.push_back(fb::CreateParameter(builder, builder.CreateString(name),
-                                           builder.CreateVectorOfStrings(aliases), false, true, false, fb::DType::F32,
-                                           builder.CreateVector(shape), source, bucket, offset, state));
+  parameters.push_back(fb::CreateParameter(builder, builder.CreateString(name), builder.CreateVectorOfStrings(aliases),
+                                           false, true, false, fb::DType::F32, builder.CreateVector(shape), source,
+                                           bucket, offset, state));
 }
 
 void TestBundle::gemm(flatbuffers::Offset<fb::Operand> a, flatbuffers::Offset<fb::Operand> b,
@@ -82,17 +78,17 @@ void TestBundle::collective(fb::CollectiveKind kind, fb::Reduction reduction, fl
 }
 
 std::vector<uint8_t> TestBundle::finish() {
-  auto variant = fb::CreateVariant(builder, minBatch, maxBatch, arenaBytes, numStreams, numEvents,
-                                   builder.CreateVector(inputs), builder.CreateVector(outputs),
-                                   builder.CreateVector(instructions));
+  auto variant =
+      fb::CreateVariant(builder, minBatch, maxBatch, arenaBytes, numStreams, numEvents, builder.CreateVector(inputs),
+                        builder.CreateVector(outputs), builder.CreateVector(instructions));
   auto variants = builder.CreateVector(&variant, 1);
   auto point = fb::CreateEntryPoint(builder, builder.CreateString(entry), variants);
   auto entries = builder.CreateVector(&point, 1);
-  auto root = fb::CreateBundle(builder, version, builder.CreateString("test"), builder.CreateString(target), ranks,
-                               builder.CreateString(weights), 7, learningRate, builder.CreateVector(parameters),
-                               builder.CreateVector(buckets), builder.CreateVector(states),
-                               builder.CreateVector(constants), builder.CreateVector(codes),
-                               builder.CreateVector(kernels), entries);
+  auto root =
+      fb::CreateBundle(builder, version, builder.CreateString("test"), builder.CreateString(target), ranks,
+                       builder.CreateString(weights), 7, learningRate, builder.CreateVector(parameters),
+                       builder.CreateVector(buckets), builder.CreateVector(states), builder.CreateVector(constants),
+                       builder.CreateVector(codes), builder.CreateVector(kernels), entries);
   fb::FinishBundleBuffer(builder, root);
   return std::vector<uint8_t>(builder.GetBufferPointer(), builder.GetBufferPointer() + builder.GetSize());
 }
@@ -133,8 +129,7 @@ std::vector<uint8_t> linearTraining(uint32_t ranks, uint64_t rows) {
   b.collective(fb::CollectiveKind::ReduceScatter, fb::Reduction::Mean, b.arena(gradient, {whole}),
                b.arena(reduced, {slice}));
   b.gemm(b.operand(Space::Constant, 0, 0, {1}), b.arena(reduced, {slice}), w(), 1, slice, 1, false, false, -0.5f, 1);
-  b.instruction(fb::Action::Copy,
-                fb::CreateCopy(b.builder, b.operand(Space::Input, 1, 0, {}, fb::DType::I64),
-                               b.operand(Space::Output, 2, 0, {}, fb::DType::I64)));
+  b.instruction(fb::Action::Copy, fb::CreateCopy(b.builder, b.operand(Space::Input, 1, 0, {}, fb::DType::I64),
+                                                 b.operand(Space::Output, 2, 0, {}, fb::DType::I64)));
   return b.finish();
 }

@@ -48,8 +48,7 @@ public:
   template <typename Table>
   void instruction(fb::Action type, flatbuffers::Offset<Table> action, const std::string &name = "",
                    uint32_t stream = 0) {
-    instructions.push_back(
-        fb::CreateInstruction(builder, type, action.Union(), stream, builder.CreateString(name)));
+    instructions.push_back(fb::CreateInstruction(builder, type, action.Union(), stream, builder.CreateString(name)));
   }
   void gemm(flatbuffers::Offset<fb::Operand> a, flatbuffers::Offset<fb::Operand> b, flatbuffers::Offset<fb::Operand> c,
             uint64_t m, uint64_t n, uint64_t k, bool transposeA = false, bool transposeB = false, float alpha = 1,

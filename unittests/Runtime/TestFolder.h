@@ -23,9 +23,7 @@ public:
     return file(name);
   }
 
-  size_t count() const {
-    return static_cast<size_t>(std::distance(std::filesystem::directory_iterator(path), {}));
-  }
+  size_t count() const { return static_cast<size_t>(std::distance(std::filesystem::directory_iterator(path), {})); }
 
 private:
   std::filesystem::path path;

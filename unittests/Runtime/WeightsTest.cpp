@@ -24,8 +24,8 @@ static std::string writePt2(const TestFolder &folder, const std::string &entry, 
                             int method = ZIP_CM_STORE) {
   std::string path = folder.file("model.pt2");
   zip_t *archive = zip_open(path.c_str(), ZIP_CREATE | ZIP_TRUNCATE, nullptr);
-  zip_int64_t index = zip_file_add(archive, entry.c_str(),
-                                   zip_source_buffer(archive, bytes.data(), bytes.size(), 0), 0);
+  zip_int64_t index =
+      zip_file_add(archive, entry.c_str(), zip_source_buffer(archive, bytes.data(), bytes.size(), 0), 0);
   zip_set_file_compression(archive, static_cast<zip_uint64_t>(index), method, 0);
   zip_close(archive);
   return path;
@@ -97,8 +97,7 @@ TEST(Weights, TensorsOfSafetensorsAreConverted) {
     ASSERT_TRUE(convertElements(values.data(), DType::F32, data.data(), type, 12));
     std::string header = std::string("{\"__metadata__\":{\"format\":\"pt\"},\"w\":{\"dtype\":\"") + name +
                          "\",\"shape\":[3,4],\"data_offsets\":[0," + std::to_string(data.size()) + "]}}";
-    std::unique_ptr<WeightArchive> archive =
-        openWeights(folder.write("model.safetensors", safetensors(header, data)));
+    std::unique_ptr<WeightArchive> archive = openWeights(folder.write("model.safetensors", safetensors(header, data)));
     std::vector<float> loaded = loadAll(twoParameters(3, "", "w", type), archive.get());
     EXPECT_EQ(std::vector<float>(loaded.begin() + 8, loaded.begin() + 20), values) << name;
   }
@@ -145,8 +144,7 @@ TEST(Weights, ReadingBeyondAnEntryIsRefused) {
 
 TEST(Weights, ArchivesThatAreNoZipAreRefused) {
   TestFolder folder;
-  EXPECT_NE(errorOf([&] { openWeights(folder.write("model.pt2", "not a zip")); }).find("model.pt2"),
-            std::string::npos);
+  EXPECT_NE(errorOf([&] { openWeights(folder.write("model.pt2", "not a zip")); }).find("model.pt2"), std::string::npos);
   EXPECT_THROW(openWeights(folder.file("missing.pt2")), Error);
 }
 

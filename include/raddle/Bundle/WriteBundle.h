@@ -16,8 +16,8 @@ struct BundleOptions {
   std::string weights;
 };
 
-/// Builds the FlatBuffer of bundle.fbs from the IR that `generate` leaves, with the machine code of its kernels, and verifies it.
-/// Errors are emitted at the module.
+/// Builds the FlatBuffer of bundle.fbs from the IR that `generate` leaves, with the machine code of its kernels, and
+/// verifies it. Errors are emitted at the module.
 llvm::FailureOr<std::vector<uint8_t>> buildBundle(mlir::ModuleOp module, const BundleOptions &options);
 
 } // namespace raddle

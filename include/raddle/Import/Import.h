@@ -35,8 +35,8 @@ mlir::OwningOpRef<mlir::ModuleOp> importPt2(llvm::StringRef path, const ImportOp
 mlir::OwningOpRef<mlir::ModuleOp> importPt2(llvm::MemoryBufferRef archive, const ImportOptions &options,
                                             mlir::MLIRContext *context);
 
-/// Checks that every `nn.source` of the module's functions names an entry of the archive and lies inside its bytes.
-/// Reports all that do not.
+/// Checks that every `nn.source` of the module's functions names an entry of the archive and lies inside its bytes, and
+/// that the checksums of these entries are right. Reports all that do not. Reads all weights once.
 llvm::LogicalResult verifyWeightSources(mlir::ModuleOp module, llvm::MemoryBufferRef archive);
 
 /// Registers `--import-pt2` with the options `--batch` and `--ranks` for tools made with `mlirTranslateMain`.

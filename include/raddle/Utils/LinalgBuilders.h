@@ -56,8 +56,8 @@ mlir::Value buildReduction(mlir::OpBuilder &builder, mlir::Location loc, mlir::R
                            double init, BodyBuilder body);
 
 /// Sum of products: out[outputMap] = Σ lhs[lhsMap] * rhs[rhsMap].
-mlir::Value buildContraction(mlir::OpBuilder &builder, mlir::Location loc, mlir::RankedTensorType type,
-                             mlir::Value lhs, mlir::Value rhs, mlir::AffineMap lhsMap, mlir::AffineMap rhsMap,
+mlir::Value buildContraction(mlir::OpBuilder &builder, mlir::Location loc, mlir::RankedTensorType type, mlir::Value lhs,
+                             mlir::Value rhs, mlir::AffineMap lhsMap, mlir::AffineMap rhsMap,
                              mlir::AffineMap outputMap);
 
 /// Reinterprets the elements of a static tensor, in row-major order, under another shape, by collapse and expand.

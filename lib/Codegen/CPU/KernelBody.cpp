@@ -92,8 +92,8 @@ void relaxArithmetic(func::FuncOp kernel) {
   });
 }
 
-/// Turns one structured op into loops. A sum over the innermost loop is kept in a register: its address does not depend on that
-/// loop, which LLVM finds out by itself.
+/// Turns one structured op into loops. A sum over the innermost loop is kept in a register: its address does not depend
+/// on that loop, which LLVM finds out by itself.
 static LogicalResult lowerOp(IRRewriter &rewriter, linalg::LinalgOp op) {
   rewriter.setInsertionPoint(op);
   if (failed(linalg::linalgOpToLoops(rewriter, op)))

@@ -9,8 +9,8 @@ namespace raddle {
 /// Fuses the elementwise ops of a kernel into one loop nest and takes composite tensor ops apart.
 void fuseKernelBody(mlir::func::FuncOp kernel);
 
-/// Gives the kernel destinations: tensors become memrefs, results become arguments that the kernel writes. `inPlace` has the
-/// pairs (argument, result) that share their memory.
+/// Gives the kernel destinations: tensors become memrefs, results become arguments that the kernel writes. `inPlace`
+/// has the pairs (argument, result) that share their memory.
 void passDestinations(mlir::func::FuncOp kernel, llvm::ArrayRef<std::pair<unsigned, unsigned>> inPlace);
 
 /// Sums over an accumulator may be reordered and products contracted: that is what vectorising them means.
@@ -19,9 +19,9 @@ void relaxArithmetic(mlir::func::FuncOp kernel);
 /// Turns structured ops into loops; memory copies into loops too, for a kernel calls no library.
 llvm::LogicalResult lowerToLoops(mlir::func::FuncOp kernel);
 
-/// Makes the outermost loops run over [begin, end), two new arguments of index type, if any part of their range may be computed
-/// apart from the others; gives the extent of the range, or 1. Call between destination passing and `lowerToLoops` to find the
-/// extent, which `splitRange` then applies.
+/// Makes the outermost loops run over [begin, end), two new arguments of index type, if any part of their range may be
+/// computed apart from the others; gives the extent of the range, or 1. Call between destination passing and
+/// `lowerToLoops` to find the extent, which `splitRange` then applies.
 int64_t findRange(mlir::func::FuncOp kernel);
 void splitRange(mlir::func::FuncOp kernel, int64_t range);
 

@@ -78,8 +78,8 @@ LogicalResult link(StringRef object, StringRef library, std::string &why) {
     return failure();
   }
   // Relative relocations stay small and nothing is looked up by name twice; the code's few outside names are libm's.
-  SmallVector<StringRef> arguments{*linker, "-shared", "--gc-sections", "--hash-style=gnu", "-z", "now",
-                                   "--build-id=none", "-o", library, object};
+  SmallVector<StringRef> arguments{
+      *linker, "-shared", "--gc-sections", "--hash-style=gnu", "-z", "now", "--build-id=none", "-o", library, object};
   if (llvm::sys::ExecuteAndWait(*linker, arguments, std::nullopt, {}, 0, 0, &why) == 0)
     return success();
   if (why.empty())

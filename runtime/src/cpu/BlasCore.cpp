@@ -33,8 +33,8 @@ static const char *coreByFeatures() { return nullptr; }
 
 namespace {
 
-// Sets an environment variable and puts the old value back at the end of its life. OpenBLAS has no other interface for what
-// it decides when it starts; other libraries and child processes must not see it.
+// Sets an environment variable and puts the old value back at the end of its life. OpenBLAS has no other interface for
+// what it decides when it starts; other libraries and child processes must not see it.
 class ScopedVariable {
 public:
   ScopedVariable(const char *name, const char *value) : name(name) {
@@ -58,8 +58,8 @@ private:
 
 // The earliest priority that programs may use: before the constructors of libraries.
 __attribute__((constructor(101))) static void startBlas() {
-  // Ranks and the pool are the threads. The library is still the one built for threads: in Debian's serial one, calls from
-  // several threads share a buffer and give wrong results.
+  // Ranks and the pool are the threads. The library is still the one built for threads: in Debian's serial one, calls
+  // from several threads share a buffer and give wrong results.
   ScopedVariable threads("OPENBLAS_NUM_THREADS", "1");
   const char *variable = "OPENBLAS_CORETYPE";
   std::optional<ScopedVariable> kernels;

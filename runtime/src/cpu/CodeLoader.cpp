@@ -11,9 +11,9 @@
 
 namespace raddle::runtime {
 
-// Puts the object into anonymous memory, so that nothing of it stays on a disk, and loads it from there. The file stays open
-// as long as the code is loaded: the loader knows libraries by their path, and a second one of the same descriptor number
-// would be taken for the first.
+// Puts the object into anonymous memory, so that nothing of it stays on a disk, and loads it from there. The file stays
+// open as long as the code is loaded: the loader knows libraries by their path, and a second one of the same descriptor
+// number would be taken for the first.
 static LoadedCode::Library loadShared(const bundle::CodeObject &code, const std::string &name) {
   int file = ::memfd_create(name.c_str(), MFD_CLOEXEC);
   if (file < 0)

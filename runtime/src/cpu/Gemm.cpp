@@ -57,8 +57,7 @@ static void callBlas(const GemmProblem &p, const Operands<double> &at, const Blo
 }
 
 // One block of batch number `index`, the last batch dimension counting fastest.
-template <typename T>
-static void runBlock(const GemmProblem &p, Operands<T> at, int64_t index, const Block &block) {
+template <typename T> static void runBlock(const GemmProblem &p, Operands<T> at, int64_t index, const Block &block) {
   for (size_t d = p.batch.size(); d-- > 0;) {
     int64_t i = index % p.batch[d];
     index /= p.batch[d];
@@ -72,8 +71,7 @@ static void runBlock(const GemmProblem &p, Operands<T> at, int64_t index, const 
   callBlas(p, at, block);
 }
 
-template <typename T>
-static void runTyped(const GemmProblem &p, const Operands<T> &at, ThreadPool &pool) {
+template <typename T> static void runTyped(const GemmProblem &p, const Operands<T> &at, ThreadPool &pool) {
   int64_t batches = 1;
   bool independent = true;
   for (size_t d = 0; d < p.batch.size(); ++d) {
@@ -93,23 +91,21 @@ static void runTyped(const GemmProblem &p, const Operands<T> &at, ThreadPool &po
   constexpr int64_t grain = 32;
   for (int64_t i = 0; i < batches; ++i) {
     if (p.m >= p.n)
-      pool.parallelFor(p.m, grain, [&](int64_t begin, int64_t end) {
-        runBlock(p, at, i, {begin, end - begin, 0, p.n});
-      });
+      pool.parallelFor(p.m, grain,
+                       [&](int64_t begin, int64_t end) { runBlock(p, at, i, {begin, end - begin, 0, p.n}); });
     else
-      pool.parallelFor(p.n, grain, [&](int64_t begin, int64_t end) {
-        runBlock(p, at, i, {0, p.m, begin, end - begin});
-      });
+      pool.parallelFor(p.n, grain,
+                       [&](int64_t begin, int64_t end) { runBlock(p, at, i, {0, p.m, begin, end - begin}); });
   }
 }
 
 void runGemm(const GemmProblem &problem, const void *a, const void *b, void *c, ThreadPool &pool) {
   if (problem.dtype == DType::F64)
-    runTyped<double>(
-        problem, {static_cast<const double *>(a), static_cast<const double *>(b), static_cast<double *>(c)}, pool);
+    runTyped<double>(problem,
+                     {static_cast<const double *>(a), static_cast<const double *>(b), static_cast<double *>(c)}, pool);
   else
-    runTyped<float>(
-        problem, {static_cast<const float *>(a), static_cast<const float *>(b), static_cast<float *>(c)}, pool);
+    runTyped<float>(problem, {static_cast<const float *>(a), static_cast<const float *>(b), static_cast<float *>(c)},
+                    pool);
 }
 
 } // namespace raddle::runtime

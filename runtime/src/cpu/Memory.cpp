@@ -20,9 +20,8 @@ void copyBytes(const void *src, void *dst, size_t bytes, ThreadPool &pool) {
 }
 
 void zeroBytes(void *dst, size_t bytes, ThreadPool &pool) {
-  pool.parallelFor(static_cast<int64_t>(bytes), memoryGrain, [&](int64_t begin, int64_t end) {
-    std::memset(static_cast<char *>(dst) + begin, 0, end - begin);
-  });
+  pool.parallelFor(static_cast<int64_t>(bytes), memoryGrain,
+                   [&](int64_t begin, int64_t end) { std::memset(static_cast<char *>(dst) + begin, 0, end - begin); });
 }
 
 template <typename T>

@@ -75,8 +75,7 @@ void Executor::run(size_t index, void *const *inputs, void *const *outputs) {
 // Executes one instruction and returns the name of its kind.
 const char *Executor::execute(const Step &step, void *const *operands) {
   if (const auto *kernel = std::get_if<KernelCall>(&step.call)) {
-    pool.parallelFor(kernel->range, 1,
-                     [&](int64_t begin, int64_t end) { kernel->function(operands, begin, end); });
+    pool.parallelFor(kernel->range, 1, [&](int64_t begin, int64_t end) { kernel->function(operands, begin, end); });
     return "kernel";
   }
   if (const auto *gemm = std::get_if<GemmCall>(&step.call)) {

@@ -183,8 +183,8 @@ void writeNpy(const std::string &path, DType dtype, const std::vector<uint64_t> 
   for (const auto &[name, known] : descriptions)
     if (known == dtype)
       description = name;
-  std::string header = std::string("{'descr': '") + description + "', 'fortran_order': False, 'shape': (" + extents +
-                       "), }";
+  std::string header =
+      std::string("{'descr': '") + description + "', 'fortran_order': False, 'shape': (" + extents + "), }";
   // The format wants the data aligned, the header padded with spaces and ended by a newline.
   constexpr size_t alignment = 64, prefix = sizeof(magic) + 4;
   header.append(alignment - 1 - (prefix + header.size()) % alignment, ' ');

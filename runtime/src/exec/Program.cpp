@@ -56,7 +56,9 @@ CollectiveCall Program::makeCollective(const bundle::Collective &collective, uin
 
 void Program::addInstruction(const bundle::Bundle &bundle, const bundle::Instruction &instruction,
                              const LoadedCode &code, const Buffers &buffers) {
-  Step step{{}, static_cast<uint32_t>(addresses.size()), instruction.stream(),
+  Step step{{},
+            static_cast<uint32_t>(addresses.size()),
+            instruction.stream(),
             instruction.name() ? instruction.name()->c_str() : ""};
   auto add = [&](const bundle::Operand *operand) { addOperand(bundle, *operand, buffers); };
   switch (instruction.action_type()) {

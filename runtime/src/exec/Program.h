@@ -54,8 +54,7 @@ struct Buffers {
 /// `bind` before each run.
 class Program {
 public:
-  Program(const bundle::Bundle &bundle, const bundle::Variant &variant, const LoadedCode &code,
-          const Buffers &buffers);
+  Program(const bundle::Bundle &bundle, const bundle::Variant &variant, const LoadedCode &code, const Buffers &buffers);
 
   void bind(void *const *inputs, void *const *outputs);
 

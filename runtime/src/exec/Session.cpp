@@ -24,8 +24,8 @@ void Session::Implementation::open(const std::string &path, const SessionOptions
     throw Error("'" + path + "' is for target '" + bundle->target()->str() + "', this runtime executes 'cpu' bundles");
   world = options.world;
   if (world && static_cast<uint32_t>(world->size()) != bundle->ranks())
-    throw InvalidArgument("'" + path + "' is for " + std::to_string(bundle->ranks()) +
-                          " ranks, the launcher started " + std::to_string(world->size()));
+    throw InvalidArgument("'" + path + "' is for " + std::to_string(bundle->ranks()) + " ranks, the launcher started " +
+                          std::to_string(world->size()));
   learningRate = bundle->learning_rate();
   describeEntries();
   describeParameters();
@@ -106,7 +106,7 @@ void Session::Implementation::bindRank(const BoundVariant &variant, size_t execu
   uint64_t rank = static_cast<uint64_t>(executors[executor]->rank());
   for (size_t i = 0; i < variant.inputs.size(); ++i) {
     const Binding &binding = variant.inputs[i];
-    const void *base = binding.fromCaller ? inputs[binding.position].data
+    const void *base = binding.fromCaller                        ? inputs[binding.position].data
                        : binding.role == bundle::InputRole::Step ? static_cast<const void *>(&step)
                                                                  : &learningRate;
     // The verifier refuses inputs as destinations, so nothing is written through this pointer.

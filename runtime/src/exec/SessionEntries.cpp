@@ -83,9 +83,9 @@ static std::string mismatch(const VariantInfo &variant, const std::vector<HostAr
     const HostArray &actual = inputs[i];
     if (expected.dtype == actual.dtype && expected.shape == actual.shape)
       continue;
-    problems += (problems.empty() ? "" : "; ") + ("input '" + expected.name + "': expected " + nameOf(expected.dtype) +
-                                                  " " + formatShape(expected.shape) + ", found " +
-                                                  nameOf(actual.dtype) + " " + formatShape(actual.shape));
+    problems += (problems.empty() ? "" : "; ") +
+                ("input '" + expected.name + "': expected " + nameOf(expected.dtype) + " " +
+                 formatShape(expected.shape) + ", found " + nameOf(actual.dtype) + " " + formatShape(actual.shape));
     if (expected.batched && !actual.shape.empty() && actual.shape[0] % ranks != 0)
       problems += " (a batch of " + std::to_string(actual.shape[0]) + " does not divide by " + std::to_string(ranks) +
                   " ranks)";

@@ -16,9 +16,8 @@ uint64_t ParameterInfo::elements() const {
 void Session::Implementation::describeParameters() {
   for (size_t i = 0; bundle->parameters() && i < bundle->parameters()->size(); ++i) {
     const bundle::Parameter &parameter = *bundle->parameters()->Get(i);
-    ParameterInfo info{
-        parameter.name()->str(), {}, parameter.is_buffer(), parameter.trainable(),
-        parameter.transient(), parameter.dtype(), {}};
+    ParameterInfo info{parameter.name()->str(), {}, parameter.is_buffer(), parameter.trainable(), parameter.transient(),
+                       parameter.dtype(),       {}};
     for (size_t j = 0; parameter.aliases() && j < parameter.aliases()->size(); ++j)
       info.aliases.push_back(parameter.aliases()->Get(j)->str());
     if (parameter.shape())

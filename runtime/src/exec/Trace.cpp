@@ -31,9 +31,8 @@ void writeTrace(const std::string &path, const std::vector<const Trace *> &trace
       if (named.insert(event.stream).second)
         writeEvent(nameEvent("thread_name", trace->rank, event.stream, "stream " + std::to_string(event.stream)));
       writeEvent("{\"ph\":\"X\",\"name\":" + jsonString(event.name) + ",\"cat\":" + jsonString(event.kind) +
-                 ",\"pid\":" + std::to_string(trace->rank) + ",\"tid\":" + std::to_string(event.stream) +
-                 ",\"ts\":" + microseconds(event.begin - start) +
-                 ",\"dur\":" + microseconds(event.end - event.begin) + "}");
+                 ",\"pid\":" + std::to_string(trace->rank) + ",\"tid\":" + std::to_string(event.stream) + ",\"ts\":" +
+                 microseconds(event.begin - start) + ",\"dur\":" + microseconds(event.end - event.begin) + "}");
     }
   }
   file.write("\n]}\n");

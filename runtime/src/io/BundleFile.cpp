@@ -71,8 +71,8 @@ std::optional<std::string> writeBundleFile(const std::string &path, const uint8_
     return systemError("create a file beside", path);
   mode_t mask = ::umask(0);
   ::umask(mask);
-  bool written = ::fchmod(file, 0666 & ~mask) == 0 && writeAll(file, preamble, sizeof(preamble)) &&
-                 writeAll(file, data, size);
+  bool written =
+      ::fchmod(file, 0666 & ~mask) == 0 && writeAll(file, preamble, sizeof(preamble)) && writeAll(file, data, size);
   int writeError = errno;
   bool closed = ::close(file) == 0;
   if (!written)

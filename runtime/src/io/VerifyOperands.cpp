@@ -95,8 +95,8 @@ static void verifyMatrix(const Place &place, uint64_t rows, uint64_t columns, ui
   }
   bool empty = rows == 0 || columns == 0;
   uint64_t last = 0, step;
-  bool overflow = !empty && (__builtin_mul_overflow(rows - 1, leading, &last) ||
-                             __builtin_add_overflow(last, columns - 1, &last));
+  bool overflow =
+      !empty && (__builtin_mul_overflow(rows - 1, leading, &last) || __builtin_add_overflow(last, columns - 1, &last));
   for (size_t i = 0; i < sizeOf(strides); ++i) {
     uint64_t extent = gemm.batch()->Get(i);
     if (extent == 0)
@@ -132,10 +132,10 @@ void verifyGemm(const bundle::Gemm &gemm, OperandChecker &operands, const std::s
       report.add(where + ": the number of its batches overflows");
       return;
     }
-  verifyMatrix(*a, gemm.transpose_a() ? gemm.k() : gemm.m(), gemm.transpose_a() ? gemm.m() : gemm.k(), gemm.lda(),
-               gemm, gemm.stride_a(), where + ": operand a: ", report);
-  verifyMatrix(*b, gemm.transpose_b() ? gemm.n() : gemm.k(), gemm.transpose_b() ? gemm.k() : gemm.n(), gemm.ldb(),
-               gemm, gemm.stride_b(), where + ": operand b: ", report);
+  verifyMatrix(*a, gemm.transpose_a() ? gemm.k() : gemm.m(), gemm.transpose_a() ? gemm.m() : gemm.k(), gemm.lda(), gemm,
+               gemm.stride_a(), where + ": operand a: ", report);
+  verifyMatrix(*b, gemm.transpose_b() ? gemm.n() : gemm.k(), gemm.transpose_b() ? gemm.k() : gemm.n(), gemm.ldb(), gemm,
+               gemm.stride_b(), where + ": operand b: ", report);
   verifyMatrix(*c, gemm.m(), gemm.n(), gemm.ldc(), gemm, gemm.stride_c(), where + ": operand c: ", report);
 }
 
@@ -161,8 +161,8 @@ void verifyCollective(const bundle::Collective &collective, uint64_t ranks, Oper
                bundle::EnumNameCollectiveKind(collective.kind()) + " of " + std::to_string(ranks) + " ranks");
   if (src->overlaps(*dst) && !(src->sameAs(*dst) && !gather && !scatter))
     report.add(where + ": the source overlaps the destination");
-  bool reducible = src->dtype == DType::F32 || src->dtype == DType::F64 || src->dtype == DType::I64 ||
-                   src->dtype == DType::I32;
+  bool reducible =
+      src->dtype == DType::F32 || src->dtype == DType::F64 || src->dtype == DType::I64 || src->dtype == DType::I32;
   if (!gather && !reducible)
     report.add(where + ": a reduction takes f32, f64, i64 or i32, found " + nameOf(src->dtype));
   if (!gather && collective.reduction() == bundle::Reduction::Mean && !isFloat(src->dtype))

@@ -12,8 +12,8 @@ namespace {
 class ProgramVerifier {
 public:
   ProgramVerifier(const bundle::Bundle &bundle, const bundle::Variant &variant, std::string where, Report &report)
-      : bundle(bundle), variant(variant), where(std::move(where)), report(report),
-        operands(bundle, variant, report), recorded(std::min<uint64_t>(variant.num_events(), maxEvents)) {}
+      : bundle(bundle), variant(variant), where(std::move(where)), report(report), operands(bundle, variant, report),
+        recorded(std::min<uint64_t>(variant.num_events(), maxEvents)) {}
 
   void run() {
     verifyLimits();

@@ -41,8 +41,8 @@ public:
     for (size_t done = 0; done < size;) {
       zip_int64_t count = zip_fread(openFile.get(), static_cast<char *>(dst) + done, size - done);
       if (count <= 0)
-        throw Error(where(entry) + ": expected " + std::to_string(size) + " bytes from byte " +
-                    std::to_string(offset) + ", found " + std::to_string(done));
+        throw Error(where(entry) + ": expected " + std::to_string(size) + " bytes from byte " + std::to_string(offset) +
+                    ", found " + std::to_string(done));
       done += static_cast<size_t>(count);
     }
   }

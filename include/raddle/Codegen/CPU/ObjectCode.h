@@ -13,8 +13,8 @@ struct ObjectCode {
   llvm::SmallVector<char> bytes; ///< an ELF shared object
 };
 
-/// Translates the functions of the LLVM dialect in `module` for the machine that this runs on, optimises and links them. Errors
-/// are emitted at the module.
+/// Translates the functions of the LLVM dialect in `module` for the machine that this runs on, optimises and links
+/// them. Errors are emitted at the module.
 llvm::FailureOr<ObjectCode> compileForHost(mlir::ModuleOp module);
 
 } // namespace raddle

@@ -142,8 +142,8 @@ LogicalResult DispatchOp::verifySymbolUses(SymbolTableCollection &symbols) {
   }
   if (matches) // exec_dispatch_c3
     return success();
-  InFlightDiagnostic error = emitOpError("expects operands and results of types (") << expected << "), is (" << actual
-                                                                                     << ")";
+  InFlightDiagnostic error = emitOpError("expects operands and results of types (")
+                             << expected << "), is (" << actual << ")";
   error.attachNote(kernel->getLoc()) << "kernel " << getKernelAttr() << " is here";
   return error;
 }
@@ -174,11 +174,12 @@ LogicalResult GemmOp::verify() {
   ShapedType types[] = {cast<ShapedType>(getIns()[0].getType()), cast<ShapedType>(getIns()[1].getType()),
                         cast<ShapedType>((getOuts().empty() ? getTensors()[0] : getOuts()[0]).getType())};
   for (ShapedType type : types) // exec_gemm_c2
-    if (type.getElementType() != types[0].getElementType() || !(type.getElementType().isF32() || type.getElementType().isF64()))
+    if (type.getElementType() != types[0].getElementType() ||
+        !(type.getElementType().isF32() || type.getElementType().isF64()))
       return emitOpError("expects f32 or f64 throughout, is ") << type;
   if (getLd().size() != 3 || getTrans().size() != 2)
-    return emitOpError("expects three leading dimensions and two flags, is ") << getLd().size() << " and "
-                                                                              << getTrans().size();
+    return emitOpError("expects three leading dimensions and two flags, is ")
+           << getLd().size() << " and " << getTrans().size();
   ArrayRef<int64_t> strides[] = {getStrideA(), getStrideB(), getStrideC()};
   for (ArrayRef<int64_t> list : strides) // exec_gemm_c3
     if (list.size() != getBatch().size())
@@ -195,15 +196,16 @@ LogicalResult GemmOp::verify() {
     bool fits = getLd()[i] >= columns;
     auto advance = [&](int64_t extent, int64_t stride) {
       int64_t step;
-      fits = fits && stride >= 0 && !llvm::MulOverflow(extent - 1, stride, step) && !llvm::AddOverflow(last, step, last);
+      fits =
+          fits && stride >= 0 && !llvm::MulOverflow(extent - 1, stride, step) && !llvm::AddOverflow(last, step, last);
     };
     advance(rows, getLd()[i]);
     for (auto [extent, stride] : llvm::zip(getBatch(), strides[i]))
       advance(extent, stride);
     if (!fits || last > types[i].getNumElements())
-      return emitOpError("reaches element ") << last << " of operand " << i << " with rows of " << columns
-                                             << " and leading dimension " << getLd()[i] << ", which has type "
-                                             << types[i];
+      return emitOpError("reaches element ")
+             << last << " of operand " << i << " with rows of " << columns << " and leading dimension " << getLd()[i]
+             << ", which has type " << types[i];
   }
   return success();
 }
@@ -219,13 +221,13 @@ LogicalResult CollectiveOp::verify() {
   if (src.getElementType() != dst.getElementType()) // exec_collective_c1
     return emitOpError("expects one element type, is ") << src << " and " << dst;
   int64_t from = src.getNumElements(), into = dst.getNumElements();
-  bool fits = getKind() == CollectiveKind::AllReduce       ? from == into
-              : getKind() == CollectiveKind::AllGather     ? from > 0 && into % from == 0
-                                                           : into > 0 && from % into == 0;
+  bool fits = getKind() == CollectiveKind::AllReduce   ? from == into
+              : getKind() == CollectiveKind::AllGather ? from > 0 && into % from == 0
+                                                       : into > 0 && from % into == 0;
   if (fits) // exec_collective_c2
     return success();
-  return emitOpError("expects sizes that fit '") << stringifyCollectiveKind(getKind()) << "', is " << src << " into "
-                                                 << dst;
+  return emitOpError("expects sizes that fit '")
+         << stringifyCollectiveKind(getKind()) << "', is " << src << " into " << dst;
 }
 
 LogicalResult CopyOp::verify() {

@@ -1,7 +1,7 @@
 // Decomposition of attention and of its gradient.
 //
-// Loops are (b, g, r, s, t): batch, key head, query head of that key head, query position, key position. Query heads that
-// share a key head are a view [B, G, R, S, D] of the query, so that r and s are one dimension of a matrix product.
+// Loops are (b, g, r, s, t): batch, key head, query head of that key head, query position, key position. Query heads
+// that share a key head are a view [B, G, R, S, D] of the query, so that r and s are one dimension of a matrix product.
 #include "raddle/Dialect/NN/IR/NNOps.h"
 
 #include "mlir/Dialect/Arith/IR/Arith.h"
@@ -37,9 +37,7 @@ public:
   }
 
   /// Map over loops (b, g, r, s, t[, inner]) that reads `loops`.
-  AffineMap map(unsigned rank, ArrayRef<int64_t> loops) const {
-    return projection(builder.getContext(), rank, loops);
-  }
+  AffineMap map(unsigned rank, ArrayRef<int64_t> loops) const { return projection(builder.getContext(), rank, loops); }
 
   /// out[outLoops] = Σ lhs[lhsLoops] * rhs[rhsLoops] over loops (b, g, r, s, t, inner).
   Value contract(Value lhs, ArrayRef<int64_t> lhsLoops, Value rhs, ArrayRef<int64_t> rhsLoops,
@@ -55,8 +53,8 @@ public:
         dims.push_back(llvm::find(used, loop) - used.begin());
       return map(used.size(), dims);
     };
-    return buildContraction(builder, loc, tensorLike(query, outShape), lhs, rhs, numbered(lhsLoops),
-                            numbered(rhsLoops), numbered(outLoops));
+    return buildContraction(builder, loc, tensorLike(query, outShape), lhs, rhs, numbered(lhsLoops), numbered(rhsLoops),
+                            numbered(outLoops));
   }
 
   /// query keyᵀ, not scaled: [B, G, R, S, T].
@@ -94,8 +92,8 @@ public:
     }
     if (causal) {
       Type i64 = s.builder.getI64Type();
-      Value visible = arith::CmpIOp::create(s.builder, s.loc, arith::CmpIPredicate::sle, s.position(T, i64),
-                                            s.position(S, i64));
+      Value visible =
+          arith::CmpIOp::create(s.builder, s.loc, arith::CmpIPredicate::sle, s.position(T, i64), s.position(S, i64));
       result = s.select(visible, result, minusInfinity);
     }
     return result;
@@ -108,8 +106,9 @@ public:
     appendScoreInputs(scores, inputs, maps);
     inputs.push_back(lse);
     maps.push_back(map(5, {B, G, R, S}));
-    return buildElementwise(builder, loc, tensorLike(query, {batch, groups, repeat, queries, keys}), inputs, maps,
-                            [&](const Scalars &s, ValueRange args) { return s.exp(s.sub(score(s, args), args.back())); });
+    return buildElementwise(
+        builder, loc, tensorLike(query, {batch, groups, repeat, queries, keys}), inputs, maps,
+        [&](const Scalars &s, ValueRange args) { return s.exp(s.sub(score(s, args), args.back())); });
   }
 
   static ArrayRef<int64_t> shape(Value value) { return cast<RankedTensorType>(value.getType()).getShape(); }
@@ -150,33 +149,31 @@ private:
 
 FailureOr<SmallVector<Value>> AttentionOp::decomposeOperation(OpBuilder &builder) {
   Location loc = getLoc();
-  AttentionBuilder attention(builder, loc, getQuery(), getKey(), getValue(), getMask(),
-                             getScale().convertToDouble(), getCausal());
+  AttentionBuilder attention(builder, loc, getQuery(), getKey(), getValue(), getMask(), getScale().convertToDouble(),
+                             getCausal());
   int64_t batch = attention.batch, groups = attention.groups, repeat = attention.repeat, queries = attention.queries;
   RankedTensorType rowType = tensorLike(getQuery(), {batch, groups, repeat, queries});
   AffineMap rowMap = attention.map(5, {B, G, R, S});
-  double lowest = APFloat::getLargest(cast<FloatType>(rowType.getElementType()).getFloatSemantics(), true)
-                      .convertToDouble();
+  double lowest =
+      APFloat::getLargest(cast<FloatType>(rowType.getElementType()).getFloatSemantics(), true).convertToDouble();
 
   Value scores = attention.buildScores();
   SmallVector<Value> inputs;
   SmallVector<AffineMap> maps;
   attention.appendScoreInputs(scores, inputs, maps);
   // Starting from the lowest finite number keeps a row of −inf out of −inf − −inf.
-  Value max = buildReduction(builder, loc, rowType, inputs, maps, rowMap, lowest,
-                             [&](const Scalars &s, ValueRange args) {
-                               return s.max(args.back(), attention.score(s, args));
-                             });
+  Value max =
+      buildReduction(builder, loc, rowType, inputs, maps, rowMap, lowest,
+                     [&](const Scalars &s, ValueRange args) { return s.max(args.back(), attention.score(s, args)); });
   inputs.push_back(max);
   maps.push_back(rowMap);
-  Value sum = buildReduction(builder, loc, rowType, inputs, maps, rowMap, 0.0,
-                             [&](const Scalars &s, ValueRange args) {
-                               Value maxElement = args[attention.numScoreInputs()];
-                               return s.add(args.back(), s.exp(s.sub(attention.score(s, args), maxElement)));
-                             });
+  Value sum = buildReduction(builder, loc, rowType, inputs, maps, rowMap, 0.0, [&](const Scalars &s, ValueRange args) {
+    Value maxElement = args[attention.numScoreInputs()];
+    return s.add(args.back(), s.exp(s.sub(attention.score(s, args), maxElement)));
+  });
   Value lse = buildElementwise(builder, loc, rowType, {max, sum}, {}, [](const Scalars &s, ValueRange args) {
-    Value empty = arith::CmpFOp::create(s.builder, s.loc, arith::CmpFPredicate::OEQ, args[1],
-                                        s.constantLike(args[1], 0.0));
+    Value empty =
+        arith::CmpFOp::create(s.builder, s.loc, arith::CmpFPredicate::OEQ, args[1], s.constantLike(args[1], 0.0));
     Value infinity = s.constantLike(args[0], std::numeric_limits<double>::infinity());
     return s.select(empty, infinity, s.add(args[0], s.log(args[1])));
   });
@@ -190,8 +187,8 @@ FailureOr<SmallVector<Value>> AttentionOp::decomposeOperation(OpBuilder &builder
 
 FailureOr<SmallVector<Value>> AttentionGradOp::decomposeOperation(OpBuilder &builder) {
   Location loc = getLoc();
-  AttentionBuilder attention(builder, loc, getQuery(), getKey(), getValue(), getMask(),
-                             getScale().convertToDouble(), getCausal());
+  AttentionBuilder attention(builder, loc, getQuery(), getKey(), getValue(), getMask(), getScale().convertToDouble(),
+                             getCausal());
   int64_t batch = attention.batch, groups = attention.groups, repeat = attention.repeat, queries = attention.queries,
           keys = attention.keys;
   Value lse = attention.splitHeads(getLse());
@@ -199,23 +196,20 @@ FailureOr<SmallVector<Value>> AttentionGradOp::decomposeOperation(OpBuilder &bui
   Value outGrad = attention.splitHeads(getOutGrad());
 
   Value probabilities = attention.buildProbabilities(attention.buildScores(), lse);
-  Value valueGrad = attention.contract(probabilities, {B, G, R, S, T}, outGrad, {B, G, R, S, Inner},
-                                       {B, G, T, Inner}, AttentionBuilder::shape(getValue()));
-  Value probabilitiesGrad =
-      attention.contract(outGrad, {B, G, R, S, Inner}, getValue(), {B, G, T, Inner}, {B, G, R, S, T},
-                         {batch, groups, repeat, queries, keys});
+  Value valueGrad = attention.contract(probabilities, {B, G, R, S, T}, outGrad, {B, G, R, S, Inner}, {B, G, T, Inner},
+                                       AttentionBuilder::shape(getValue()));
+  Value probabilitiesGrad = attention.contract(outGrad, {B, G, R, S, Inner}, getValue(), {B, G, T, Inner},
+                                               {B, G, R, S, T}, {batch, groups, repeat, queries, keys});
   AffineMap rowOfOut = attention.map(5, {0, 1, 2, 3}), full = attention.map(5, {0, 1, 2, 3, 4});
-  Value delta = buildReduction(builder, loc, tensorLike(getQuery(), {batch, groups, repeat, queries}),
-                               {outGrad, out}, {full, full}, rowOfOut, 0.0,
-                               [](const Scalars &s, ValueRange args) {
-                                 return s.add(args[2], s.mul(args[0], args[1]));
-                               });
-  Value scoresGrad = buildElementwise(
-      builder, loc, cast<RankedTensorType>(probabilities.getType()), {probabilities, probabilitiesGrad, delta},
-      {full, full, rowOfOut}, [&](const Scalars &s, ValueRange args) {
-        Value product = s.mul(args[0], s.sub(args[1], args[2]));
-        return s.mul(product, s.constantLike(product, attention.scale));
-      });
+  Value delta = buildReduction(
+      builder, loc, tensorLike(getQuery(), {batch, groups, repeat, queries}), {outGrad, out}, {full, full}, rowOfOut,
+      0.0, [](const Scalars &s, ValueRange args) { return s.add(args[2], s.mul(args[0], args[1])); });
+  Value scoresGrad = buildElementwise(builder, loc, cast<RankedTensorType>(probabilities.getType()),
+                                      {probabilities, probabilitiesGrad, delta}, {full, full, rowOfOut},
+                                      [&](const Scalars &s, ValueRange args) {
+                                        Value product = s.mul(args[0], s.sub(args[1], args[2]));
+                                        return s.mul(product, s.constantLike(product, attention.scale));
+                                      });
   Value queryGrad = attention.contract(scoresGrad, {B, G, R, S, T}, getKey(), {B, G, T, Inner}, {B, G, R, S, Inner},
                                        AttentionBuilder::shape(attention.query));
   Value keyGrad = attention.contract(scoresGrad, {B, G, R, S, T}, attention.query, {B, G, R, S, Inner},

@@ -24,13 +24,13 @@ FailureOr<SmallVector<Value>> EmbeddingOp::decomposeOperation(OpBuilder &builder
   auto type = cast<RankedTensorType>(getOut().getType());
   int64_t rank = type.getRank(), size = cast<RankedTensorType>(getTable().getType()).getDimSize(0);
   SmallVector<int64_t> positions = llvm::to_vector(llvm::seq<int64_t>(0, rank - 1));
-  Value out = buildElementwise(builder, getLoc(), type, {getIndices()},
-                               {projection(builder.getContext(), rank, positions)},
-                               [&](const Scalars &s, ValueRange args) -> Value {
-                                 Value row = clampIndex(s.builder, s.loc, args[0], size);
-                                 Value column = linalg::IndexOp::create(s.builder, s.loc, rank - 1);
-                                 return tensor::ExtractOp::create(s.builder, s.loc, getTable(), ValueRange{row, column});
-                               });
+  Value out =
+      buildElementwise(builder, getLoc(), type, {getIndices()}, {projection(builder.getContext(), rank, positions)},
+                       [&](const Scalars &s, ValueRange args) -> Value {
+                         Value row = clampIndex(s.builder, s.loc, args[0], size);
+                         Value column = linalg::IndexOp::create(s.builder, s.loc, rank - 1);
+                         return tensor::ExtractOp::create(s.builder, s.loc, getTable(), ValueRange{row, column});
+                       });
   return SmallVector<Value>{out};
 }
 
@@ -72,8 +72,8 @@ FailureOr<SmallVector<Value>> EmbeddingGradOp::decomposeOperation(OpBuilder &bui
               }
               linalg::YieldOp::create(body, bodyLoc, result);
             });
-        Value inserted = tensor::InsertSliceOp::create(nested, nestedLoc, sum.getResult(0), carried[0], offsets, sizes,
-                                                       strides);
+        Value inserted =
+            tensor::InsertSliceOp::create(nested, nestedLoc, sum.getResult(0), carried[0], offsets, sizes, strides);
         scf::YieldOp::create(nested, nestedLoc, inserted);
       });
   return SmallVector<Value>{loop.getResult(0)};
@@ -99,16 +99,14 @@ FailureOr<SmallVector<Value>> CrossEntropyOp::decomposeOperation(OpBuilder &buil
   AffineMap vector = builder.getMultiDimIdentityMap(1), scalar = projection(context, 1, {});
   int64_t ignoreIndex = static_cast<int64_t>(getIgnoreIndex());
 
-  Value max = buildReduction(builder, loc, rowType, {getLogits()}, {full}, row,
-                             -std::numeric_limits<double>::infinity(),
-                             [](const Scalars &s, ValueRange args) { return s.max(args[1], args[0]); });
-  Value sum = buildReduction(builder, loc, rowType, {getLogits(), max}, {full, row}, row, 0.0,
-                             [](const Scalars &s, ValueRange args) {
-                               return s.add(args[2], s.exp(s.sub(args[0], args[1])));
-                             });
-  Value lse = buildElementwise(builder, loc, rowType, {max, sum}, {}, [](const Scalars &s, ValueRange args) {
-    return s.add(args[0], s.log(args[1]));
-  });
+  Value max =
+      buildReduction(builder, loc, rowType, {getLogits()}, {full}, row, -std::numeric_limits<double>::infinity(),
+                     [](const Scalars &s, ValueRange args) { return s.max(args[1], args[0]); });
+  Value sum =
+      buildReduction(builder, loc, rowType, {getLogits(), max}, {full, row}, row, 0.0,
+                     [](const Scalars &s, ValueRange args) { return s.add(args[2], s.exp(s.sub(args[0], args[1]))); });
+  Value lse = buildElementwise(builder, loc, rowType, {max, sum}, {},
+                               [](const Scalars &s, ValueRange args) { return s.add(args[0], s.log(args[1])); });
   Value target = buildReduction(builder, loc, rowType, {getLogits(), getLabels()}, {full, row}, row, 0.0,
                                 [](const Scalars &s, ValueRange args) {
                                   Value zero = s.constantLike(args[0], 0.0);
@@ -132,14 +130,14 @@ FailureOr<SmallVector<Value>> CrossEntropyGradOp::decomposeOperation(OpBuilder &
   MLIRContext *context = builder.getContext();
   AffineMap full = builder.getMultiDimIdentityMap(2), row = projection(context, 2, {0});
   int64_t ignoreIndex = static_cast<int64_t>(getIgnoreIndex());
-  Value result = buildElementwise(
-      builder, getLoc(), cast<RankedTensorType>(getLogits().getType()),
-      {getLogits(), getLabels(), getLse(), getLossGrad()}, {full, row, row, projection(context, 2, {})},
-      [&](const Scalars &s, ValueRange args) {
-        Value zero = s.constantLike(args[0], 0.0), one = s.constantLike(args[0], 1.0);
-        Value probability = s.exp(s.sub(args[0], args[2]));
-        Value difference = s.sub(probability, s.select(isLabel(s, args[1]), one, zero));
-        return s.select(isCounted(s, args[1], ignoreIndex), s.mul(args[3], difference), zero);
-      });
+  Value result =
+      buildElementwise(builder, getLoc(), cast<RankedTensorType>(getLogits().getType()),
+                       {getLogits(), getLabels(), getLse(), getLossGrad()},
+                       {full, row, row, projection(context, 2, {})}, [&](const Scalars &s, ValueRange args) {
+                         Value zero = s.constantLike(args[0], 0.0), one = s.constantLike(args[0], 1.0);
+                         Value probability = s.exp(s.sub(args[0], args[2]));
+                         Value difference = s.sub(probability, s.select(isLabel(s, args[1]), one, zero));
+                         return s.select(isCounted(s, args[1], ignoreIndex), s.mul(args[3], difference), zero);
+                       });
   return SmallVector<Value>{result};
 }

@@ -24,13 +24,11 @@ struct NormBuilder {
 
   /// Sums `body` over the last dimension and divides by its size: a tensor of rows.
   Value mean(ValueRange inputs, ArrayRef<AffineMap> maps, BodyBuilder body) const {
-    Value sum = buildReduction(builder, loc, rowType, inputs, maps, row, 0.0,
-                               [&](const Scalars &s, ValueRange args) {
-                                 return s.add(args.back(), body(s, args.drop_back()));
-                               });
-    return rows({sum}, [&](const Scalars &s, ValueRange args) {
-      return s.mul(args[0], s.constantLike(args[0], 1.0 / width));
+    Value sum = buildReduction(builder, loc, rowType, inputs, maps, row, 0.0, [&](const Scalars &s, ValueRange args) {
+      return s.add(args.back(), body(s, args.drop_back()));
     });
+    return rows(
+        {sum}, [&](const Scalars &s, ValueRange args) { return s.mul(args[0], s.constantLike(args[0], 1.0 / width)); });
   }
 
   Value rows(ValueRange inputs, BodyBuilder body) const {
@@ -93,9 +91,8 @@ FailureOr<SmallVector<Value>> LayerNormGradOp::decomposeOperation(OpBuilder &bui
   };
   auto normalised = [](const Scalars &s, ValueRange args) { return s.mul(s.sub(args[0], args[1]), args[2]); };
   Value meanGrad = norm.mean(inputs, maps, weighted);
-  Value meanProduct = norm.mean(inputs, maps, [&](const Scalars &s, ValueRange args) {
-    return s.mul(weighted(s, args), normalised(s, args));
-  });
+  Value meanProduct = norm.mean(
+      inputs, maps, [&](const Scalars &s, ValueRange args) { return s.mul(weighted(s, args), normalised(s, args)); });
   inputs.append({meanGrad, meanProduct});
   maps.append({norm.row, norm.row});
   Value result = buildElementwise(builder, getLoc(), norm.type, inputs, maps, [&](const Scalars &s, ValueRange args) {
@@ -107,8 +104,8 @@ FailureOr<SmallVector<Value>> LayerNormGradOp::decomposeOperation(OpBuilder &bui
 
 FailureOr<SmallVector<Value>> RMSNormOp::decomposeOperation(OpBuilder &builder) {
   NormBuilder norm(builder, getInput());
-  Value square = norm.mean({getInput()}, {norm.full},
-                           [](const Scalars &s, ValueRange args) { return s.mul(args[0], args[0]); });
+  Value square =
+      norm.mean({getInput()}, {norm.full}, [](const Scalars &s, ValueRange args) { return s.mul(args[0], args[0]); });
   Value rstd = norm.rsqrtOf(square, getEps().convertToDouble());
   SmallVector<Value> inputs{getInput(), rstd};
   SmallVector<AffineMap> maps{norm.full, norm.row};

@@ -23,16 +23,17 @@ static SmallVector<Value> buildUpdate(OpBuilder &builder, Location loc, RankedTe
   llvm::append_range(operands, scalars);
   Value empty = tensor::EmptyOp::create(builder, loc, type.getShape(), type.getElementType());
   SmallVector<utils::IteratorType> iterators(rank, utils::IteratorType::parallel);
-  auto op = linalg::GenericOp::create(builder, loc, SmallVector<Type>(numResults, type), operands,
-                                      SmallVector<Value>(numResults, empty), maps, iterators,
-                                      [&](OpBuilder &nested, Location nestedLoc, ValueRange args) {
-                                        Scalars s{nested, nestedLoc};
-                                        linalg::YieldOp::create(nested, nestedLoc, body(s, args.take_front(operands.size())));
-                                      });
+  auto op = linalg::GenericOp::create(
+      builder, loc, SmallVector<Type>(numResults, type), operands, SmallVector<Value>(numResults, empty), maps,
+      iterators, [&](OpBuilder &nested, Location nestedLoc, ValueRange args) {
+        Scalars s{nested, nestedLoc};
+        linalg::YieldOp::create(nested, nestedLoc, body(s, args.take_front(operands.size())));
+      });
   return SmallVector<Value>(op.getResults());
 }
 
-/// 1 − beta^step as a rank-0 tensor, in double precision as torch has it: near 1 single precision loses half of its digits.
+/// 1 − beta^step as a rank-0 tensor, in double precision as torch has it: near 1 single precision loses half of its
+/// digits.
 static Value buildBiasCorrection(OpBuilder &builder, Location loc, Value step, double beta) {
   auto type = RankedTensorType::get({}, builder.getF64Type());
   return buildElementwise(builder, loc, type, {step}, {}, [&](const Scalars &s, ValueRange args) {
@@ -57,8 +58,7 @@ FailureOr<SmallVector<Value>> SquaredNormOp::decomposeOperation(OpBuilder &build
   for (Value tensor : getTensors()) {
     int64_t rank = cast<RankedTensorType>(tensor.getType()).getRank();
     Value sum = buildReduction(builder, getLoc(), scalarType, {tensor}, {builder.getMultiDimIdentityMap(rank)},
-                               projection(builder.getContext(), rank, {}), 0.0,
-                               [](const Scalars &s, ValueRange args) {
+                               projection(builder.getContext(), rank, {}), 0.0, [](const Scalars &s, ValueRange args) {
                                  return s.add(args[1], s.mul(args[0], args[0]));
                                });
     total = total ? buildSum(builder, getLoc(), total, sum) : sum;
@@ -77,15 +77,13 @@ FailureOr<SmallVector<Value>> AdamWOp::decomposeOperation(OpBuilder &builder) {
   Value correction1 = buildBiasCorrection(builder, loc, getStep(), beta1);
   Value correction2 = buildBiasCorrection(builder, loc, getStep(), beta2);
   auto toElement = [&](Value input, Value correction, function_ref<Value(const Scalars &, Value, Value)> body) {
-    return buildElementwise(builder, loc, scalarType, {input, correction}, {},
-                            [&](const Scalars &s, ValueRange args) {
-                              Value wide = castFloat(s, args[0], s.builder.getF64Type());
-                              return castFloat(s, body(s, wide, args[1]), element);
-                            });
+    return buildElementwise(builder, loc, scalarType, {input, correction}, {}, [&](const Scalars &s, ValueRange args) {
+      Value wide = castFloat(s, args[0], s.builder.getF64Type());
+      return castFloat(s, body(s, wide, args[1]), element);
+    });
   };
   Value stepSize = toElement(getLr(), correction1, [](const Scalars &s, Value lr, Value c) { return s.div(lr, c); });
-  Value rootCorrection =
-      toElement(getLr(), correction2, [](const Scalars &s, Value, Value c) { return s.sqrt(c); });
+  Value rootCorrection = toElement(getLr(), correction2, [](const Scalars &s, Value, Value c) { return s.sqrt(c); });
   Value keep = toElement(getLr(), correction1, [&](const Scalars &s, Value lr, Value) {
     return s.sub(s.constantLike(lr, 1.0), s.mul(lr, s.constantLike(lr, decay)));
   });
@@ -115,10 +113,9 @@ FailureOr<SmallVector<Value>> SGDOp::decomposeOperation(OpBuilder &builder) {
   if (getGradScale())
     scalars.push_back(getGradScale());
   return buildUpdate(builder, getLoc(), cast<RankedTensorType>(getParam().getType()), 2,
-                     {getParam(), getGrad(), getMomentumBuffer()}, scalars,
-                     [&](const Scalars &s, ValueRange args) {
-                       Value grad = getGradScale() ? s.mul(args[1], castFloat(s, args.back(), args[1].getType()))
-                                                   : args[1];
+                     {getParam(), getGrad(), getMomentumBuffer()}, scalars, [&](const Scalars &s, ValueRange args) {
+                       Value grad =
+                           getGradScale() ? s.mul(args[1], castFloat(s, args.back(), args[1].getType())) : args[1];
                        Value direction = s.add(grad, s.mul(args[0], s.constantLike(args[0], decay)));
                        Value buffer = s.add(s.mul(args[2], s.constantLike(args[2], momentum)), direction);
                        Value lr = castFloat(s, args[3], buffer.getType());

@@ -13,9 +13,9 @@ LogicalResult AttentionOp::buildBackward(OpBuilder &builder, ValueRange resultGr
     return emitOpError("has no gradient through 'lse'");
   if (getMask() && wanted[3])
     return emitOpError("has no gradient for 'mask'");
-  auto grad = AttentionGradOp::create(builder, getLoc(), getQuery().getType(), getKey().getType(),
-                                      getValue().getType(), getQuery(), getKey(), getValue(), getMask(), getOut(),
-                                      getLse(), resultGrads[0], getScaleAttr(), getCausalAttr());
+  auto grad = AttentionGradOp::create(builder, getLoc(), getQuery().getType(), getKey().getType(), getValue().getType(),
+                                      getQuery(), getKey(), getValue(), getMask(), getOut(), getLse(), resultGrads[0],
+                                      getScaleAttr(), getCausalAttr());
   for (auto [index, value] : llvm::enumerate(grad.getResults()))
     if (wanted[index])
       operandGrads[index] = value;
@@ -27,11 +27,10 @@ static Value sumToVector(OpBuilder &builder, Location loc, Value like, ValueRang
                          BodyBuilder body) {
   auto type = cast<RankedTensorType>(like.getType());
   int64_t rank = type.getRank();
-  return buildReduction(builder, loc, tensorLike(like, type.getShape().take_back()), inputs, maps,
-                        projection(builder.getContext(), rank, {rank - 1}), 0.0,
-                        [&](const Scalars &s, ValueRange args) {
-                          return s.add(args.back(), body(s, args.drop_back()));
-                        });
+  return buildReduction(
+      builder, loc, tensorLike(like, type.getShape().take_back()), inputs, maps,
+      projection(builder.getContext(), rank, {rank - 1}), 0.0,
+      [&](const Scalars &s, ValueRange args) { return s.add(args.back(), body(s, args.drop_back())); });
 }
 
 /// Map from the loops of `like` to its rows.
@@ -51,10 +50,9 @@ LogicalResult LayerNormOp::buildBackward(OpBuilder &builder, ValueRange resultGr
     operandGrads[0] = LayerNormGradOp::create(builder, getLoc(), getInput().getType(), getInput(), getWeight(),
                                               getMean(), getRstd(), grad);
   if (getWeight() && wanted[1])
-    operandGrads[1] = sumToVector(builder, getLoc(), getInput(), {getInput(), getMean(), getRstd(), grad},
-                                  {full, row, row, full}, [](const Scalars &s, ValueRange args) {
-                                    return s.mul(args[3], s.mul(s.sub(args[0], args[1]), args[2]));
-                                  });
+    operandGrads[1] = sumToVector(
+        builder, getLoc(), getInput(), {getInput(), getMean(), getRstd(), grad}, {full, row, row, full},
+        [](const Scalars &s, ValueRange args) { return s.mul(args[3], s.mul(s.sub(args[0], args[1]), args[2])); });
   if (getBias() && wanted.back())
     operandGrads.back() = sumToVector(builder, getLoc(), getInput(), {grad}, {full},
                                       [](const Scalars &, ValueRange args) { return args[0]; });
@@ -68,13 +66,12 @@ LogicalResult RMSNormOp::buildBackward(OpBuilder &builder, ValueRange resultGrad
   Value grad = resultGrads[0];
   AffineMap full = builder.getMultiDimIdentityMap(cast<RankedTensorType>(getInput().getType()).getRank());
   if (wanted[0])
-    operandGrads[0] = RMSNormGradOp::create(builder, getLoc(), getInput().getType(), getInput(), getWeight(),
-                                            getRstd(), grad);
+    operandGrads[0] =
+        RMSNormGradOp::create(builder, getLoc(), getInput().getType(), getInput(), getWeight(), getRstd(), grad);
   if (getWeight() && wanted[1])
-    operandGrads[1] = sumToVector(builder, getLoc(), getInput(), {getInput(), getRstd(), grad},
-                                  {full, rowMap(builder, getInput()), full}, [](const Scalars &s, ValueRange args) {
-                                    return s.mul(args[2], s.mul(args[0], args[1]));
-                                  });
+    operandGrads[1] = sumToVector(
+        builder, getLoc(), getInput(), {getInput(), getRstd(), grad}, {full, rowMap(builder, getInput()), full},
+        [](const Scalars &s, ValueRange args) { return s.mul(args[2], s.mul(args[0], args[1])); });
   return success();
 }
 

@@ -63,7 +63,8 @@ LogicalResult NNDialect::verifyRegionResultAttribute(Operation *op, unsigned, un
   if (isName ? isa<StringAttr>(attribute.getValue()) : name == "nn.batched")
     return success();
   return op->emitError("result ") << resultIndex << ": "
-                                  << (isName ? "expects a string as attribute '" : "unknown attribute '") << name << "'";
+                                  << (isName ? "expects a string as attribute '" : "unknown attribute '") << name
+                                  << "'";
 }
 
 #define GET_OP_CLASSES

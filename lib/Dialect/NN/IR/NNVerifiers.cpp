@@ -47,16 +47,16 @@ static LogicalResult verifyAttentionOperands(Operation *op, Value query, Value k
     if (failed(expectRank(op, name, operand, 4)))
       return failure();
     if (typeOf(operand).getElementType() != typeOf(query).getElementType())
-      return op->emitOpError("expects '") << name << "' of element type " << typeOf(query).getElementType() << ", is "
-                                          << operand.getType();
+      return op->emitOpError("expects '")
+             << name << "' of element type " << typeOf(query).getElementType() << ", is " << operand.getType();
   }
   // nn_attention_c2
   ArrayRef<int64_t> q = shapeOf(query), k = shapeOf(key), v = shapeOf(value);
   if (k[0] != q[0] || k[3] != q[3])
     return op->emitOpError("expects 'key' with batch ") << q[0] << " and width " << q[3] << ", is " << key.getType();
   if (v[0] != q[0] || v[1] != k[1] || v[2] != k[2])
-    return op->emitOpError("expects 'value' with batch ") << q[0] << ", " << k[1] << " heads and length " << k[2]
-                                                          << ", is " << value.getType();
+    return op->emitOpError("expects 'value' with batch ")
+           << q[0] << ", " << k[1] << " heads and length " << k[2] << ", is " << value.getType();
   if (k[1] == 0 || q[1] % k[1] != 0)
     return op->emitOpError("expects a number of key heads that divides ") << q[1] << ", is " << k[1];
   if (!mask)
@@ -67,8 +67,8 @@ static LogicalResult verifyAttentionOperands(Operation *op, Value query, Value k
   int64_t full[] = {q[0], q[1], q[2], k[2]};
   for (int dim = 0; dim < 4; ++dim)
     if (shapeOf(mask)[dim] != 1 && shapeOf(mask)[dim] != full[dim])
-      return op->emitOpError("expects dimension ") << dim << " of 'mask' to be 1 or " << full[dim] << ", is "
-                                                   << mask.getType();
+      return op->emitOpError("expects dimension ")
+             << dim << " of 'mask' to be 1 or " << full[dim] << ", is " << mask.getType();
   return success();
 }
 
@@ -235,7 +235,9 @@ LogicalResult CrossEntropyGradOp::verify() {
 // Optimizers
 //===----------------------------------------------------------------------===//
 
-LogicalResult DetachOp::verify() { return expectType(*this, "result", getResult(), getInput().getType()); } // nn_detach_c1
+LogicalResult DetachOp::verify() {
+  return expectType(*this, "result", getResult(), getInput().getType());
+} // nn_detach_c1
 
 LogicalResult SquaredNormOp::verify() {
   if (getTensors().empty()) // nn_squared_norm_c1

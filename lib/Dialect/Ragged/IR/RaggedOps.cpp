@@ -91,9 +91,9 @@ LogicalResult BucketOp::verify() {
     int64_t boundary = llvm::divideCeil(slot.getOffset(), shard) * shard;
     for (; boundary < slot.getOffset() + elements; boundary += shard)
       if ((boundary - slot.getOffset()) % unit != 0)
-        return emitOpError("boundary of rank ") << boundary / shard << " at element " << boundary << " cuts a unit of "
-                                                << unit << " elements of slot '" << slot.getName() << "' at "
-                                                << slot.getOffset();
+        return emitOpError("boundary of rank ")
+               << boundary / shard << " at element " << boundary << " cuts a unit of " << unit << " elements of slot '"
+               << slot.getName() << "' at " << slot.getOffset();
     slots.push_back(slot);
   }
   llvm::sort(slots, [](SlotAttr a, SlotAttr b) { return a.getOffset() < b.getOffset(); });
@@ -118,8 +118,8 @@ static LogicalResult expectType(Operation *op, BucketOp bucket, Value value, Arr
   auto expected = RankedTensorType::get(shape, bucket.getElementType());
   if (value.getType() == expected)
     return success();
-  InFlightDiagnostic error = op->emitOpError("expects ") << what << " of type " << expected << ", is "
-                                                         << value.getType();
+  InFlightDiagnostic error = op->emitOpError("expects ")
+                             << what << " of type " << expected << ", is " << value.getType();
   error.attachNote(bucket.getLoc()) << "bucket '" << bucket.getSymName() << "' is here";
   return error;
 }

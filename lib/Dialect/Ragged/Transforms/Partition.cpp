@@ -101,8 +101,8 @@ private:
       Operation *first = nullptr;
       for (auto [slot, op] : llvm::zip(use.bucket.getSlots().getAsRange<SlotAttr>(), use.updates)) {
         if (!op)
-          return function.emitError("bucket '") << use.bucket.getSymName() << "' is updated, but its parameter '"
-                                                << slot.getName() << "' is not";
+          return function.emitError("bucket '")
+                 << use.bucket.getSymName() << "' is updated, but its parameter '" << slot.getName() << "' is not";
         if (!first)
           first = op;
         if (op->getName() != first->getName() || op->getAttrDictionary() != first->getAttrDictionary())
@@ -279,8 +279,8 @@ private:
     }
   }
 
-  /// A mean over labels divides by the count of all ranks: with the mean count of the ranks in its place, the mean of the
-  /// ranks' losses is the sum over all labels divided by their number.
+  /// A mean over labels divides by the count of all ranks: with the mean count of the ranks in its place, the mean of
+  /// the ranks' losses is the sum over all labels divided by their number.
   void reduceCounts() {
     if (ranks == 1)
       return;

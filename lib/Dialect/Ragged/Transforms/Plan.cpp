@@ -112,8 +112,8 @@ private:
 
     SmallVector<Attribute> slots;
     for (auto [parameter, tensor, offset] : llvm::zip(members, tensors, layout.offsets))
-      slots.push_back(ragged::SlotAttr::get(&getContext(), parameter.name.getValue(), offset,
-                                            parameter.type.getShape(), tensor.unit));
+      slots.push_back(ragged::SlotAttr::get(&getContext(), parameter.name.getValue(), offset, parameter.type.getShape(),
+                                            tensor.unit));
     std::string symbol = name.str();
     // One name, several element types: the others say theirs.
     if (getOperation().lookupSymbol(symbol)) {
@@ -126,8 +126,8 @@ private:
     ++numBuckets;
     numPadding += padding;
     remark::analysis(bucket.getLoc(), remark::RemarkOpts::name("bucket").category("ragged-plan"))
-        << symbol << ": " << std::to_string(members.size()) << " tensors, "
-        << std::to_string(layout.shard) << " elements a rank, " << std::to_string(padding) << " of padding";
+        << symbol << ": " << std::to_string(members.size()) << " tensors, " << std::to_string(layout.shard)
+        << " elements a rank, " << std::to_string(padding) << " of padding";
   }
 };
 

@@ -38,8 +38,7 @@ inline bool isFloat(DType dtype) {
 }
 
 inline bool isInteger(DType dtype) {
-  return dtype == DType::I64 || dtype == DType::I32 || dtype == DType::I16 || dtype == DType::I8 ||
-         dtype == DType::U8;
+  return dtype == DType::I64 || dtype == DType::I32 || dtype == DType::I16 || dtype == DType::I8 || dtype == DType::U8;
 }
 
 /// The name used in messages and by the Python package: "f32", "i64", "bool".

@@ -24,7 +24,8 @@ public:
   /// Calls body(begin, end) for parts that cover [0, range), at most `size()` of them, whose bounds are multiples of
   /// `grain` except for the last. Returns when all are done. The body must not throw.
   template <typename Body> void parallelFor(int64_t range, int64_t grain, Body &&body) {
-    run(range, grain, [](void *context, int64_t begin, int64_t end) { (*static_cast<Body *>(context))(begin, end); },
+    run(
+        range, grain, [](void *context, int64_t begin, int64_t end) { (*static_cast<Body *>(context))(begin, end); },
         &body);
   }
 
