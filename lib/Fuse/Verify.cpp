@@ -22,6 +22,11 @@ struct FuseVerifyPass : raddle::impl::FuseVerifyBase<FuseVerifyPass> {
     for (auto function : getOperation().getOps<func::FuncOp>()) {
       if (function->hasAttr("exec.kernel"))
         continue;
+      for (unsigned index = 0; index < function.getNumArguments(); ++index)
+        if (auto name = function.getArgAttrOfType<StringAttr>(index, "nn.param")) {
+          function.emitError("parameter '") << name.getValue() << "' is in no bucket: expects the result of 'shard'";
+          signalPassFailure();
+        }
       for (Operation &op : function.getBody().getOps()) {
         bool allowed = isView(&op) || isa<arith::ConstantOp, func::ReturnOp>(op) ||
                        isa<exec::ExecDialect, ragged::RaggedDialect>(op.getDialect());

@@ -70,6 +70,8 @@ private:
     for (unsigned result = 0; result < op.getNumDpsInits(); ++result) {
       ResultRule rule;
       rule.inner = yielded(result);
+      if (resultGrads[result] && failed(checkLoops(result)))
+        return failure();
       if (resultGrads[result] && reduces && failed(classifyReduction(result, rule)))
         return failure();
       rules.push_back(rule);
@@ -77,11 +79,39 @@ private:
     return success();
   }
 
-  LogicalResult classifyReduction(unsigned result, ResultRule &rule) {
+  /// Upstream accepts a parallel loop that a result does not depend on, though its iterations would race.
+  LogicalResult checkLoops(unsigned result) {
     AffineMap map = maps[op.getNumDpsInputs() + result];
     for (auto [loop, type] : llvm::enumerate(op.getIteratorTypesArray()))
       if (type == utils::IteratorType::parallel && !map.isFunctionOfDim(loop))
         return fail("loop " + Twine(loop) + " is parallel, but the result does not depend on it");
+    return success();
+  }
+
+  /// Whether the value is computed from an accumulator.
+  bool readsAccumulator(Value value) {
+    llvm::SetVector<Value> seen;
+    seen.insert(value);
+    for (size_t next = 0; next < seen.size(); ++next) {
+      if (auto argument = dyn_cast<BlockArgument>(seen[next])) {
+        if (argument.getOwner() == body && argument.getArgNumber() >= op.getNumDpsInputs())
+          return true;
+      } else if (Operation *producer = seen[next].getDefiningOp(); producer->getBlock() == body) {
+        seen.insert(producer->operand_begin(), producer->operand_end());
+      }
+    }
+    return false;
+  }
+
+  LogicalResult classifyReduction(unsigned result, ResultRule &rule) {
+    if (failed(classifyCombiner(result, rule)))
+      return failure();
+    if (readsAccumulator(rule.inner))
+      return fail("what it combines depends on an accumulator");
+    return success();
+  }
+
+  LogicalResult classifyCombiner(unsigned result, ResultRule &rule) {
     Operation *combiner = yielded(result).getDefiningOp();
     BlockArgument acc = accumulator(result);
     auto other = [&]() -> Value {
@@ -231,7 +261,7 @@ private:
 
   LogicalResult buildOperandGradient(unsigned operand, Value &gradient) {
     AffineMap map = maps[operand];
-    if (failed(checkMap(map)))
+    if (failed(checkMap(map, cast<RankedTensorType>(op->getOperand(operand).getType()))))
       return failure();
     Block scratch;
     for (const GradInput &input : inputs) {
@@ -250,10 +280,11 @@ private:
 
   /// A gradient can be written through a map that reads every loop at most once, or constant zeros (of unit
   /// dimensions).
-  LogicalResult checkMap(AffineMap map) {
+  LogicalResult checkMap(AffineMap map, RankedTensorType type) {
     llvm::SmallDenseSet<unsigned> seen;
-    for (AffineExpr expr : map.getResults()) {
-      if (auto constant = dyn_cast<AffineConstantExpr>(expr); constant && constant.getValue() == 0)
+    for (auto [position, expr] : llvm::enumerate(map.getResults())) {
+      auto constant = dyn_cast<AffineConstantExpr>(expr);
+      if (constant && constant.getValue() == 0 && type.getDimSize(position) == 1)
         continue;
       auto dim = dyn_cast<AffineDimExpr>(expr);
       if (!dim || !seen.insert(dim.getPosition()).second) {

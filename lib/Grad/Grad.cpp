@@ -47,7 +47,8 @@ public:
         continue;
       bool carries = false;
       for (Value result : op.getResults())
-        if (isFloatTensor(result.getType())) {
+        // Scalars too, so that a path through one is refused and not forgotten.
+        if (isFloatTensor(result.getType()) || isa<FloatType>(result.getType())) {
           active.insert(result);
           carries = true;
         }
@@ -91,7 +92,10 @@ private:
     std::string why;
     LogicalResult built = failure();
     SmallVector<Value> captures = activeCaptures(op);
-    if (!captures.empty() && !isa<linalg::LinalgOp>(op))
+    auto isActiveScalar = [&](Value value) { return isa<FloatType>(value.getType()) && active.contains(value); };
+    if (llvm::any_of(captures, isActiveScalar) || llvm::any_of(op->getOperands(), isActiveScalar))
+      why = "it reads a differentiated value that is no tensor";
+    else if (!captures.empty() && !isa<linalg::LinalgOp>(op))
       why = "it reads a differentiated tensor from inside its body";
     else if (auto rule = dyn_cast<raddle::DifferentiableOpInterface>(op))
       built = rule.buildBackward(builder, resultGrads, wanted, operandGrads);
@@ -103,7 +107,7 @@ private:
       missing.push_back({op, why});
       // Go on as if it had a gradient: what lies above is reported in the same error.
       for (auto [operand, isWanted] : llvm::zip(op->getOperands(), wanted))
-        if (isWanted && !adjoints.lookup(operand))
+        if (isWanted && isFloatTensor(operand.getType()) && !adjoints.lookup(operand))
           adjoints[operand] =
               raddle::buildFilled(builder, op->getLoc(), cast<RankedTensorType>(operand.getType()), 0.0);
       return;

@@ -4,6 +4,7 @@
 #include "mlir/Dialect/Linalg/IR/Linalg.h"
 #include "mlir/Dialect/Math/IR/Math.h"
 #include "mlir/Dialect/Tensor/IR/Tensor.h"
+#include "mlir/IR/Matchers.h"
 #include "raddle/Utils/LinalgBuilders.h"
 #include "llvm/ADT/TypeSwitch.h"
 #include "llvm/Support/MathExtras.h"
@@ -96,6 +97,17 @@ void propagateExtremum(ScalarAdjoints &adjoints, const Scalars &s, Operation *op
   adjoints.add(rhs, s.select(equal(rhs, y), share, zero));
 }
 
+/// z where `op` is 1 / (1 + exp(z)), the logistic function of −z; null otherwise.
+Value matchLogistic(arith::DivFOp op) {
+  auto add = op.getRhs().getDefiningOp<arith::AddFOp>();
+  if (!add || !matchPattern(op.getLhs(), m_OneFloat()))
+    return {};
+  for (auto [one, other] : {std::pair{add.getLhs(), add.getRhs()}, {add.getRhs(), add.getLhs()}})
+    if (auto exp = other.getDefiningOp<math::ExpOp>(); exp && matchPattern(one, m_OneFloat()))
+      return exp.getOperand();
+  return {};
+}
+
 /// base^exponent: d/dbase = e b^(e − 1), 0 where e = 0; d/dexponent = b^e ln b, 0 where b = 0 and e ≥ 0.
 void propagatePower(ScalarAdjoints &adjoints, const Scalars &s, math::PowFOp op, Value adjoint) {
   Value base = op.getLhs(), exponent = op.getRhs(), zero = s.constantLike(adjoint, 0.0);
@@ -143,6 +155,12 @@ LogicalResult ScalarAdjoints::propagate(Operation *op) {
         return success();
       })
       .Case([&](arith::DivFOp op) {
+        // Through the exponential, which overflows where the function is flat, the derivative would be 0 · ∞.
+        if (Value z = matchLogistic(op)) {
+          Value slope = s.mul(op.getResult(), s.sub(one(s, op.getResult()), op.getResult()));
+          add(z, s.neg(s.mul(adjoint, slope)));
+          return success();
+        }
         Value quotient = s.div(adjoint, op.getRhs());
         add(op.getLhs(), quotient);
         add(op.getRhs(), s.neg(s.mul(quotient, op.getResult())));

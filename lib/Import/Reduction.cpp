@@ -64,6 +64,14 @@ LogicalResult mean(NodeBuilder &node) {
   return node.result(meanOver(node, self, dims, keep, type));
 }
 
+/// A square root whose gradient at 0 is 0, as PyTorch has it for norms and standard deviations.
+Value flatRoot(const Body &body, Value x) {
+  Value zero = body.constant(x.getType(), 0);
+  Value isZero = body.compare(Body::Compare::Equal, x, zero);
+  Value inside = body.select(isZero, body.constant(x.getType(), 1), x);
+  return body.select(isZero, zero, body.make<math::SqrtOp>(inside));
+}
+
 /// Variance by two passes; `correction` is subtracted from the count.
 LogicalResult variance(NodeBuilder &node, bool root) {
   Value self = node.tensor("self");
@@ -92,7 +100,7 @@ LogicalResult variance(NodeBuilder &node, bool root) {
   return node.result(node.elementwise({total}, type, type, [&](OpBuilder &builder, Location loc, ValueRange elements) {
     Body body{builder, loc};
     Value value = body.div(elements[0], body.constant(elements[0].getType(), divisor));
-    return root ? body.make<math::SqrtOp>(value) : value;
+    return root ? flatRoot(body, value) : value;
   }));
 }
 LogicalResult var(NodeBuilder &node) { return variance(node, false); }
@@ -135,7 +143,7 @@ LogicalResult vectorNorm(NodeBuilder &node) {
                               return order == 1 ? body.add(acc, size) : body.max(acc, size);
                             });
   return node.result(node.elementwise({total}, wide, type, [&](OpBuilder &builder, Location loc, ValueRange elements) {
-    return order == 2 ? Body{builder, loc}.make<math::SqrtOp>(elements[0]) : elements[0];
+    return order == 2 ? flatRoot(Body{builder, loc}, elements[0]) : elements[0];
   }));
 }
 

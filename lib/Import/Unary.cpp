@@ -59,8 +59,18 @@ Value reciprocal(const Body &body, Value x) { return body.div(body.constant(x.ge
 Value square(const Body &body, Value x) { return body.mul(x, x); }
 Value sigmoid(const Body &body, Value x) { return body.logistic(x); }
 Value silu(const Body &body, Value x) { return body.mul(x, body.logistic(x)); }
+/// log(1 + exp(x)), and x itself above the threshold. The exponential must not see what lies above: it would overflow,
+/// and the gradient of the branch that is not taken would be 0 · ∞.
+Value softplusOf(const Body &body, Value x, Value threshold) {
+  Value above = body.compare(Compare::Greater, x, threshold);
+  Value inside = body.select(above, body.constant(x.getType(), 0), x);
+  return body.select(above, x, body.make<math::Log1pOp>(body.make<math::ExpOp>(inside)));
+}
+/// Where PyTorch takes softplus for linear unless told otherwise.
+constexpr double kSoftplusThreshold = 20;
 Value mish(const Body &body, Value x) {
-  return body.mul(x, body.make<math::TanhOp>(body.make<math::Log1pOp>(body.make<math::ExpOp>(x))));
+  Value threshold = body.constant(x.getType(), kSoftplusThreshold);
+  return body.mul(x, body.make<math::TanhOp>(softplusOf(body, x, threshold)));
 }
 Value logSigmoid(const Body &body, Value x) {
   // min(x, 0) − log(1 + exp(−|x|)) does not overflow.
@@ -149,20 +159,20 @@ LogicalResult elu(NodeBuilder &node) {
   return parametric(node, {node.scalar("alpha", one), node.scalar("scale", one), node.scalar("input_scale", one)},
                     [](const Body &body, Value x, ArrayRef<Value> numbers) {
                       Value zero = body.constant(x.getType(), 0);
-                      Value curve = body.mul(numbers[0], body.make<math::ExpM1Op>(body.mul(x, numbers[2])));
-                      return body.mul(numbers[1], body.select(body.compare(Compare::Greater, x, zero), x, curve));
+                      Value positive = body.compare(Compare::Greater, x, zero);
+                      // As in softplus: the exponential must not see what it is not used for.
+                      Value inside = body.select(positive, zero, body.mul(x, numbers[2]));
+                      Value curve = body.mul(numbers[0], body.make<math::ExpM1Op>(inside));
+                      return body.mul(numbers[1], body.select(positive, x, curve));
                     });
 }
 
 LogicalResult softplus(NodeBuilder &node) {
-  constexpr double kThreshold = 20;
-  return parametric(node,
-                    {node.scalar("beta", Scalar::ofFloat(1)), node.scalar("threshold", Scalar::ofFloat(kThreshold))},
-                    [](const Body &body, Value x, ArrayRef<Value> numbers) {
-                      Value scaled = body.mul(x, numbers[0]);
-                      Value curve = body.div(body.make<math::Log1pOp>(body.make<math::ExpOp>(scaled)), numbers[0]);
-                      return body.select(body.compare(Compare::Greater, scaled, numbers[1]), x, curve);
-                    });
+  return parametric(
+      node, {node.scalar("beta", Scalar::ofFloat(1)), node.scalar("threshold", Scalar::ofFloat(kSoftplusThreshold))},
+      [](const Body &body, Value x, ArrayRef<Value> numbers) {
+        return body.div(softplusOf(body, body.mul(x, numbers[0]), numbers[1]), numbers[0]);
+      });
 }
 
 /// As clamp, but with gradient 0 at the bounds themselves.

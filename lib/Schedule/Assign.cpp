@@ -186,13 +186,31 @@ private:
     clear(position, bucket.getElements());
   }
 
+  /// Copies results that could not be written in place. Outputs come first and old values of states are set aside,
+  /// since the copies into states overwrite them.
   void writeResults(func::ReturnOp terminator) {
+    Location loc = terminator.getLoc();
+    SmallVector<std::pair<Value, Place>> intoStates; // buffer, destination
     for (OpOperand &operand : terminator->getOpOperands()) {
       if (!placement.needsCopy(operand))
         continue;
-      writeCopy(terminator.getLoc(), operand.get(), placement.resultPlace(operand.getOperandNumber()));
       ++counts.results;
+      Place target = placement.resultPlace(operand.getOperandNumber());
+      if (target.space != exec::Space::State) {
+        writeCopy(loc, operand.get(), target);
+        continue;
+      }
+      Value source = bufferOf(operand.get());
+      if (placement.lookup(operand.get()).space == exec::Space::State) {
+        Place aside = placement.allocate(operand.get().getType(), "old value of a state");
+        writeCopy(loc, operand.get(), aside);
+        source = bufferAt(loc, aside, operand.get().getType());
+        ++counts.results;
+      }
+      intoStates.push_back({source, target});
     }
+    for (auto [source, target] : intoStates)
+      exec::CopyOp::create(builder, loc, source, bufferAt(loc, target, source.getType()), integer(Compute));
   }
 
   func::FuncOp function;

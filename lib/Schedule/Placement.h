@@ -37,6 +37,9 @@ public:
   /// Where the operand of the function's terminator goes.
   Place resultPlace(unsigned result) const { return resultPlaces[result]; }
 
+  /// A new piece of the arena for values of a type.
+  Place allocate(mlir::Type type, const llvm::Twine &name);
+
   llvm::SmallVector<Allocation> allocations;
   mlir::SmallVector<mlir::Attribute> inputs, outputs, states;
 
@@ -46,7 +49,6 @@ private:
   void claimPacks();
   void placeOps(llvm::function_ref<int64_t(mlir::ElementsAttr)> addConstant);
 
-  Place allocate(mlir::Type type, const llvm::Twine &name);
   bool claim(mlir::Value value, Place place);
   bool canUpdateInPlace(mlir::Value state, mlir::Value next);
 

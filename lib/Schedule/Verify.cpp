@@ -74,42 +74,52 @@ private:
     return op->emitOpError("uses bytes [") << begin << ", " << end << ") of the arena, where nothing is alive";
   }
 
-  /// Compute may touch what a collective reads or writes only after it has waited for it.
+  /// Streams wait for each other: compute touches what a collective reads or writes only after it has waited for it,
+  /// and a collective starts only after its stream has waited for what compute touched before.
   LogicalResult checkStreams() {
-    llvm::DenseMap<int64_t, SmallVector<exec::CollectiveOp>> byEvent;
-    SmallVector<exec::CollectiveOp> unmarked;
+    SmallVector<Operation *> instructions = program.getInstructions();
+    llvm::DenseMap<int64_t, SmallVector<Operation *>> finishedBy; // event -> collectives that are done then
+    llvm::DenseMap<int64_t, size_t> recordedAt;                   // event on compute -> its position
+    SmallVector<Operation *> started;
     llvm::SetVector<Operation *> running;
-    for (Operation *op : program.getInstructions()) {
-      if (auto collective = dyn_cast<exec::CollectiveOp>(op)) {
-        unmarked.push_back(collective);
-        running.insert(collective);
-        continue;
-      }
+    size_t seenByCommunication = 0; // compute before this position is done for the other stream
+    for (auto [position, op] : llvm::enumerate(instructions)) {
       if (auto record = dyn_cast<exec::RecordOp>(op)) {
-        if (record.getStream() != 0)
-          byEvent[record.getEvent()].append(unmarked);
-        continue;
-      }
-      if (auto wait = dyn_cast<exec::WaitOp>(op)) {
+        if (record.getStream() == 0)
+          recordedAt[record.getEvent()] = position;
+        else
+          finishedBy[record.getEvent()] = started;
+      } else if (auto wait = dyn_cast<exec::WaitOp>(op)) {
         if (wait.getStream() == 0)
-          for (exec::CollectiveOp collective : byEvent.lookup(wait.getEvent()))
-            running.remove(collective);
-        continue;
+          running.remove_if([&](Operation *other) { return llvm::is_contained(finishedBy[wait.getEvent()], other); });
+        else
+          seenByCommunication = std::max(seenByCommunication, recordedAt.lookup(wait.getEvent()));
+      } else if (isa<exec::CollectiveOp>(op)) {
+        for (size_t other = seenByCommunication; other < position; ++other)
+          if (isCompute(instructions[other]) && overlaps(op, instructions[other]))
+            return reportRace(op, instructions[other], "compute touches it here");
+        started.push_back(op);
+        running.insert(op);
+      } else {
+        for (Operation *other : running)
+          if (overlaps(op, other))
+            return reportRace(op, other, "the collective is here");
       }
-      for (Operation *other : running)
-        if (overlaps(op, cast<exec::CollectiveOp>(other))) {
-          InFlightDiagnostic error =
-              op->emitOpError("touches memory of a collective that its stream has not waited for");
-          error.attachNote(other->getLoc()) << "the collective is here";
-          return error;
-        }
     }
     return success();
   }
 
-  static bool overlaps(Operation *op, exec::CollectiveOp collective) {
+  static bool isCompute(Operation *op) { return !isa<exec::RecordOp, exec::WaitOp, exec::CollectiveOp>(op); }
+
+  static LogicalResult reportRace(Operation *op, Operation *other, StringRef note) {
+    InFlightDiagnostic error = op->emitOpError("touches memory that its stream has not waited for");
+    error.attachNote(other->getLoc()) << note;
+    return error;
+  }
+
+  static bool overlaps(Operation *op, Operation *other) {
     for (Value mine : op->getOperands())
-      for (Value theirs : collective->getOperands()) {
+      for (Value theirs : other->getOperands()) {
         auto a = mine.getDefiningOp<exec::BufferOp>(), b = theirs.getDefiningOp<exec::BufferOp>();
         if (a.getSpace() != b.getSpace() || a.getIndex() != b.getIndex())
           continue;

@@ -88,7 +88,7 @@ exec.program @no_wait arena 256 streams 2 events 2 inputs [] outputs [] states [
   // expected-note @+1 {{the collective is here}}
   exec.collective all_gather sum %s into %a : memref<32xf32>, memref<64xf32>
   exec.record 1 on 1
-  // expected-error @+1 {{touches memory of a collective that its stream has not waited for}}
+  // expected-error @+1 {{touches memory that its stream has not waited for}}
   exec.zero %a : memref<64xf32>
   exec.wait 1 on 0
 }
@@ -105,7 +105,7 @@ exec.program @overwrites arena 256 streams 2 events 2 inputs [] outputs [] state
   // expected-note @+1 {{the collective is here}}
   exec.collective all_gather sum %s into %a : memref<32xf32>, memref<64xf32>
   exec.record 1 on 1
-  // expected-error @+1 {{touches memory of a collective that its stream has not waited for}}
+  // expected-error @+1 {{touches memory that its stream has not waited for}}
   exec.zero %s : memref<32xf32>
   exec.wait 1 on 0
 }
@@ -127,7 +127,7 @@ exec.program @other_event arena 512 streams 2 events 3 inputs [] outputs [] stat
   exec.record 2 on 1
   exec.wait 0 on 0
   exec.zero %b : memref<64xf32>
-  // expected-error @+1 {{touches memory of a collective that its stream has not waited for}}
+  // expected-error @+1 {{touches memory that its stream has not waited for}}
   exec.zero %a : memref<64xf32>
 }
 

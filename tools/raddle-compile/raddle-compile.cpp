@@ -173,6 +173,17 @@ OwningOpRef<ModuleOp> readInput(MLIRContext &context) {
   return parseSourceFile<ModuleOp>(sources, ParserConfig(&context));
 }
 
+/// What the module was made for is not changed by options: they must agree.
+LogicalResult checkAgainst(ModuleOp module, const CLI::App &app) {
+  auto ranks = module->getAttrOfType<IntegerAttr>("ragged.ranks");
+  if (!ranks)
+    return success();
+  if (app.count("--ranks") && ranks.getInt() != o.ranks)
+    return fail("--ranks=" + Twine(o.ranks) + ": '" + o.inputPath + "' is sharded over " + Twine(ranks.getInt()) +
+                " ranks already");
+  return success();
+}
+
 /// The first stage to run on a module that was read.
 FailureOr<raddle::Stage> firstStage(ModuleOp module, bool imported) {
   std::optional<raddle::Stage> recorded = raddle::recordedStage(module);
@@ -282,7 +293,7 @@ LogicalResult writeOutputs(ModuleOp module, Progress &progress) {
   return success();
 }
 
-LogicalResult compile(MLIRContext &context) {
+LogicalResult compile(MLIRContext &context, const CLI::App &app) {
   Progress progress;
   bool imported = StringRef(o.inputPath).ends_with(".pt2");
   progress.begin("import");
@@ -291,12 +302,16 @@ LogicalResult compile(MLIRContext &context) {
     return failure();
   progress.end();
   FailureOr<raddle::Stage> first = firstStage(*module, imported);
-  if (failed(first))
+  if (failed(first) || failed(checkAgainst(*module, app)))
     return failure();
   if (!o.dumpStages.empty())
     if (std::error_code error = llvm::sys::fs::create_directories(o.dumpStages))
       return fail("cannot make folder '" + o.dumpStages + "': " + error.message());
   std::optional<raddle::Stage> last = raddle::parseStage(o.stopAfter);
+  bool behind = last && *last < *first && !(imported && *last == raddle::Stage::Import);
+  if (behind && raddle::recordedStage(*module) != last)
+    return fail("--stop-after=" + o.stopAfter + ": '" + o.inputPath + "' is behind that stage already, the next is " +
+                raddle::stageName(*first));
   if (imported && failed(dump(*module, raddle::Stage::Import)))
     return failure();
 
@@ -338,5 +353,5 @@ int main(int argc, char **argv) {
   MLIRContext context(registry);
   context.printOpOnDiagnostic(false);
   ScopedDiagnosticHandler handler(&context, [](Diagnostic &diagnostic) { printDiagnostic(diagnostic); });
-  return failed(compile(context));
+  return failed(compile(context, app));
 }

@@ -73,6 +73,15 @@ void passDestinations(func::FuncOp kernel, ArrayRef<std::pair<unsigned, unsigned
       kernel.setArgAttr(index, "llvm.noalias", builder.getUnitAttr());
 }
 
+void splitNarrowCasts(func::FuncOp kernel) {
+  kernel.walk([](arith::TruncFOp op) {
+    if (!op.getIn().getType().isF64() || op.getType().getIntOrFloatBitWidth() >= 32)
+      return;
+    OpBuilder builder(op);
+    op.getInMutable().assign(arith::TruncFOp::create(builder, op.getLoc(), builder.getF32Type(), op.getIn()));
+  });
+}
+
 void relaxArithmetic(func::FuncOp kernel) {
   kernel.walk([](Operation *op) {
     if (!isa<arith::AddFOp, arith::SubFOp, arith::MulFOp>(op))

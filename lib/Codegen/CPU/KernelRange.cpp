@@ -29,7 +29,7 @@ static Value wholeFirstDimension(Value value) {
 }
 
 int64_t findRange(func::FuncOp kernel) {
-  int64_t range = 1;
+  std::optional<int64_t> range;
   llvm::DenseSet<Value> written;
   for (Operation &op : kernel.getBody().front().without_terminator()) {
     if (isMemoryEffectFree(&op))
@@ -40,7 +40,7 @@ int64_t findRange(func::FuncOp kernel) {
       // A copy walks both sides in step.
       Value source = wholeFirstDimension(copy.getSource()), target = wholeFirstDimension(copy.getTarget());
       auto type = cast<MemRefType>(copy.getTarget().getType());
-      if (!source || !target || type.getRank() == 0 || (range != 1 && range != type.getDimSize(0)))
+      if (!source || !target || type.getRank() == 0 || (range && *range != type.getDimSize(0)))
         return 1;
       range = type.getDimSize(0);
       written.insert(target);
@@ -50,7 +50,7 @@ int64_t findRange(func::FuncOp kernel) {
         structured.getIteratorTypesArray()[0] != utils::IteratorType::parallel)
       return 1;
     int64_t extent = structured.getStaticLoopRanges()[0];
-    if (extent <= 0 || (range != 1 && range != extent))
+    if (extent <= 0 || (range && *range != extent))
       return 1;
     range = extent;
     // What one part of the range writes, no other part may read: all touch it row by row.
@@ -65,7 +65,7 @@ int64_t findRange(func::FuncOp kernel) {
         written.insert(memory);
     }
   }
-  return range;
+  return range.value_or(1);
 }
 
 void splitRange(func::FuncOp kernel, int64_t range) {

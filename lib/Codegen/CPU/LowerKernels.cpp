@@ -3,6 +3,7 @@
 #include "mlir/Conversion/Passes.h"
 #include "mlir/Dialect/Affine/IR/AffineOps.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
+#include "mlir/Dialect/Arith/Transforms/Passes.h"
 #include "mlir/Dialect/Bufferization/IR/Bufferization.h"
 #include "mlir/Dialect/Bufferization/Transforms/Passes.h"
 #include "mlir/Dialect/ControlFlow/IR/ControlFlowOps.h"
@@ -53,6 +54,7 @@ private:
     for (func::FuncOp kernel : kernels) {
       kernel->moveBefore(scratch->getBody(), scratch->getBody()->end());
       fuseKernelBody(kernel);
+      splitNarrowCasts(kernel);
       relaxArithmetic(kernel);
       passDestinations(kernel, inPlace[kernel.getSymNameAttr()].getArrayRef());
     }
@@ -108,11 +110,30 @@ private:
     return runPipeline(manager, module);
   }
 
+  /// Sine and cosine of large angles need more digits of π than upstream's polynomial has (positions of rotary
+  /// embeddings are such angles): they stay calls of the C library.
+  static void useLibraryForAngles(func::FuncOp kernel) {
+    kernel.walk([](Operation *op) {
+      if (!isa<math::SinOp, math::CosOp>(op) || !op->getOperand(0).getType().isF32())
+        return;
+      OpBuilder builder(op);
+      Value angle = op->getOperand(0);
+      Value result = isa<math::SinOp>(op)
+                         ? LLVM::SinOp::create(builder, op->getLoc(), angle.getType(), angle).getResult()
+                         : LLVM::CosOp::create(builder, op->getLoc(), angle.getType(), angle).getResult();
+      op->getResult(0).replaceAllUsesWith(result);
+      op->erase();
+    });
+  }
+
   LogicalResult lowerToLLVM(ModuleOp module) {
     module.walk([](func::FuncOp kernel) {
+      useLibraryForAngles(kernel);
       // Single precision by polynomials that LLVM vectorises; errors of a few units in the last place.
       RewritePatternSet patterns(kernel.getContext());
       populateMathPolynomialApproximationPatterns(patterns);
+      // By integer arithmetic: processors without these casts would need a compiler's library.
+      arith::populateExpandBFloat16Patterns(patterns);
       (void)applyPatternsGreedily(kernel, std::move(patterns));
     });
     PassManager manager(&getContext());

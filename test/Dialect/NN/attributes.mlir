@@ -89,3 +89,8 @@ func.func @updates(%x: tensor<4xf32>) -> (tensor<4xf32> {nn.updates = 1 : i64}) 
 
 // expected-error @+1 {{result 0: unknown attribute 'nn.param'}}
 func.func @unknown_result(%x: tensor<4xf32>) -> (tensor<4xf32> {nn.param = "w"}) { return %x : tensor<4xf32> }
+
+// -----
+
+// expected-error @+1 {{argument 0: attribute 'nn.transient' must be a unit attribute, is 1}}
+func.func @transient(%b: tensor<4xf32> {nn.buffer = "positions", nn.transient = 1 : i64}) { return }

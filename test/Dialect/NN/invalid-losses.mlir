@@ -193,3 +193,12 @@ func.func @sgd_decay(%p: tensor<4xf32>, %lr: tensor<f32>) {
   %a, %b = nn.sgd %p grad %p state %p lr %lr {momentum = 0.0 : f64, weight_decay = -1.0 : f64} : tensor<4xf32>, tensor<f32>
   return
 }
+
+// -----
+
+// nn_detach_c1
+func.func @detach(%x: tensor<4xf32>) {
+  // expected-error @+1 {{expects 'result' of type 'tensor<4xf32>', is 'tensor<2x2xf32>'}}
+  %d = nn.detach %x : tensor<4xf32> -> tensor<2x2xf32>
+  return
+}

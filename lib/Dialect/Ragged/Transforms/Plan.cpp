@@ -49,7 +49,7 @@ struct RaggedPlanPass : raddle::impl::RaggedPlanBase<RaggedPlanPass> {
 
   void runOnOperation() override {
     if (ranks < 1) {
-      getOperation().emitError("expects at least one rank, is ") << ranks;
+      getOperation().emitError("expects at least one rank, is ") << int64_t(ranks);
       return signalPassFailure();
     }
     FailureOr<SmallVector<Parameter>> parameters = collectParameters();

@@ -25,18 +25,13 @@ class Exec_Op<string mnemonic, list<Trait> traits = []> : Op<Exec_Dialect, mnemo
   let hasVerifier = 1;
 }
 
-// The empty literal: an attribute without delimiters would print a second space.
-class Exec_EnumAttr<EnumInfo info, string name> : EnumAttr<Exec_Dialect, info, name> {
-  let assemblyFormat = "`` $value";
-}
-
 def Exec_Space : I32EnumAttr<"Space", "where a buffer lives", [
     I32EnumAttrCase<"Arena", 0, "arena">, I32EnumAttrCase<"State", 1, "state">, I32EnumAttrCase<"Input", 2, "input">,
     I32EnumAttrCase<"Output", 3, "output">, I32EnumAttrCase<"Constant", 4, "constant">]> {
   let cppNamespace = "::raddle::exec";
   let genSpecializedAttr = 0;
 }
-def Exec_SpaceAttr : Exec_EnumAttr<Exec_Space, "space">;
+def Exec_SpaceAttr : EnumAttr<Exec_Dialect, Exec_Space, "space">;
 
 def Exec_CollectiveKind : I32EnumAttr<"CollectiveKind", "which collective", [
     I32EnumAttrCase<"AllGather", 0, "all_gather">, I32EnumAttrCase<"ReduceScatter", 1, "reduce_scatter">,
@@ -44,14 +39,14 @@ def Exec_CollectiveKind : I32EnumAttr<"CollectiveKind", "which collective", [
   let cppNamespace = "::raddle::exec";
   let genSpecializedAttr = 0;
 }
-def Exec_CollectiveKindAttr : Exec_EnumAttr<Exec_CollectiveKind, "collective">;
+def Exec_CollectiveKindAttr : EnumAttr<Exec_Dialect, Exec_CollectiveKind, "collective">;
 
 def Exec_Reduction : I32EnumAttr<"Reduction", "how values of the ranks are combined", [
     I32EnumAttrCase<"Sum", 0, "sum">, I32EnumAttrCase<"Mean", 1, "mean">, I32EnumAttrCase<"Max", 2, "max">]> {
   let cppNamespace = "::raddle::exec";
   let genSpecializedAttr = 0;
 }
-def Exec_ReductionAttr : Exec_EnumAttr<Exec_Reduction, "reduction">;
+def Exec_ReductionAttr : EnumAttr<Exec_Dialect, Exec_Reduction, "reduction">;
 
 def Exec_Element : AnyTypeOf<[AnyFloat, AnySignlessInteger, UI8]>;
 def Exec_Memory : StaticShapeMemRefOf<[Exec_Element]>;
