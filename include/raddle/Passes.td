@@ -21,8 +21,28 @@ def NNDecompose : Pass<"nn-decompose"> {
 }
 
 //===----------------------------------------------------------------------===//
+// Import and rewrite
+//===----------------------------------------------------------------------===//
+
+def ImportVerify : Pass<"import-verify", "::mlir::ModuleOp"> {
+  let summary = "Check that a model is one function of one block on tensors of static shape";
+  let description = [{
+    What `import` and `rewrite` guarantee: `@main` has one block, its arguments and results are tensors of static shape, an
+    argument is at most one of parameter, buffer and input, and no name is used twice. Reports all arguments that are not so.
+  }];
+}
+
+//===----------------------------------------------------------------------===//
 // Differentiate
 //===----------------------------------------------------------------------===//
+
+def GradVerify : Pass<"grad-verify", "::mlir::ModuleOp"> {
+  let summary = "Check that every trainable parameter has a gradient of its type";
+  let description = [{
+    What `differentiate` guarantees in training: `@main_grad` takes what `@main` takes and gives what it gives, then one gradient for
+    each floating-point argument with `nn.param` and without `nn.frozen`, in the order and of the types of the arguments.
+  }];
+}
 
 def RaddleGrad : Pass<"raddle-grad", "::mlir::ModuleOp"> {
   let summary = "Add the gradient of a function on tensors";
@@ -77,6 +97,14 @@ def TrainBuildStep : Pass<"train-build-step", "::mlir::ModuleOp"> {
                            "::mlir::tensor::TensorDialect", "::raddle::nn::NNDialect"];
 }
 
+def TrainVerify : Pass<"train-verify", "::mlir::ModuleOp"> {
+  let summary = "Check that a training step updates every trainable parameter and state";
+  let description = [{
+    What `step` guarantees: `@train_step` gives outputs `loss` and `grad_norm`, and for every trainable parameter and every
+    optimizer state one result that updates it, of its type; `@eval` gives an output `loss`.
+  }];
+}
+
 //===----------------------------------------------------------------------===//
 // Shard
 //===----------------------------------------------------------------------===//
@@ -105,6 +133,14 @@ def RaggedPartition : Pass<"ragged-partition", "::mlir::ModuleOp"> {
                            "::mlir::tensor::TensorDialect", "::raddle::ragged::RaggedDialect", "::raddle::nn::NNDialect"];
   let statistics = [Statistic<"numGathers", "gathers", "Number of gathers">,
                     Statistic<"numReduceScatters", "reduce-scatters", "Number of reduce-scatters">];
+}
+
+def RaggedVerify : Pass<"ragged-verify", "::mlir::ModuleOp"> {
+  let summary = "Check that every function is the program of one rank";
+  let description = [{
+    What `shard` guarantees: no whole parameter or optimizer state is an argument; a rank's states are slices of buckets that exist,
+    of their size; a result that replaces a state has its type; collectives are over the module's number of ranks.
+  }];
 }
 
 //===----------------------------------------------------------------------===//

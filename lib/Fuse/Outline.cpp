@@ -36,6 +36,7 @@ struct FuseOutlinePass : raddle::impl::FuseOutlineBase<FuseOutlinePass> {
         return signalPassFailure();
       }
       generalize(function);
+      foldViewsOfEmpties(function);
       recogniseGemms(function);
       for (Group &group : groupOps(function.getBody().front()))
         outline(group);
@@ -55,6 +56,20 @@ private:
       rewriter.setInsertionPoint(op);
       // What upstream cannot generalise stays a named op in a kernel of its own.
       (void)linalg::generalizeNamedOp(rewriter, op);
+    }
+  }
+
+  /// A view of a tensor without content is another such tensor: canonicalization turns a reshaped fill into a fill of
+  /// one.
+  void foldViewsOfEmpties(func::FuncOp function) {
+    for (Operation &op : llvm::make_early_inc_range(function.getBody().front())) {
+      if (!isView(&op) || !op.getOperand(0).getDefiningOp<tensor::EmptyOp>())
+        continue;
+      OpBuilder builder(&op);
+      auto type = cast<RankedTensorType>(op.getResult(0).getType());
+      op.getResult(0).replaceAllUsesWith(
+          tensor::EmptyOp::create(builder, op.getLoc(), type.getShape(), type.getElementType()));
+      op.erase();
     }
   }
 

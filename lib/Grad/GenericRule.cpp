@@ -90,11 +90,16 @@ private:
 
   /// Whether the value is computed from an accumulator.
   bool readsAccumulator(Value value) {
+    return computedFrom(value, [&](BlockArgument argument) { return argument.getArgNumber() >= op.getNumDpsInputs(); });
+  }
+
+  /// Whether an argument of the body that `matches` is read on the way to the value.
+  bool computedFrom(Value value, llvm::function_ref<bool(BlockArgument)> matches) {
     llvm::SetVector<Value> seen;
     seen.insert(value);
     for (size_t next = 0; next < seen.size(); ++next) {
       if (auto argument = dyn_cast<BlockArgument>(seen[next])) {
-        if (argument.getOwner() == body && argument.getArgNumber() >= op.getNumDpsInputs())
+        if (argument.getOwner() == body && matches(argument))
           return true;
       } else if (Operation *producer = seen[next].getDefiningOp(); producer->getBlock() == body) {
         seen.insert(producer->operand_begin(), producer->operand_end());
@@ -128,13 +133,13 @@ private:
     }
     if (rule.inner && isa<arith::MaximumFOp, arith::MinimumFOp, arith::MaxNumFOp, arith::MinNumFOp>(combiner)) {
       rule.kind = ResultKind::Extremum;
-      findIndexResult(rule);
+      findIndexResult(result, rule);
       return success();
     }
     // As torch.max has it: where a comparison chooses the new element, it chooses its position too.
     auto select = dyn_cast_or_null<arith::SelectOp>(combiner);
     if (select && select.getFalseValue() == acc) {
-      findIndexResult(rule, select.getCondition());
+      findIndexResult(result, rule, select.getCondition());
       if (rule.indexResult >= 0) {
         rule.kind = ResultKind::Extremum;
         rule.inner = select.getTrueValue();
@@ -146,10 +151,14 @@ private:
 
   /// Looks for a result whose body selects, where a new extremum is found (by `condition`, if given), the position of a
   /// loop.
-  void findIndexResult(ResultRule &rule, Value condition = {}) {
+  void findIndexResult(unsigned extremum, ResultRule &rule, Value condition = {}) {
     for (unsigned result = 0; result < op.getNumDpsInits(); ++result) {
       auto select = yielded(result).getDefiningOp<arith::SelectOp>();
       if (!select || select.getFalseValue() != accumulator(result) || (condition && select.getCondition() != condition))
+        continue;
+      // The position must be chosen by a comparison with this very extremum.
+      if (!computedFrom(select.getCondition(),
+                        [&](BlockArgument argument) { return argument == accumulator(extremum); }))
         continue;
       Value position = select.getTrueValue();
       if (auto cast = position.getDefiningOp<arith::IndexCastOp>())

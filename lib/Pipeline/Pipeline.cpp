@@ -45,14 +45,17 @@ static void addStep(OpPassManager &manager, const PipelineOptions &options) {
   step.clipNorm = options.clipNorm;
   manager.addPass(createTrainBuildStep(step));
   addCleanup(manager);
+  manager.addPass(createTrainVerify());
 }
 
 void addStage(OpPassManager &manager, Stage stage, const PipelineOptions &options) {
   switch (stage) {
   case Stage::Import:
+    manager.addPass(createImportVerify());
     return;
   case Stage::Rewrite:
     addCleanup(manager);
+    manager.addPass(createImportVerify());
     return;
   case Stage::Differentiate:
     if (!options.train)
@@ -64,6 +67,7 @@ void addStage(OpPassManager &manager, Stage stage, const PipelineOptions &option
       manager.addPass(createRaddleGrad(grad));
     }
     addCleanup(manager);
+    manager.addPass(createGradVerify());
     return;
   case Stage::Step:
     if (options.train)
@@ -75,6 +79,7 @@ void addStage(OpPassManager &manager, Stage stage, const PipelineOptions &option
     manager.addPass(createRaggedPlan(plan));
     manager.addPass(createRaggedPartition());
     addCleanup(manager);
+    manager.addPass(createRaggedVerify());
     return;
   }
   case Stage::Fuse:

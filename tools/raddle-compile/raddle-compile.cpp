@@ -312,11 +312,10 @@ LogicalResult compile(MLIRContext &context, const CLI::App &app) {
   if (behind && raddle::recordedStage(*module) != last)
     return fail("--stop-after=" + o.stopAfter + ": '" + o.inputPath + "' is behind that stage already, the next is " +
                 raddle::stageName(*first));
-  if (imported && failed(dump(*module, raddle::Stage::Import)))
-    return failure();
 
   for (raddle::Stage stage : raddle::allStages()) {
-    if (stage < *first || (last && stage > *last))
+    bool done = stage < *first && !(imported && stage == raddle::Stage::Import);
+    if (done || (last && stage > *last))
       continue;
     progress.begin(raddle::stageName(stage));
     PassManager manager(&context);

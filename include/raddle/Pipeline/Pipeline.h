@@ -32,8 +32,8 @@ struct PipelineOptions {
   double clipNorm = 0.0; ///< 0: gradients are not clipped
 };
 
-/// Adds the passes of one stage, the last of which checks what the stage guarantees. Import has none: it makes the
-/// module.
+/// Adds the passes of one stage, the last of which checks what the stage guarantees. Import has only the
+/// check: its module is there already.
 void addStage(mlir::OpPassManager &manager, Stage stage, const PipelineOptions &options);
 
 /// The stage whose result the module says it is (attribute `nn.stage`), if it says so.

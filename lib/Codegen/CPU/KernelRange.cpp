@@ -40,7 +40,8 @@ int64_t findRange(func::FuncOp kernel) {
       // A copy walks both sides in step.
       Value source = wholeFirstDimension(copy.getSource()), target = wholeFirstDimension(copy.getTarget());
       auto type = cast<MemRefType>(copy.getTarget().getType());
-      if (!source || !target || type.getRank() == 0 || (range && *range != type.getDimSize(0)))
+      if (!source || !target || type.getRank() == 0 || type.getDimSize(0) == 0 ||
+          (range && *range != type.getDimSize(0)))
         return 1;
       range = type.getDimSize(0);
       written.insert(target);

@@ -5,6 +5,7 @@
 #include "mlir/Dialect/Math/IR/Math.h"
 #include "mlir/Dialect/Tensor/IR/Tensor.h"
 #include "mlir/IR/BuiltinOps.h"
+#include "mlir/Transforms/RegionUtils.h"
 #include "raddle/Dialect/NN/IR/NNOps.h"
 #include "raddle/Dialect/Ragged/IR/RaggedOps.h"
 #include "raddle/Passes.h"
@@ -46,7 +47,7 @@ public:
 
   LogicalResult run(int64_t &numGathers, int64_t &numReduceScatters) {
     collect();
-    if (failed(checkUpdates()))
+    if (failed(checkUpdates()) || failed(checkOutputs()))
       return failure();
     for (auto &entry : uses)
       if (llvm::any_of(entry.second.parameters, [](Value value) { return value != nullptr; }))
@@ -293,7 +294,53 @@ private:
     });
   }
 
-  /// What is not a part of the batch is the mean over the ranks.
+  /// Whether the value does not depend on the batch.
+  bool isEqualOnAllRanks(Value value) {
+    llvm::SetVector<Value> seen;
+    seen.insert(value);
+    for (size_t next = 0; next < seen.size(); ++next) {
+      if (auto argument = dyn_cast<BlockArgument>(seen[next])) {
+        bool isInput = argument.getOwner() == &function.getBody().front();
+        if (isInput && function.getArgAttr(argument.getArgNumber(), "nn.batched"))
+          return false;
+        continue;
+      }
+      Operation *producer = seen[next].getDefiningOp();
+      seen.insert(producer->operand_begin(), producer->operand_end());
+      if (producer->getNumRegions())
+        getUsedValuesDefinedAbove(producer->getRegions(), seen);
+    }
+    return true;
+  }
+
+  /// In inference, a value over the whole batch cannot be told from the ranks' values: a sum, a mean and a maximum want
+  /// to be combined differently. One number is taken for a mean, as a loss is, with a warning.
+  LogicalResult checkOutputs() {
+    if (ranks == 1 || function.getName() != "main")
+      return success();
+    SmallVector<StringRef> refused;
+    for (OpOperand &operand : function.getBody().front().getTerminator()->getOpOperands()) {
+      unsigned index = operand.getOperandNumber();
+      auto name = function.getResultAttrOfType<StringAttr>(index, "nn.output");
+      if (!name || function.getResultAttr(index, "nn.batched") || isEqualOnAllRanks(operand.get()))
+        continue;
+      auto type = cast<RankedTensorType>(operand.get().getType());
+      if (type.getNumElements() != 1 || !isa<FloatType>(type.getElementType()))
+        refused.push_back(name.getValue());
+      else
+        function.emitWarning("output '") << name.getValue() << "' will be the mean of its values on " << ranks
+                                         << " ranks";
+    }
+    if (refused.empty())
+      return success();
+    InFlightDiagnostic error = function.emitError("outputs that depend on the batch, but are no part of it, are not "
+                                                  "defined over ")
+                               << ranks << " ranks (compile for one rank): ";
+    llvm::interleaveComma(refused, error, [&](StringRef name) { error << "'" << name << "'"; });
+    return error;
+  }
+
+  /// Of a training program, what is not a part of the batch is the mean over the ranks.
   void reduceOutputs() {
     if (ranks == 1)
       return;
@@ -305,7 +352,8 @@ private:
       if (!function.getResultAttr(index, "nn.output") || function.getResultAttr(index, "nn.batched") || reduced ||
           !isa<FloatType>(cast<RankedTensorType>(operand.get().getType()).getElementType()))
         continue;
-      operand.set(allReduce(operand.get(), Reduction::Mean));
+      if (!isEqualOnAllRanks(operand.get()))
+        operand.set(allReduce(operand.get(), Reduction::Mean));
     }
   }
 

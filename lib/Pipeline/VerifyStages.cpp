@@ -1,0 +1,128 @@
+// Checks of what stages 1 to 4 guarantee.
+#include "mlir/Dialect/Func/IR/FuncOps.h"
+#include "mlir/IR/BuiltinOps.h"
+#include "raddle/Passes.h"
+#include "llvm/ADT/StringMap.h"
+
+namespace raddle {
+#define GEN_PASS_DEF_IMPORTVERIFY
+#define GEN_PASS_DEF_GRADVERIFY
+#define GEN_PASS_DEF_TRAINVERIFY
+#include "raddle/Passes.h.inc"
+} // namespace raddle
+
+using namespace mlir;
+
+namespace {
+
+bool isTrainable(func::FuncOp function, unsigned argument) {
+  auto type = dyn_cast<RankedTensorType>(function.getArgumentTypes()[argument]);
+  return type && isa<FloatType>(type.getElementType()) && function.getArgAttr(argument, "nn.param") &&
+         !function.getArgAttr(argument, "nn.frozen");
+}
+
+/// The type of the result that has `attribute` with the value `name`; null where there is none.
+Type findResult(func::FuncOp function, StringRef attribute, StringRef name) {
+  for (unsigned index = 0; index < function.getNumResults(); ++index)
+    if (auto value = function.getResultAttrOfType<StringAttr>(index, attribute); value && value.getValue() == name)
+      return function.getResultTypes()[index];
+  return {};
+}
+
+struct ImportVerifyPass : raddle::impl::ImportVerifyBase<ImportVerifyPass> {
+  void runOnOperation() override {
+    auto main = getOperation().lookupSymbol<func::FuncOp>("main");
+    if (!main || !main.getBody().hasOneBlock()) {
+      getOperation().emitError("expects a function 'main' of one block");
+      return signalPassFailure();
+    }
+    for (auto [index, type] : llvm::enumerate(main.getArgumentTypes()))
+      checkType(main, "argument", index, type);
+    for (auto [index, type] : llvm::enumerate(main.getResultTypes()))
+      checkType(main, "result", index, type);
+    checkNames(main);
+  }
+
+private:
+  void checkType(func::FuncOp main, StringRef what, unsigned index, Type type) {
+    auto tensor = dyn_cast<RankedTensorType>(type);
+    if (tensor && tensor.hasStaticShape())
+      return;
+    main.emitError("expects tensors of static shape, ") << what << " " << index << " is " << type;
+    signalPassFailure();
+  }
+
+  void checkNames(func::FuncOp main) {
+    llvm::StringMap<unsigned> names;
+    for (unsigned index = 0; index < main.getNumArguments(); ++index) {
+      StringRef role;
+      for (StringRef candidate : {"nn.param", "nn.buffer", "nn.input"}) {
+        auto name = main.getArgAttrOfType<StringAttr>(index, candidate);
+        if (!name)
+          continue;
+        if (!role.empty()) {
+          main.emitError("argument ") << index << " is both '" << role << "' and '" << candidate << "'";
+          signalPassFailure();
+        }
+        role = candidate;
+        auto [entry, inserted] = names.try_emplace((candidate + ":" + name.getValue()).str(), index);
+        if (!inserted) {
+          main.emitError("arguments ") << entry->second << " and " << index << " are both '" << candidate << "' \""
+                                       << name.getValue() << "\"";
+          signalPassFailure();
+        }
+      }
+    }
+  }
+};
+
+struct GradVerifyPass : raddle::impl::GradVerifyBase<GradVerifyPass> {
+  void runOnOperation() override {
+    auto main = getOperation().lookupSymbol<func::FuncOp>("main");
+    auto grad = getOperation().lookupSymbol<func::FuncOp>("main_grad");
+    if (!main || !grad) {
+      getOperation().emitError("expects functions 'main' and 'main_grad'");
+      return signalPassFailure();
+    }
+    SmallVector<Type> expected(main.getResultTypes());
+    for (unsigned index = 0; index < main.getNumArguments(); ++index)
+      if (isTrainable(main, index))
+        expected.push_back(main.getArgumentTypes()[index]);
+    if (main.getArgumentTypes() == grad.getArgumentTypes() && TypeRange(expected) == TypeRange(grad.getResultTypes()))
+      return;
+    grad.emitError("expects the arguments of 'main', its results and a gradient of each trainable parameter: ")
+        << FunctionType::get(&getContext(), main.getArgumentTypes(), expected) << ", is " << grad.getFunctionType();
+    signalPassFailure();
+  }
+};
+
+struct TrainVerifyPass : raddle::impl::TrainVerifyBase<TrainVerifyPass> {
+  void runOnOperation() override {
+    auto step = getOperation().lookupSymbol<func::FuncOp>("train_step");
+    auto eval = getOperation().lookupSymbol<func::FuncOp>("eval");
+    if (!step || !eval) {
+      getOperation().emitError("expects functions 'train_step' and 'eval'");
+      return signalPassFailure();
+    }
+    for (auto [function, output] :
+         {std::pair<func::FuncOp, StringRef>{step, "loss"}, {step, "grad_norm"}, {eval, "loss"}})
+      if (!findResult(function, "nn.output", output)) {
+        function.emitError("expects an output '") << output << "'";
+        signalPassFailure();
+      }
+    for (unsigned index = 0; index < step.getNumArguments(); ++index) {
+      auto name = step.getArgAttrOfType<StringAttr>(index, isTrainable(step, index) ? "nn.param" : "nn.state");
+      if (!name)
+        continue;
+      Type updated = findResult(step, "nn.updates", name);
+      if (updated == step.getArgumentTypes()[index])
+        continue;
+      InFlightDiagnostic error = step.emitError("expects a result of type ")
+                                 << step.getArgumentTypes()[index] << " that updates '" << name.getValue() << "', ";
+      updated ? error << "is " << updated : error << "there is none";
+      signalPassFailure();
+    }
+  }
+};
+
+} // namespace
