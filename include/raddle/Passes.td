@@ -82,7 +82,7 @@ def TrainBuildStep : Pass<"train-build-step", "::mlir::ModuleOp"> {
   let description = [{
     From `@main` and `@main_grad` (of `raddle-grad{parameters-only}`) makes `@train_step`, which also takes the optimizer's
     states, the learning rate and the step number, and gives the loss, the gradient's norm before clipping, new parameters and
-    new states; a result's `ragged.alias` names the argument that it replaces. `@main` becomes `@eval`.
+    new states; a result's `nn.updates` names the parameter or state that it replaces. `@main` becomes `@eval`.
   }];
   let options = [
     Option<"optimizer", "optimizer", "std::string", "\"adamw\"", "sgd or adamw">,

@@ -122,8 +122,9 @@ private:
     ++numDispatches;
     // A duplicable root stays for the kernels that compute it themselves.
     root->replaceUsesWithIf(dispatch.getTensors(), [&](OpOperand &use) {
-      return !isDuplicable(root) || isa<exec::ExecDialect>(use.getOwner()->getDialect()) || isView(use.getOwner()) ||
-             !isa<linalg::LinalgDialect, tensor::TensorDialect, scf::SCFDialect>(use.getOwner()->getDialect());
+      Operation *user = use.getOwner();
+      bool isKernelWork = isa<linalg::LinalgDialect, tensor::TensorDialect, scf::SCFDialect>(user->getDialect());
+      return !isDuplicable(root) || isView(user) || !isKernelWork;
     });
   }
 

@@ -5,6 +5,7 @@ import ctypes.util
 import random
 import shutil
 import struct
+import zipfile
 
 import pytest
 import torch
@@ -56,7 +57,7 @@ def test_pt2(files, tmp_path, kind):
 
 
 def test_flipped_pt2(files, tmp_path):
-    """A flip in a weight or in padding of the archive is no error of its form; anything else is refused."""
+    """A flip in padding or in an entry that nobody reads is no error; anything else is refused."""
     refused = 0
     for data in flips(files[0].read_bytes(), seed=2):
         result = compile_damaged(tmp_path, data)
@@ -67,6 +68,18 @@ def test_flipped_pt2(files, tmp_path):
             refused += 1
         assert_folder_holds(tmp_path, "damaged.pt2")
     assert refused > 0
+
+
+def test_flipped_weight(files, tmp_path):
+    """The runtime reads parts of weights, which have no checksum: the compiler checks them whole."""
+    data = bytearray(files[0].read_bytes())
+    with zipfile.ZipFile(files[0]) as archive:
+        entry = next(info for info in archive.infolist() if info.filename.endswith("/weight_0"))
+    # The name and the extra field of the local header, whose lengths it gives, precede the bytes.
+    name, extra = struct.unpack_from("<HH", data, entry.header_offset + 26)
+    data[entry.header_offset + 30 + name + extra + entry.file_size // 2] ^= 1
+    assert_refused(compile_damaged(tmp_path, bytes(data)), "weight_0")
+    assert_folder_holds(tmp_path, "damaged.pt2")
 
 
 @pytest.mark.parametrize("kind", ["truncated", "flipped", "random"])
