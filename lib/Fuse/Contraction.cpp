@@ -1,7 +1,7 @@
 #include "Contraction.h"
 
 #include "mlir/Dialect/Arith/IR/Arith.h"
-#include "mlir/IR/Matchers.h"
+#include "raddle/Utils/TensorQueries.h"
 
 using namespace mlir;
 
@@ -85,11 +85,6 @@ bool isProductSum(linalg::LinalgOp op) {
     return false;
   Value x = body->getArgument(0), y = body->getArgument(1);
   return (mul.getLhs() == x && mul.getRhs() == y) || (mul.getLhs() == y && mul.getRhs() == x);
-}
-
-bool isZeroFilled(Value value) {
-  auto fill = value.getDefiningOp<linalg::FillOp>();
-  return fill && matchPattern(fill.getInputs()[0], m_AnyZeroFloat());
 }
 
 /// The loops of the op by role, merged; nothing where a map is not a projected permutation.

@@ -12,8 +12,6 @@ using namespace mlir;
 
 namespace raddle {
 
-bool isView(Operation *op) { return isa<tensor::CollapseShapeOp, tensor::ExpandShapeOp>(op); }
-
 /// Ops that stay in the program as they are.
 static bool isBoundary(Operation *op) {
   return op->hasTrait<OpTrait::IsTerminator>() || isa<exec::ExecDialect, ragged::RaggedDialect>(op->getDialect());

@@ -3,12 +3,10 @@
 #define RADDLE_LIB_FUSE_GROUPING_H
 
 #include "mlir/Dialect/Func/IR/FuncOps.h"
+#include "raddle/Utils/TensorQueries.h"
 #include "llvm/ADT/MapVector.h"
 
 namespace raddle {
-
-/// Whether the op only reinterprets memory: it has no kernel, its result lies where its operand does.
-bool isView(mlir::Operation *op);
 
 /// Whether a kernel that needs the op's result computes it again: fills, splat constants, scalars, slices of which a
 /// kernel reads just what it needs.

@@ -146,7 +146,7 @@ private:
     int64_t bytes = 0;
     for (Type type : llvm::concat<const Type>(kernel.getArgumentTypes(), kernel.getResultTypes()))
       if (auto shaped = dyn_cast<ShapedType>(type))
-        bytes += shaped.getNumElements() * llvm::divideCeil(shaped.getElementTypeBitWidth(), 8);
+        bytes += shaped.getNumElements() * elementBytes(shaped.getElementType());
     return bytes;
   }
 

@@ -24,14 +24,17 @@ int64_t reducedCount(NodeBuilder &node, Value value, ArrayRef<int64_t> dims) {
   return count;
 }
 
+/// The type of a sum: what `dtype` asks for; else integers and booleans add as i64.
+Type sumType(NodeBuilder &node, Value self) {
+  Type type = node.elementOf(self);
+  return node.dtype("dtype", isa<FloatType>(type) ? type : Type(node.builder.getI64Type()));
+}
+
 LogicalResult sum(NodeBuilder &node) {
   Value self = node.tensor("self");
   if (node.failed())
     return failure();
-  Type type = node.elementOf(self);
-  if (!isa<FloatType>(type))
-    type = node.builder.getI64Type();
-  type = node.dtype("dtype", type);
+  Type type = sumType(node, self);
   SmallVector<int64_t> dims = node.dimensions("dim", node.rankOf(self));
   bool keep = node.boolean("keepdim", false);
   if (node.failed())
@@ -153,10 +156,7 @@ LogicalResult cumsum(NodeBuilder &node) {
   Value self = node.tensor("self");
   if (node.failed())
     return failure();
-  Type type = node.elementOf(self);
-  if (!isa<FloatType>(type))
-    type = node.builder.getI64Type();
-  type = node.dtype("dtype", type);
+  Type type = sumType(node, self);
   int64_t rank = node.rankOf(self), dim = node.dimension("dim", rank);
   if (node.failed())
     return failure();

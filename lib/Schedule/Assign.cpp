@@ -102,7 +102,7 @@ private:
   }
 
   void write(Operation *op) {
-    if (isa<tensor::CollapseShapeOp, tensor::ExpandShapeOp, ragged::SlotOp, arith::ConstantOp>(op))
+    if (isView(op) || isa<ragged::SlotOp, arith::ConstantOp>(op))
       return;
     synchronise(op);
     Location loc = op->getLoc();
@@ -162,9 +162,11 @@ private:
   void writePack(ragged::PackOp pack) {
     auto bucket = symbols.lookupNearestSymbolFrom<ragged::BucketOp>(pack, pack.getBucketAttr());
     Type element = bucket.getElementType();
-    int64_t elementBytes = llvm::divideCeil(element.getIntOrFloatBitWidth(), 8), position = 0;
+    int64_t position = 0;
     Place whole = placement.lookup(pack.getFull());
-    auto at = [&](int64_t elements) { return Place{whole.space, whole.index, whole.offset + elements * elementBytes}; };
+    auto at = [&](int64_t elements) {
+      return Place{whole.space, whole.index, whole.offset + elements * elementBytes(element)};
+    };
     auto clear = [&](int64_t from, int64_t to) {
       if (from < to)
         exec::ZeroOp::create(builder, pack.getLoc(),

@@ -11,13 +11,13 @@ namespace raddle {
 
 int64_t bytesOf(Type type) {
   auto shaped = cast<ShapedType>(type);
-  return shaped.getNumElements() * static_cast<int64_t>(llvm::divideCeil(shaped.getElementTypeBitWidth(), 8));
+  return shaped.getNumElements() * elementBytes(shaped.getElementType());
 }
 
 /// The value whose memory a chain of reshapes shows.
 static Value lookThroughViews(Value value) {
   while (Operation *op = value.getDefiningOp()) {
-    if (!isa<tensor::CollapseShapeOp, tensor::ExpandShapeOp>(op))
+    if (!isView(op))
       break;
     value = op->getOperand(0);
   }
@@ -127,7 +127,7 @@ bool Placement::canUpdateInPlace(Value state, Value next) {
     Value value = worklist.pop_back_val();
     for (OpOperand &use : value.getUses()) {
       Operation *user = use.getOwner();
-      if (isa<tensor::CollapseShapeOp, tensor::ExpandShapeOp, ragged::SlotOp>(user)) {
+      if (isView(user) || isa<ragged::SlotOp>(user)) {
         worklist.push_back(user->getResult(0));
         continue;
       }
@@ -149,10 +149,9 @@ void Placement::claimPacks() {
     Place whole = allocate(pack.getFull().getType(), "gradients of " + pack.getBucket());
     packs[pack] = whole;
     auto bucket = symbols.lookupNearestSymbolFrom<ragged::BucketOp>(pack, pack.getBucketAttr());
-    int64_t elementBytes = llvm::divideCeil(bucket.getElementType().getIntOrFloatBitWidth(), 8);
     for (auto [slot, operand] : llvm::zip(bucket.getSlots().getAsRange<ragged::SlotAttr>(), pack.getTensorsMutable())) {
       Place place = whole;
-      place.offset += slot.getOffset() * elementBytes;
+      place.offset += slot.getOffset() * elementBytes(bucket.getElementType());
       if (!claim(operand.get(), place))
         copies.insert(&operand);
     }
@@ -168,13 +167,12 @@ static std::string describe(Operation *op) {
 
 void Placement::placeOps(function_ref<int64_t(ElementsAttr)> addConstant) {
   for (Operation &op : function.getBody().front()) {
-    if (isa<tensor::CollapseShapeOp, tensor::ExpandShapeOp>(op)) {
+    if (isView(&op)) {
       places[op.getResult(0)] = lookup(op.getOperand(0));
     } else if (auto slot = dyn_cast<ragged::SlotOp>(op)) {
       auto bucket = symbols.lookupNearestSymbolFrom<ragged::BucketOp>(slot, slot.getBucketAttr());
       Place place = lookup(slot.getFull());
-      place.offset += bucket.findSlot(slot.getSlot()).getOffset() *
-                      static_cast<int64_t>(llvm::divideCeil(bucket.getElementType().getIntOrFloatBitWidth(), 8));
+      place.offset += bucket.findSlot(slot.getSlot()).getOffset() * elementBytes(bucket.getElementType());
       places[slot.getTensor()] = place;
     } else if (isa<ragged::PackOp>(op)) {
       places[op.getResult(0)] = packs.lookup(&op);

@@ -6,6 +6,7 @@
 #include "mlir/Dialect/Func/IR/FuncOps.h"
 #include "raddle/Dialect/Exec/IR/ExecOps.h"
 #include "raddle/Dialect/Ragged/IR/RaggedOps.h"
+#include "raddle/Utils/TensorQueries.h"
 
 namespace raddle {
 

@@ -5,10 +5,10 @@
 #include "mlir/Dialect/Math/IR/Math.h"
 #include "mlir/Dialect/Tensor/IR/Tensor.h"
 #include "mlir/IR/BuiltinOps.h"
-#include "mlir/IR/Matchers.h"
 #include "raddle/Dialect/NN/IR/NNOps.h"
 #include "raddle/Passes.h"
 #include "raddle/Utils/LinalgBuilders.h"
+#include "raddle/Utils/TensorQueries.h"
 
 namespace raddle {
 #define GEN_PASS_DEF_TRAINBUILDSTEP
@@ -22,12 +22,6 @@ namespace {
 
 /// Torch adds this to the norm before it divides, `torch.nn.utils.clip_grad_norm_`.
 constexpr double kClipEpsilon = 1e-6;
-
-/// Whether the value is a tensor filled with zero: the gradient of a parameter that the loss does not reach.
-bool isZeroFill(Value value) {
-  auto fill = value.getDefiningOp<linalg::FillOp>();
-  return fill && matchPattern(fill.getInputs()[0], m_AnyZeroFloat());
-}
 
 struct TrainBuildStepPass : raddle::impl::TrainBuildStepBase<TrainBuildStepPass> {
   using Base::Base;
@@ -77,7 +71,7 @@ private:
         return step.emitError("expects a gradient of type ") << type << " for parameter '" << name.getValue() << "'";
       Value grad = terminator->getOperand(next++);
       // As in torch, a parameter without a gradient is not touched, not even by weight decay.
-      if (isZeroFill(grad)) {
+      if (isZeroFilled(grad)) {
         for (func::FuncOp function : {forward, step})
           function.setArgAttr(index, "nn.frozen", UnitAttr::get(&getContext()));
         continue;

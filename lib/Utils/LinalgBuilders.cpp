@@ -43,6 +43,13 @@ Value Scalars::rsqrt(Value a) const { return math::RsqrtOp::create(builder, loc,
 Value Scalars::select(Value condition, Value a, Value b) const {
   return arith::SelectOp::create(builder, loc, condition, a, b);
 }
+Value Scalars::castFloat(Value a, Type type) const {
+  if (a.getType() == type)
+    return a;
+  if (a.getType().getIntOrFloatBitWidth() < type.getIntOrFloatBitWidth())
+    return arith::ExtFOp::create(builder, loc, type, a);
+  return arith::TruncFOp::create(builder, loc, type, a);
+}
 Value Scalars::position(int64_t dimension, Type type) const {
   Value index = linalg::IndexOp::create(builder, loc, dimension);
   return arith::IndexCastOp::create(builder, loc, type, index);

@@ -29,6 +29,8 @@ struct Scalars {
   mlir::Value sqrt(mlir::Value a) const;
   mlir::Value rsqrt(mlir::Value a) const;
   mlir::Value select(mlir::Value condition, mlir::Value a, mlir::Value b) const;
+  /// Casts between floating-point types of any widths.
+  mlir::Value castFloat(mlir::Value a, mlir::Type type) const;
   /// Index of the surrounding generic's dimension, as a value of integer type `type`.
   mlir::Value position(int64_t dimension, mlir::Type type) const;
 };

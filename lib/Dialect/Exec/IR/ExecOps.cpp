@@ -6,6 +6,7 @@
 #include "mlir/IR/DialectImplementation.h"
 #include "mlir/IR/OpImplementation.h"
 #include "mlir/Interfaces/FunctionInterfaces.h"
+#include "raddle/Utils/TensorQueries.h"
 #include "llvm/ADT/TypeSwitch.h"
 
 #include "raddle/Dialect/Exec/IR/ExecDialect.cpp.inc"
@@ -14,6 +15,7 @@
 #include "raddle/Dialect/Exec/IR/ExecAttrs.cpp.inc"
 
 using namespace mlir;
+using namespace raddle;
 using namespace raddle::exec;
 
 void ExecDialect::initialize() {
@@ -26,8 +28,6 @@ void ExecDialect::initialize() {
 #include "raddle/Dialect/Exec/IR/ExecOps.cpp.inc"
       >();
 }
-
-static int64_t elementBytes(Type type) { return llvm::divideCeil(type.getIntOrFloatBitWidth(), 8); }
 
 /// Bytes of a dense array; nothing where 63 bits do not hold them.
 static std::optional<int64_t> bytesOf(ShapedType type) {

@@ -82,12 +82,7 @@ public:
       if (args[1].getType().isInteger(1)) {
         result = s.select(args[1], result, minusInfinity);
       } else {
-        Value bias = args[1];
-        if (bias.getType() != result.getType())
-          bias = bias.getType().getIntOrFloatBitWidth() < result.getType().getIntOrFloatBitWidth()
-                     ? arith::ExtFOp::create(s.builder, s.loc, result.getType(), bias).getResult()
-                     : arith::TruncFOp::create(s.builder, s.loc, result.getType(), bias).getResult();
-        result = s.add(result, bias);
+        result = s.add(result, s.castFloat(args[1], result.getType()));
       }
     }
     if (causal) {

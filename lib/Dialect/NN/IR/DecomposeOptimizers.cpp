@@ -43,15 +43,6 @@ static Value buildBiasCorrection(OpBuilder &builder, Location loc, Value step, d
   });
 }
 
-/// Casts between floating-point types of any widths.
-static Value castFloat(const Scalars &s, Value value, Type type) {
-  if (value.getType() == type)
-    return value;
-  if (value.getType().getIntOrFloatBitWidth() < type.getIntOrFloatBitWidth())
-    return arith::ExtFOp::create(s.builder, s.loc, type, value);
-  return arith::TruncFOp::create(s.builder, s.loc, type, value);
-}
-
 FailureOr<SmallVector<Value>> SquaredNormOp::decomposeOperation(OpBuilder &builder) {
   Value total;
   auto scalarType = cast<RankedTensorType>(getResult().getType());
@@ -78,8 +69,8 @@ FailureOr<SmallVector<Value>> AdamWOp::decomposeOperation(OpBuilder &builder) {
   Value correction2 = buildBiasCorrection(builder, loc, getStep(), beta2);
   auto toElement = [&](Value input, Value correction, function_ref<Value(const Scalars &, Value, Value)> body) {
     return buildElementwise(builder, loc, scalarType, {input, correction}, {}, [&](const Scalars &s, ValueRange args) {
-      Value wide = castFloat(s, args[0], s.builder.getF64Type());
-      return castFloat(s, body(s, wide, args[1]), element);
+      Value wide = s.castFloat(args[0], s.builder.getF64Type());
+      return s.castFloat(body(s, wide, args[1]), element);
     });
   };
   Value stepSize = toElement(getLr(), correction1, [](const Scalars &s, Value lr, Value c) { return s.div(lr, c); });
@@ -94,7 +85,7 @@ FailureOr<SmallVector<Value>> AdamWOp::decomposeOperation(OpBuilder &builder) {
   return buildUpdate(builder, loc, type, 3, {getParam(), getGrad(), getExpAvg(), getExpAvgSq()}, scalars,
                      [&](const Scalars &s, ValueRange args) {
                        Value param = args[0], m = args[2], v = args[3];
-                       Value grad = getGradScale() ? s.mul(args[1], castFloat(s, args.back(), element)) : args[1];
+                       Value grad = getGradScale() ? s.mul(args[1], s.castFloat(args.back(), element)) : args[1];
                        auto scaled = [&](Value value, double factor) {
                          return s.mul(value, s.constantLike(value, factor));
                        };
@@ -115,10 +106,10 @@ FailureOr<SmallVector<Value>> SGDOp::decomposeOperation(OpBuilder &builder) {
   return buildUpdate(builder, getLoc(), cast<RankedTensorType>(getParam().getType()), 2,
                      {getParam(), getGrad(), getMomentumBuffer()}, scalars, [&](const Scalars &s, ValueRange args) {
                        Value grad =
-                           getGradScale() ? s.mul(args[1], castFloat(s, args.back(), args[1].getType())) : args[1];
+                           getGradScale() ? s.mul(args[1], s.castFloat(args.back(), args[1].getType())) : args[1];
                        Value direction = s.add(grad, s.mul(args[0], s.constantLike(args[0], decay)));
                        Value buffer = s.add(s.mul(args[2], s.constantLike(args[2], momentum)), direction);
-                       Value lr = castFloat(s, args[3], buffer.getType());
+                       Value lr = s.castFloat(args[3], buffer.getType());
                        return SmallVector<Value>{s.sub(args[0], s.mul(lr, buffer)), buffer};
                      });
 }
