@@ -79,6 +79,9 @@ private:
       return -1;
     if (!producer.getIndexingMapMatchingResult(producer->getResult(0)).isPermutation())
       return -1;
+    // What is read through sums of loops (windows) may leave a fused op with a loop that no operand bounds.
+    if (!llvm::all_of(producer.getIndexingMapsArray(), [](AffineMap map) { return map.isProjectedPermutation(true); }))
+      return -1;
     Operation *consumer = nullptr;
     for (OpOperand &use : producer->getUses()) {
       auto generic = dyn_cast<linalg::GenericOp>(use.getOwner());

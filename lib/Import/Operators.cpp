@@ -6,6 +6,7 @@ namespace raddle::import {
 
 OperatorTable::OperatorTable() {
   registerAttentionOperators(*this);
+  registerConvolutionOperators(*this);
   registerCreationOperators(*this);
   registerExtremumOperators(*this);
   registerIndexingOperators(*this);
@@ -13,6 +14,7 @@ OperatorTable::OperatorTable() {
   registerLossOperators(*this);
   registerNormOperators(*this);
   registerPointwiseOperators(*this);
+  registerPoolingOperators(*this);
   registerReductionOperators(*this);
   registerShapeOperators(*this);
   registerSplitOperators(*this);

@@ -28,6 +28,7 @@ private:
 std::string refusalOf(const Node &node);
 
 void registerAttentionOperators(OperatorTable &table);
+void registerConvolutionOperators(OperatorTable &table);
 void registerCreationOperators(OperatorTable &table);
 void registerExtremumOperators(OperatorTable &table);
 void registerIndexingOperators(OperatorTable &table);
@@ -35,6 +36,7 @@ void registerLinearOperators(OperatorTable &table);
 void registerLossOperators(OperatorTable &table);
 void registerNormOperators(OperatorTable &table);
 void registerPointwiseOperators(OperatorTable &table);
+void registerPoolingOperators(OperatorTable &table);
 void registerReductionOperators(OperatorTable &table);
 void registerShapeOperators(OperatorTable &table);
 void registerSplitOperators(OperatorTable &table);

@@ -95,7 +95,8 @@ Value buildReduction(OpBuilder &builder, Location loc, RankedTensorType type, Va
                      ArrayRef<AffineMap> maps, AffineMap outputMap, double init, BodyBuilder body) {
   SmallVector<utils::IteratorType> iterators(outputMap.getNumDims(), utils::IteratorType::reduction);
   for (AffineExpr result : outputMap.getResults())
-    iterators[cast<AffineDimExpr>(result).getPosition()] = utils::IteratorType::parallel;
+    if (auto dim = dyn_cast<AffineDimExpr>(result))
+      iterators[dim.getPosition()] = utils::IteratorType::parallel;
   SmallVector<AffineMap> allMaps(maps.begin(), maps.end());
   allMaps.push_back(outputMap);
   Value filled = buildFilled(builder, loc, type, init);

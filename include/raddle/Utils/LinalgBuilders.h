@@ -51,8 +51,9 @@ mlir::AffineMap projection(mlir::MLIRContext *context, unsigned rank, llvm::Arra
 mlir::Value buildElementwise(mlir::OpBuilder &builder, mlir::Location loc, mlir::RankedTensorType type,
                              mlir::ValueRange inputs, llvm::ArrayRef<mlir::AffineMap> maps, BodyBuilder body);
 
-/// Generic over loops of extents `loops` that reduces the loops which `outputMap` lacks into a tensor of `type`, filled
-/// with `init` before. `body` sees the inputs' elements and, last, the accumulator.
+/// Generic that reduces the loops which are no result of `outputMap` into a tensor of `type`, filled with `init`
+/// before. Loops that occur in sums of `outputMap` scatter: different iterations add to one element. `body` sees the
+/// inputs' elements and, last, the accumulator.
 mlir::Value buildReduction(mlir::OpBuilder &builder, mlir::Location loc, mlir::RankedTensorType type,
                            mlir::ValueRange inputs, llvm::ArrayRef<mlir::AffineMap> maps, mlir::AffineMap outputMap,
                            double init, BodyBuilder body);

@@ -372,4 +372,7 @@ def NN_SGDOp : NN_Op<"sgd", [AllTypesMatch<["param", "grad", "momentum_buffer", 
   }];
 }
 
+include "raddle/Dialect/NN/IR/NNConvolutionOps.td"
+include "raddle/Dialect/NN/IR/NNPoolingOps.td"
+
 #endif // RADDLE_DIALECT_NN_IR_NNOPS_TD
