@@ -1,4 +1,5 @@
 #include "Arguments.h"
+#include "Document.h"
 #include "Operators.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/Func/IR/FuncOps.h"
@@ -9,7 +10,6 @@
 #include "mlir/Interfaces/SideEffectInterfaces.h"
 #include "raddle/Dialect/NN/IR/NNOps.h"
 #include "raddle/Import/Import.h"
-#include "llvm/ADT/MapVector.h"
 #include "llvm/ADT/StringExtras.h"
 #include "llvm/Support/MemoryBuffer.h"
 
@@ -21,77 +21,20 @@ using namespace import;
 
 namespace {
 
-/// What the archive says, parsed.
-struct Document {
-  Program program;
-  WeightTable weights;
-};
-
-llvm::Expected<Document> readDocument(const Archive &archive) {
-  llvm::Expected<std::string> prefix = archive.prefixOf("models/model.json");
-  if (!prefix)
-    return prefix.takeError();
-  if (archive.sizeOf(*prefix + "byteorder")) {
-    llvm::Expected<std::string> order = archive.read(*prefix + "byteorder");
-    if (!order)
-      return order.takeError();
-    if (*order != "little")
-      return llvm::createStringError(llvm::inconvertibleErrorCode(),
-                                     "the byte order of the weights is '%.16s', expected 'little'", order->c_str());
-  }
-  llvm::Expected<std::string> json = archive.read(*prefix + "models/model.json");
-  if (!json)
-    return json.takeError();
-  llvm::Expected<Program> program = parseProgram(*json);
-  if (!program)
-    return program.takeError();
-  Document document;
-  document.program = std::move(*program);
-  for (auto [folder, name] : {std::pair("data/weights/", "model_weights_config.json"),
-                              std::pair("data/constants/", "model_constants_config.json")}) {
-    std::string path = *prefix + folder;
-    llvm::Expected<std::string> table = archive.read(path + name);
-    if (!table)
-      return table.takeError();
-    if (llvm::Error error = parseWeightTable(*table, path, document.weights))
-      return std::move(error);
-  }
-  return std::move(document);
-}
-
-/// "FILE:LINE" of a node's location.
-std::string lineOf(MLIRContext *context, const Node &node) {
-  auto line = dyn_cast<FileLineColLoc>(cast<NameLoc>(locationOf(context, node)).getChildLoc());
-  if (!line)
-    return "a place that the file does not name";
-  return (line.getFilename().getValue() + ":" + Twine(line.getLine())).str();
-}
-
 /// One error for all operators that cannot be imported.
 LogicalResult checkOperators(MLIRContext *context, Location loc, const Program &program, const OperatorTable &table) {
-  struct Use {
-    int64_t count = 0;
-    const Node *first = nullptr;
-  };
-  llvm::MapVector<StringAttr, Use> unknown;
-  for (const Node &node : program.nodes) {
-    std::string refusal = refusalOf(node);
-    bool isKnown = table.find(node.target) || node.isSymbolic();
-    if (isKnown && refusal.empty())
-      continue;
-    Use &use = unknown[StringAttr::get(context, node.target + (refusal.empty() ? "" : " ") + refusal)];
-    if (use.count++ == 0)
-      use.first = &node;
-  }
-  if (unknown.empty())
+  std::vector<OperatorUse> uses = findOperatorUses(context, program, table);
+  llvm::erase_if(uses, [](const OperatorUse &use) { return use.isSupported; });
+  if (uses.empty())
     return success();
   InFlightDiagnostic error = emitError(loc);
-  error << unknown.size() << (unknown.size() == 1 ? " operator is" : " operators are") << " not supported:";
-  for (const auto &[name, use] : unknown)
-    error << "\n  " << name.getValue() << ", " << use.count << (use.count == 1 ? " use" : " uses, the first") << " at "
-          << lineOf(context, *use.first);
+  error << uses.size() << (uses.size() == 1 ? " operator is" : " operators are") << " not supported:";
+  for (const OperatorUse &use : uses)
+    error << "\n  " << use.name << (use.reason.empty() ? "" : " ") << use.reason << ", " << use.count
+          << (use.count == 1 ? " use" : " uses, the first") << " at "
+          << (use.line.empty() ? "a place that the file does not name" : use.line);
   // In-place operators end in an underscore before the overload's name.
-  if (llvm::any_of(unknown, [](const auto &entry) { return entry.first.getValue().contains("_."); }))
+  if (llvm::any_of(uses, [](const OperatorUse &use) { return StringRef(use.name).contains("_."); }))
     error << "\nin-place operators go away with run_decompositions({}) on the exported program before it is saved";
   return failure();
 }

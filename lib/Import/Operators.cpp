@@ -27,6 +27,14 @@ Handler OperatorTable::find(StringRef target) const {
   return found == handlers.end() ? nullptr : found->second;
 }
 
+std::vector<std::string> OperatorTable::names() const {
+  std::vector<std::string> result;
+  for (const auto &entry : handlers)
+    result.push_back(entry.getKey().str());
+  llvm::sort(result);
+  return result;
+}
+
 void OperatorTable::add(StringRef name, Handler handler) {
   [[maybe_unused]] bool inserted = handlers.try_emplace(name, handler).second;
   assert(inserted && "an operator has two handlers");

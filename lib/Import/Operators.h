@@ -2,6 +2,7 @@
 #define RADDLE_LIB_IMPORT_OPERATORS_H
 
 #include "NodeBuilder.h"
+#include "raddle/Import/OperatorCoverage.h"
 
 namespace raddle::import {
 
@@ -16,6 +17,9 @@ public:
   /// Null for an operator that is not known.
   Handler find(llvm::StringRef target) const;
 
+  /// All names, sorted.
+  std::vector<std::string> names() const;
+
   void add(llvm::StringRef name, Handler handler);
   void add(std::initializer_list<llvm::StringRef> names, Handler handler);
 
@@ -26,6 +30,10 @@ private:
 /// Why a node of a known operator cannot be imported whatever its operands are ("in training mode"); empty if it can.
 /// Found before anything is built, so that all such nodes are reported with the unknown operators.
 std::string refusalOf(const Node &node);
+
+/// The program's operators in the order of their first use.
+std::vector<OperatorUse> findOperatorUses(mlir::MLIRContext *context, const Program &program,
+                                          const OperatorTable &table);
 
 void registerAttentionOperators(OperatorTable &table);
 void registerConvolutionOperators(OperatorTable &table);

@@ -112,6 +112,21 @@ class Unknown(nn.Module):
         return values, order, again, x.sort()[0]
 
 
+@torch.library.custom_op("tests::unheard_of", mutates_args=())
+def unheard_of(x: torch.Tensor) -> torch.Tensor:
+    return x.clone()
+
+
+unheard_of.register_fake(torch.empty_like)
+
+
+class Custom(nn.Module):
+    """Has an operator of its own, which no importer knows, beside a known one."""
+
+    def forward(self, x):
+        return unheard_of(x) + unheard_of(2 * x)
+
+
 class Dropout(nn.Module):
     def forward(self, x):
         return F.dropout(x, 0.1, training=True)
@@ -169,6 +184,7 @@ MODELS = {
     "elements": (Elements, lambda: (matrix(), matrix())),
     "reductions": (Reductions, lambda: (matrix(),)),
     "index": (Index, lambda: (matrix(), torch.randint(0, 4, (BATCH,)))),
+    "custom": (Custom, lambda: (matrix(),)),
     "unknown": (Unknown, lambda: (matrix(),)),
     "dropout": (Dropout, lambda: (matrix(),)),
     "mutation": (Norm1d, lambda: (matrix(),)),

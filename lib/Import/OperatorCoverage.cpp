@@ -1,0 +1,53 @@
+#include "raddle/Import/OperatorCoverage.h"
+#include "Document.h"
+#include "NodeBuilder.h"
+#include "Operators.h"
+#include "llvm/ADT/MapVector.h"
+
+using namespace mlir;
+
+namespace raddle {
+
+using namespace import;
+
+/// "FILE:LINE" of a node's location.
+static std::string lineOf(MLIRContext *context, const Node &node) {
+  auto line = dyn_cast<FileLineColLoc>(cast<NameLoc>(locationOf(context, node)).getChildLoc());
+  if (!line)
+    return std::string();
+  return (line.getFilename().getValue() + ":" + Twine(line.getLine())).str();
+}
+
+std::vector<OperatorUse> import::findOperatorUses(MLIRContext *context, const Program &program,
+                                                  const OperatorTable &table) {
+  llvm::MapVector<StringAttr, OperatorUse> uses;
+  for (const Node &node : program.nodes) {
+    std::string reason = refusalOf(node);
+    OperatorUse &use = uses[StringAttr::get(context, node.target + " " + reason)];
+    if (use.count++ != 0)
+      continue;
+    use.name = node.target.str();
+    use.isSupported = reason.empty() && (table.find(node.target) || node.isSymbolic());
+    use.reason = reason;
+    use.line = lineOf(context, node);
+  }
+  std::vector<OperatorUse> result;
+  for (auto &entry : uses)
+    result.push_back(std::move(entry.second));
+  return result;
+}
+
+llvm::Expected<std::vector<OperatorUse>> readOperatorUses(llvm::MemoryBufferRef bytes) {
+  llvm::Expected<Archive> archive = Archive::open(bytes);
+  if (!archive)
+    return archive.takeError();
+  llvm::Expected<Program> program = readProgram(*archive);
+  if (!program)
+    return program.takeError();
+  MLIRContext context;
+  return findOperatorUses(&context, *program, OperatorTable());
+}
+
+std::vector<std::string> supportedOperators() { return OperatorTable().names(); }
+
+} // namespace raddle
