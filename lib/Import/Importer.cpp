@@ -97,19 +97,22 @@ LogicalResult Importer::buildFunction(ModuleOp module, const ArgumentPlan &plan)
   builder.setInsertionPointToStart(body);
 
   size_t index = 0;
+  SmallVector<DictionaryAttr> attributes;
   for (const PlannedArgument &argument : plan.arguments) {
     Value value;
     if (argument.constant) {
       auto name = NameLoc::get(builder.getStringAttr(argument.placeholders.front()));
       value = arith::ConstantOp::create(builder, name, argument.constant);
     } else {
-      function.setArgAttrs(index, argument.attributes.getDictionary(context));
+      attributes.push_back(argument.attributes.getDictionary(context));
       value = body->getArgument(index++);
     }
     for (StringRef placeholder : argument.placeholders)
       if (!state.values.try_emplace(placeholder, value).second)
         return emitError(loc) << "input '" << placeholder << "' is defined twice";
   }
+  // All at once: each change makes a new list of all.
+  function.setAllArgAttrs(attributes);
 
   for (const Node &node : program.nodes) {
     if (Handler handler = operators.find(node.target)) {

@@ -21,12 +21,13 @@ bool isTrainable(func::FuncOp function, unsigned argument) {
          !function.getArgAttr(argument, "nn.frozen");
 }
 
-/// The type of the result that has `attribute` with the value `name`; null where there is none.
-Type findResult(func::FuncOp function, StringRef attribute, StringRef name) {
+/// Types of the results that have `attribute`, by its value.
+llvm::StringMap<Type> resultsWith(func::FuncOp function, StringRef attribute) {
+  llvm::StringMap<Type> types;
   for (unsigned index = 0; index < function.getNumResults(); ++index)
-    if (auto value = function.getResultAttrOfType<StringAttr>(index, attribute); value && value.getValue() == name)
-      return function.getResultTypes()[index];
-  return {};
+    if (auto value = function.getResultAttrOfType<StringAttr>(index, attribute))
+      types.try_emplace(value.getValue(), function.getResultTypes()[index]);
+  return types;
 }
 
 struct ImportVerifyPass : raddle::impl::ImportVerifyBase<ImportVerifyPass> {
@@ -106,15 +107,16 @@ struct TrainVerifyPass : raddle::impl::TrainVerifyBase<TrainVerifyPass> {
     }
     for (auto [function, output] :
          {std::pair<func::FuncOp, StringRef>{step, "loss"}, {step, "grad_norm"}, {eval, "loss"}})
-      if (!findResult(function, "nn.output", output)) {
+      if (!resultsWith(function, "nn.output").contains(output)) {
         function.emitError("expects an output '") << output << "'";
         signalPassFailure();
       }
+    llvm::StringMap<Type> updates = resultsWith(step, "nn.updates");
     for (unsigned index = 0; index < step.getNumArguments(); ++index) {
       auto name = step.getArgAttrOfType<StringAttr>(index, isTrainable(step, index) ? "nn.param" : "nn.state");
       if (!name)
         continue;
-      Type updated = findResult(step, "nn.updates", name);
+      Type updated = updates.lookup(name.getValue());
       if (updated == step.getArgumentTypes()[index])
         continue;
       InFlightDiagnostic error = step.emitError("expects a result of type ")

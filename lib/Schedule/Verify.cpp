@@ -4,6 +4,7 @@
 #include "mlir/IR/BuiltinOps.h"
 #include "mlir/Interfaces/SideEffectInterfaces.h"
 #include "raddle/Passes.h"
+#include <map>
 
 namespace raddle {
 #define GEN_PASS_DEF_SCHEDULEVERIFY
@@ -20,16 +21,15 @@ public:
   explicit ProgramVerifier(exec::ProgramOp program) : program(program) {}
 
   LogicalResult run() {
-    if (failed(readAllocations()) || failed(checkDisjoint()))
+    if (failed(readAllocations()) || failed(checkLives()))
       return failure();
-    for (auto [position, op] : llvm::enumerate(program.getInstructions()))
-      for (Value operand : op->getOperands())
-        if (failed(checkAccess(op, position, operand)))
-          return failure();
     return checkStreams();
   }
 
 private:
+  /// Buffers that are alive, by offset.
+  using Alive = std::map<int64_t, const Allocation *>;
+
   LogicalResult readAllocations() {
     for (Attribute attribute : program.getAllocations()) {
       auto entry = dyn_cast<DictionaryAttr>(attribute);
@@ -41,35 +41,71 @@ private:
       allocations.push_back({name.str(), number("bytes").getInt(), number("first").getInt(), number("last").getInt(),
                              number("offset").getInt()});
     }
-    llvm::sort(allocations, [](const Allocation &a, const Allocation &b) { return a.offset < b.offset; });
+    llvm::sort(allocations, [](const Allocation &a, const Allocation &b) { return a.first < b.first; });
     return success();
   }
 
-  LogicalResult checkDisjoint() {
-    for (size_t i = 0; i < allocations.size(); ++i)
-      for (size_t j = i + 1; j < allocations.size(); ++j) {
-        const Allocation &a = allocations[i], &b = allocations[j];
-        if (b.offset >= a.offset + a.bytes)
-          break;
-        if (a.overlapsInTime(b))
-          return program.emitError("buffers '")
-                 << a.name << "' at [" << a.offset << ", " << a.offset + a.bytes << ") and '" << b.name << "' at ["
-                 << b.offset << ", " << b.offset + b.bytes << ") are alive together";
-      }
+  /// Walks the program with the buffers that are alive, by offset. As no two of them overlap, only neighbours can
+  /// collide with a new one, and an access has one candidate.
+  LogicalResult checkLives() {
+    SmallVector<const Allocation *> byEnd;
+    for (const Allocation &allocation : allocations)
+      byEnd.push_back(&allocation);
+    llvm::sort(byEnd, [](const Allocation *a, const Allocation *b) { return a->last < b->last; });
+    Alive alive;
+    ArrayRef<Allocation> starting = allocations;
+    ArrayRef<const Allocation *> ending = byEnd;
+    auto moveTo = [&](int64_t position) -> LogicalResult {
+      for (; !ending.empty() && ending.front()->last < position; ending = ending.drop_front())
+        if (auto entry = alive.find(ending.front()->offset); entry != alive.end() && entry->second == ending.front())
+          alive.erase(entry);
+      for (; !starting.empty() && starting.front().first <= position; starting = starting.drop_front())
+        if (starting.front().bytes > 0 && starting.front().last >= position && failed(start(starting.front(), alive)))
+          return failure();
+      return success();
+    };
+    for (auto [position, op] : llvm::enumerate(program.getInstructions())) {
+      if (failed(moveTo(position)))
+        return failure();
+      for (Value operand : op->getOperands())
+        if (failed(checkAccess(op, operand, alive)))
+          return failure();
+    }
+    // What the table says of times behind the last instruction must hold all the same.
+    while (!starting.empty())
+      if (failed(moveTo(starting.front().first)))
+        return failure();
     return success();
+  }
+
+  LogicalResult start(const Allocation &allocation, Alive &alive) {
+    auto next = alive.lower_bound(allocation.offset);
+    if (next != alive.end() && next->first < allocation.offset + allocation.bytes)
+      return reportOverlap(allocation, *next->second);
+    if (next != alive.begin())
+      if (const Allocation &previous = *std::prev(next)->second; previous.offset + previous.bytes > allocation.offset)
+        return reportOverlap(previous, allocation);
+    alive.emplace_hint(next, allocation.offset, &allocation);
+    return success();
+  }
+
+  LogicalResult reportOverlap(const Allocation &a, const Allocation &b) {
+    return program.emitError("buffers '")
+           << a.name << "' at [" << a.offset << ", " << a.offset + a.bytes << ") and '" << b.name << "' at ["
+           << b.offset << ", " << b.offset + b.bytes << ") are alive together";
   }
 
   /// Every access to the arena is inside a buffer that is alive.
-  LogicalResult checkAccess(Operation *op, int64_t position, Value operand) {
+  LogicalResult checkAccess(Operation *op, Value operand, const Alive &alive) {
     auto buffer = operand.getDefiningOp<exec::BufferOp>();
     if (!buffer)
       return op->emitOpError("expects buffers with an address as operands");
-    if (buffer.getSpace() != exec::Space::Arena)
-      return success();
     int64_t begin = buffer.getOffset(), end = begin + bytesOf(buffer.getType());
-    for (const Allocation &allocation : allocations)
-      if (allocation.offset <= begin && end <= allocation.offset + allocation.bytes && allocation.first <= position &&
-          position <= allocation.last)
+    if (buffer.getSpace() != exec::Space::Arena || begin == end)
+      return success();
+    auto candidate = alive.upper_bound(begin);
+    if (candidate != alive.begin())
+      if (const Allocation &allocation = *std::prev(candidate)->second; end <= allocation.offset + allocation.bytes)
         return success();
     return op->emitOpError("uses bytes [") << begin << ", " << end << ") of the arena, where nothing is alive";
   }
@@ -78,30 +114,29 @@ private:
   /// and a collective starts only after its stream has waited for what compute touched before.
   LogicalResult checkStreams() {
     SmallVector<Operation *> instructions = program.getInstructions();
-    llvm::DenseMap<int64_t, SmallVector<Operation *>> finishedBy; // event -> collectives that are done then
-    llvm::DenseMap<int64_t, size_t> recordedAt;                   // event on compute -> its position
-    SmallVector<Operation *> started;
-    llvm::SetVector<Operation *> running;
-    size_t seenByCommunication = 0; // compute before this position is done for the other stream
+    llvm::DenseMap<int64_t, size_t> startedBefore; // event on communication -> number of collectives done then
+    llvm::DenseMap<int64_t, size_t> recordedAt;    // event on compute -> its position
+    SmallVector<Operation *> collectives;          // in the order of their stream
+    size_t done = 0;                               // as many of them compute has waited for
+    size_t seenByCommunication = 0;                // compute before this position is done for the other stream
     for (auto [position, op] : llvm::enumerate(instructions)) {
       if (auto record = dyn_cast<exec::RecordOp>(op)) {
         if (record.getStream() == 0)
           recordedAt[record.getEvent()] = position;
         else
-          finishedBy[record.getEvent()] = started;
+          startedBefore[record.getEvent()] = collectives.size();
       } else if (auto wait = dyn_cast<exec::WaitOp>(op)) {
         if (wait.getStream() == 0)
-          running.remove_if([&](Operation *other) { return llvm::is_contained(finishedBy[wait.getEvent()], other); });
+          done = std::max(done, startedBefore.lookup(wait.getEvent()));
         else
           seenByCommunication = std::max(seenByCommunication, recordedAt.lookup(wait.getEvent()));
       } else if (isa<exec::CollectiveOp>(op)) {
         for (size_t other = seenByCommunication; other < position; ++other)
           if (isCompute(instructions[other]) && overlaps(op, instructions[other]))
             return reportRace(op, instructions[other], "compute touches it here");
-        started.push_back(op);
-        running.insert(op);
+        collectives.push_back(op);
       } else {
-        for (Operation *other : running)
+        for (Operation *other : ArrayRef(collectives).drop_front(done))
           if (overlaps(op, other))
             return reportRace(op, other, "the collective is here");
       }

@@ -7,6 +7,7 @@
 #include "mlir/IR/BuiltinOps.h"
 #include "raddle/Dialect/NN/IR/NNOps.h"
 #include "raddle/Passes.h"
+#include "raddle/Utils/ArgumentAppender.h"
 #include "raddle/Utils/LinalgBuilders.h"
 #include "raddle/Utils/TensorQueries.h"
 
@@ -83,24 +84,18 @@ private:
     return success();
   }
 
-  Value addArgument(func::FuncOp step, Type type, ArrayRef<NamedAttribute> attributes) {
-    unsigned index = step.getNumArguments();
-    // Appending an argument of a new type cannot fail.
-    (void)step.insertArgument(index, type, DictionaryAttr::get(&getContext(), attributes), step.getLoc());
-    return step.getArgument(index);
-  }
-
-  Value addState(func::FuncOp step, const Parameter &parameter, StringRef role) {
+  Value addState(ArgumentAppender &arguments, const Parameter &parameter, StringRef role) {
     Builder attrs(&getContext());
     std::string name = (parameter.name.getValue() + "." + role).str();
-    return addArgument(step, parameter.grad.getType(), attrs.getNamedAttr("nn.state", attrs.getStringAttr(name)));
+    auto attributes = attrs.getDictionaryAttr(attrs.getNamedAttr("nn.state", attrs.getStringAttr(name)));
+    return arguments.add(parameter.grad.getType(), attributes, parameter.grad.getLoc());
   }
 
-  Value addRuntimeInput(func::FuncOp step, Type element, StringRef role) {
+  Value addRuntimeInput(ArgumentAppender &arguments, Type element, StringRef role, Location loc) {
     Builder attrs(&getContext());
-    return addArgument(step, RankedTensorType::get({}, element),
-                       {attrs.getNamedAttr("nn.input", attrs.getStringAttr(role)),
-                        attrs.getNamedAttr("nn.role", attrs.getStringAttr(role))});
+    auto attributes = attrs.getDictionaryAttr({attrs.getNamedAttr("nn.input", attrs.getStringAttr(role)),
+                                               attrs.getNamedAttr("nn.role", attrs.getStringAttr(role))});
+    return arguments.add(RankedTensorType::get({}, element), attributes, loc);
   }
 
   void build(func::FuncOp step, unsigned numForwardResults) {
@@ -109,8 +104,9 @@ private:
     Location loc = step.getLoc();
     Value lossValue = terminator->getOperand(loss);
     // The learning rate is single precision whatever the model's type is: it comes from the caller.
-    Value lr = addRuntimeInput(step, builder.getF32Type(), "lr");
-    Value number = addRuntimeInput(step, builder.getI64Type(), "step");
+    ArgumentAppender arguments(step);
+    Value lr = addRuntimeInput(arguments, builder.getF32Type(), "lr", loc);
+    Value number = addRuntimeInput(arguments, builder.getI64Type(), "step", loc);
 
     SmallVector<Value> grads;
     for (const Parameter &parameter : parameters)
@@ -122,7 +118,8 @@ private:
     addResult(buildReshape(builder, loc, lossValue, {}), "nn.output", "loss");
     addResult(norm, "nn.output", "grad_norm");
     for (const Parameter &parameter : parameters)
-      buildUpdate(builder, step, parameter, lr, number, scale);
+      buildUpdate(builder, step.getArgument(parameter.argument), arguments, parameter, lr, number, scale);
+    arguments.finish();
     terminator->setOperands(results);
     step.setType(FunctionType::get(&getContext(), step.getArgumentTypes(), ValueRange(results).getTypes()));
     step.setResAttrsAttr(ArrayAttr::get(&getContext(), resultAttributes));
@@ -142,20 +139,19 @@ private:
     });
   }
 
-  void buildUpdate(OpBuilder &builder, func::FuncOp step, const Parameter &parameter, Value lr, Value number,
-                   Value scale) {
-    Value param = step.getArgument(parameter.argument);
+  void buildUpdate(OpBuilder &builder, Value param, ArgumentAppender &arguments, const Parameter &parameter, Value lr,
+                   Value number, Value scale) {
     Type type = param.getType();
     Location loc = param.getLoc();
     if (optimizer == "adamw") {
-      Value m = addState(step, parameter, "exp_avg"), v = addState(step, parameter, "exp_avg_sq");
+      Value m = addState(arguments, parameter, "exp_avg"), v = addState(arguments, parameter, "exp_avg_sq");
       auto update = nn::AdamWOp::create(builder, loc, TypeRange{type, type, type}, param, parameter.grad, m, v, lr,
                                         number, scale, builder.getF64FloatAttr(beta1), builder.getF64FloatAttr(beta2),
                                         builder.getF64FloatAttr(eps), builder.getF64FloatAttr(weightDecay));
       addUpdates(parameter, update.getResults(), {"exp_avg", "exp_avg_sq"});
       return;
     }
-    Value buffer = addState(step, parameter, "momentum_buffer");
+    Value buffer = addState(arguments, parameter, "momentum_buffer");
     auto update = nn::SGDOp::create(builder, loc, TypeRange{type, type}, param, parameter.grad, buffer, lr, scale,
                                     builder.getF64FloatAttr(momentum), builder.getF64FloatAttr(weightDecay));
     addUpdates(parameter, update.getResults(), {"momentum_buffer"});

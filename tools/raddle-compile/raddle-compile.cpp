@@ -7,6 +7,7 @@
 #include "mlir/InitAllExtensions.h"
 #include "mlir/Parser/Parser.h"
 #include "mlir/Support/FileUtilities.h"
+#include "mlir/Support/Timing.h"
 #include "raddle/Bundle/WriteBundle.h"
 #include "raddle/Import/Import.h"
 #include "raddle/Passes.h"
@@ -33,7 +34,7 @@ namespace {
 /// What the command line says. Names and meanings are those of docs and `--help`.
 struct Options {
   std::string inputPath, outputPath, mode = "infer", target = "cpu", optimizer = "adamw", dtype = "f32";
-  std::string quant, vwn, bypass, dumpStages, stopAfter, startAt, reportPath;
+  std::string quant, vwn, bypass, dumpStages, stopAfter, startAt, reportPath, timing;
   int64_t ranks = 1, batch = 0;
   unsigned loss = 0;
   double learningRate = 1e-3, weightDecay = 0.0, momentum = 0.0, eps = 1e-8, clipNorm = 0.0;
@@ -68,6 +69,7 @@ void addOptions(CLI::App &app, Options &o) {
                  "generate");
   app.add_option("--start-at", o.startAt, "Resume from the IR of a stage that --stop-after or --dump-stages wrote");
   app.add_option("--report", o.reportPath, "Write a report on the bundle, an HTML file");
+  app.add_option("--timing", o.timing, "Print the times of stages and passes to standard error: text or json");
 }
 
 Options o;
@@ -92,6 +94,8 @@ LogicalResult checkOptions() {
   oneOf("target", o.target, {"cpu"}, {"cuda:sm_90"});
   oneOf("optimizer", o.optimizer, {"sgd", "adamw"}, {"adamw8bit", "muon", "shampoo"});
   oneOf("dtype", o.dtype, {"f32"}, {"bf16"});
+  if (!o.timing.empty())
+    oneOf("timing", o.timing, {"text", "json"});
   for (auto [option, value] : {std::pair{"--quant", &o.quant}, {"--vwn", &o.vwn}, {"--bypass", &o.bypass}})
     if (!value->empty())
       problems.push_back(std::string(option) + " is not supported yet");
@@ -207,29 +211,44 @@ LogicalResult writeText(ModuleOp module, StringRef path) {
   std::unique_ptr<llvm::ToolOutputFile> file = openOutputFile(path, &why);
   if (!file)
     return fail(why);
-  module->print(file->os(), OpPrintingFlags().enableDebugInfo(/*enable=*/false));
+  module->print(file->os(), OpPrintingFlags().enableDebugInfo(/*enable=*/false).assumeVerified());
   file->os() << "\n";
   file->keep();
   return success();
 }
 
-/// Shows on a terminal what is being done and how long it took.
+/// Shows on a terminal what is being done and how long it took, and measures it for `--timing`.
 class Progress {
 public:
+  Progress() {
+    using Format = DefaultTimingManager::OutputFormat;
+    manager.setEnabled(!o.timing.empty());
+    manager.setDisplayMode(DefaultTimingManager::DisplayMode::Tree);
+    manager.setOutput(createOutputStrategy(o.timing == "json" ? Format::Json : Format::Text, llvm::errs()));
+    root = manager.getRootScope();
+  }
+
   void begin(StringRef what) {
+    scope = root.nest(what);
     if (!shown)
       return;
     started = std::chrono::steady_clock::now();
     llvm::errs() << llvm::formatv("{0,-14}", what);
   }
   void end() {
+    scope.stop();
     if (!shown)
       return;
     std::chrono::duration<double> seconds = std::chrono::steady_clock::now() - started;
     llvm::errs() << llvm::formatv("{0,8:F2} s\n", seconds.count());
   }
 
+  /// What is being done, for the times of its parts.
+  TimingScope &current() { return scope; }
+
 private:
+  DefaultTimingManager manager;
+  TimingScope root, scope;
   bool shown = llvm::sys::Process::StandardErrIsDisplayed();
   std::chrono::steady_clock::time_point started;
 };
@@ -293,6 +312,19 @@ LogicalResult writeOutputs(ModuleOp module, Progress &progress) {
   return success();
 }
 
+/// Verifies once, behind the stage: between its passes that takes as long as all of them on a large model.
+LogicalResult runStage(ModuleOp module, raddle::Stage stage, Progress &progress) {
+  PassManager manager(module.getContext());
+  manager.enableVerifier(false);
+  manager.enableTiming(progress.current());
+  raddle::addStage(manager, stage, pipelineOptions());
+  if (failed(manager.run(module)))
+    return failure();
+  TimingScope scope = progress.current().nest("verify");
+  // What was imported is verified and not changed.
+  return stage == raddle::Stage::Import ? success() : verify(module);
+}
+
 LogicalResult compile(MLIRContext &context, const CLI::App &app) {
   Progress progress;
   bool imported = StringRef(o.inputPath).ends_with(".pt2");
@@ -318,14 +350,16 @@ LogicalResult compile(MLIRContext &context, const CLI::App &app) {
     if (done || (last && stage > *last))
       continue;
     progress.begin(raddle::stageName(stage));
-    PassManager manager(&context);
-    raddle::addStage(manager, stage, pipelineOptions());
-    if (failed(manager.run(*module)) || failed(dump(*module, stage)))
+    if (failed(runStage(*module, stage, progress)) || failed(dump(*module, stage)))
       return failure();
     progress.end();
   }
-  if (last)
-    return writeText(*module, o.outputPath.empty() ? "-" : StringRef(o.outputPath));
+  if (last) {
+    progress.begin("print");
+    LogicalResult written = writeText(*module, o.outputPath.empty() ? "-" : StringRef(o.outputPath));
+    progress.end();
+    return written;
+  }
   return writeOutputs(*module, progress);
 }
 

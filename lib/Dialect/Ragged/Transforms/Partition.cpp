@@ -9,6 +9,7 @@
 #include "raddle/Dialect/NN/IR/NNOps.h"
 #include "raddle/Dialect/Ragged/IR/RaggedOps.h"
 #include "raddle/Passes.h"
+#include "raddle/Utils/ArgumentAppender.h"
 #include "raddle/Utils/LinalgBuilders.h"
 #include "llvm/ADT/MapVector.h"
 
@@ -40,7 +41,7 @@ struct BucketUse {
 class FunctionPartitioner {
 public:
   FunctionPartitioner(func::FuncOp function, ArrayRef<BucketOp> buckets, int64_t ranks)
-      : function(function), context(function.getContext()), builder(context), ranks(ranks) {
+      : function(function), context(function.getContext()), builder(context), arguments(function), ranks(ranks) {
     for (BucketOp bucket : buckets)
       uses.insert({bucket, BucketUse{bucket, SmallVector<Value>(bucket.getSlots().size()), {}, {}, {}}});
   }
@@ -59,6 +60,8 @@ public:
     for (auto &entry : uses)
       if (!entry.second.updates.empty())
         shardUpdates(entry.second);
+    arguments.finish();
+    returnSlices();
     reduceCounts();
     reduceOutputs();
     dropWholeArguments();
@@ -118,15 +121,12 @@ private:
   Value addSlice(BucketUse &use, StringRef role) {
     Builder attrs(context);
     std::string name = (use.bucket.getSymName() + "." + role).str();
-    unsigned index = function.getNumArguments();
     auto type = RankedTensorType::get({static_cast<int64_t>(use.bucket.getShard())}, use.bucket.getElementType());
     SmallVector<NamedAttribute> attributes{
         attrs.getNamedAttr("ragged.state", attrs.getStringAttr(name)),
         attrs.getNamedAttr("ragged.bucket", FlatSymbolRefAttr::get(use.bucket.getSymNameAttr())),
         attrs.getNamedAttr("ragged.role", attrs.getStringAttr(role))};
-    // Appending an argument cannot fail.
-    (void)function.insertArgument(index, type, attrs.getDictionaryAttr(attributes), use.bucket.getLoc());
-    return function.getArgument(index);
+    return arguments.add(type, attrs.getDictionaryAttr(attributes), use.bucket.getLoc());
   }
 
   RankedTensorType wholeType(BucketOp bucket) {
@@ -245,33 +245,36 @@ private:
     state.addTypes(SmallVector<Type>(prototype->getNumResults(), use.slice.getType()));
     state.addAttributes(prototype->getAttrs());
     Operation *update = builder.create(state);
-    replaceUpdateResults(use, update, roles);
+    Builder attrs(context);
+    for (auto [result, role] : llvm::zip(update->getResults(), roles)) {
+      std::string name = (use.bucket.getSymName() + "." + role).str();
+      slices.push_back(result);
+      sliceAttributes.push_back(
+          attrs.getDictionaryAttr(attrs.getNamedAttr("ragged.alias", attrs.getStringAttr(name))));
+    }
+    replacedUpdates.insert(use.updates.begin(), use.updates.end());
   }
 
   /// The function returns slices in place of whole parameters and states.
-  void replaceUpdateResults(BucketUse &use, Operation *update, ArrayRef<std::string> roles) {
+  void returnSlices() {
+    if (slices.empty())
+      return;
     Operation *terminator = function.getBody().front().getTerminator();
-    Builder attrs(context);
     SmallVector<Value> results;
     SmallVector<Attribute> resultAttributes;
-    llvm::DenseSet<Operation *> replaced(use.updates.begin(), use.updates.end());
     for (auto [index, result] : llvm::enumerate(terminator->getOperands())) {
-      if (replaced.contains(result.getDefiningOp()))
+      if (replacedUpdates.contains(result.getDefiningOp()))
         continue;
       results.push_back(result);
       DictionaryAttr attributes = function.getResultAttrDict(index);
-      resultAttributes.push_back(attributes ? attributes : attrs.getDictionaryAttr({}));
+      resultAttributes.push_back(attributes ? attributes : DictionaryAttr::get(context));
     }
-    for (auto [result, role] : llvm::zip(update->getResults(), roles)) {
-      std::string name = (use.bucket.getSymName() + "." + role).str();
-      results.push_back(result);
-      resultAttributes.push_back(
-          attrs.getDictionaryAttr(attrs.getNamedAttr("ragged.alias", attrs.getStringAttr(name))));
-    }
+    results.append(slices);
+    resultAttributes.append(sliceAttributes);
     terminator->setOperands(results);
     function.setType(FunctionType::get(context, function.getArgumentTypes(), ValueRange(results).getTypes()));
-    function.setResAttrsAttr(attrs.getArrayAttr(resultAttributes));
-    for (Operation *op : use.updates) {
+    function.setResAttrsAttr(ArrayAttr::get(context, resultAttributes));
+    for (Operation *op : replacedUpdates) {
       for (unsigned index = 2; index < op->getNumOperands(); ++index)
         if (auto argument = dyn_cast<BlockArgument>(op->getOperand(index));
             argument && function.getArgAttr(argument.getArgNumber(), "nn.state"))
@@ -375,8 +378,13 @@ private:
   func::FuncOp function;
   MLIRContext *context;
   OpBuilder builder;
+  ArgumentAppender arguments;
   int64_t ranks;
   llvm::MapVector<Operation *, BucketUse> uses;
+  /// Updated slices of all buckets and what is said of them as results; the updates of whole tensors that they replace.
+  SmallVector<Value> slices;
+  SmallVector<Attribute> sliceAttributes;
+  llvm::SetVector<Operation *> replacedUpdates;
   llvm::SetVector<Value> wholeArguments;
 };
 
