@@ -54,6 +54,29 @@ void expectValid(const Case &c, const std::vector<int64_t> &offsets) {
   }
 }
 
+void expectValidInAnyOrder(const Case &c, const std::vector<int64_t> &offsets) {
+  ASSERT_EQ(offsets.size(), c.tensors.size()) << c;
+  for (size_t i = 0; i < offsets.size(); ++i) {
+    ASSERT_TRUE(mayStartAt(c, c.tensors[i], offsets[i])) << "tensor " << i << " at " << offsets[i] << ": " << c;
+    for (size_t j = 0; j < i; ++j)
+      ASSERT_TRUE(offsets[i] + c.tensors[i].elements <= offsets[j] || offsets[j] + c.tensors[j].elements <= offsets[i])
+          << "tensors " << j << " and " << i << " overlap: " << c;
+  }
+}
+
+/// Tries every order and every shard.
+int64_t leastShardOfAnyOrder(Case c) {
+  auto key = [](const Tensor &tensor) { return std::pair(tensor.elements, tensor.unit); };
+  auto less = [&](const Tensor &a, const Tensor &b) { return key(a) < key(b); };
+  for (c.shard = c.alignment;; c.shard += c.alignment) {
+    std::sort(c.tensors.begin(), c.tensors.end(), less);
+    do {
+      if (isFeasible(c))
+        return c.shard;
+    } while (std::next_permutation(c.tensors.begin(), c.tensors.end(), less));
+  }
+}
+
 class RandomCases {
 public:
   Case next() {
@@ -109,17 +132,50 @@ TEST(BucketPlanner, EveryTensorEndsAsEarlyAsItCan) {
   }
 }
 
-TEST(BucketPlanner, TakesTheLeastShard) {
+TEST(BucketPlanner, TakesTheLeastShardOfTheGivenOrder) {
   RandomCases cases;
-  for (int i = 0; i < 3000; ++i) {
+  for (int i = 0; i < 30000; ++i) {
     Case c = cases.next();
-    Layout layout = planBucket(c.tensors, c.ranks, c.alignment);
+    Layout layout = planGivenOrder(c.tensors, c.ranks, c.alignment);
     ASSERT_GT(layout.shard, 0) << c;
     ASSERT_EQ(layout.shard % c.alignment, 0) << c;
     for (c.shard = c.alignment; c.shard < layout.shard; c.shard += c.alignment)
       ASSERT_FALSE(isFeasible(c)) << layout.shard << " is not the least: " << c;
     expectValid(c, layout.offsets);
   }
+}
+
+TEST(BucketPlanner, IsNeverWorseThanTheGivenOrderAndNeverBetterThanAnyOrder) {
+  RandomCases cases;
+  int better = 0;
+  for (int i = 0; i < 30000; ++i) {
+    Case c = cases.next();
+    Layout layout = planBucket(c.tensors, c.ranks, c.alignment);
+    c.shard = layout.shard;
+    expectValidInAnyOrder(c, layout.offsets);
+    int64_t given = planGivenOrder(c.tensors, c.ranks, c.alignment).shard;
+    ASSERT_LE(layout.shard, given) << c;
+    ASSERT_GE(layout.shard, leastShardOfAnyOrder(c)) << c;
+    better += layout.shard < given;
+  }
+  EXPECT_GT(better, 100);
+}
+
+TEST(BucketPlanner, FillsGapsWhereverEarliestFitSucceeds) {
+  RandomCases cases;
+  int more = 0;
+  for (int i = 0; i < 30000; ++i) {
+    Case c = cases.next();
+    auto plain = placeEarliestFit(c.tensors, c.ranks, c.shard, c.alignment);
+    auto filled = placeFillingGaps(c.tensors, Order::Given, c.ranks, c.shard, c.alignment);
+    if (plain) {
+      ASSERT_TRUE(filled) << c;
+    }
+    if (filled)
+      expectValidInAnyOrder(c, *filled);
+    more += filled && !plain;
+  }
+  EXPECT_GT(more, 10);
 }
 
 // 12 elements in units of 4 on three ranks fit slices of 4, but not of 5, 6 or 7: the boundaries cut units.
@@ -129,7 +185,7 @@ TEST(BucketPlanner, FeasibilityIsNotMonotoneInTheShard) {
   for (int64_t shard : {5, 6, 7})
     EXPECT_FALSE(placeEarliestFit(tensors, 3, shard, 1)) << shard;
   EXPECT_TRUE(placeEarliestFit(tensors, 3, 8, 1));
-  EXPECT_EQ(planBucket(tensors, 3, 1).shard, 4);
+  EXPECT_EQ(planGivenOrder(tensors, 3, 1).shard, 4);
 }
 
 TEST(BucketPlanner, AlignsWhatFollowsAnOddTensor) {
@@ -138,8 +194,8 @@ TEST(BucketPlanner, AlignsWhatFollowsAnOddTensor) {
   EXPECT_EQ(layout.shard, 128);
 }
 
-// Rows of 48 elements: the second tensor crosses the boundary at 128 between rows and at an aligned start, 32 elements being
-// 128 bytes of f32.
+// Rows of 48 elements: the second tensor crosses the boundary at 128 between rows and at an aligned start, 32 elements
+// being 128 bytes of f32.
 TEST(BucketPlanner, SpansABoundaryInStepsOfUnitAndAlignment) {
   std::vector<Tensor> tensors{{20, 1}, {144, 48}};
   auto offsets = placeEarliestFit(tensors, 2, 128, 32);
