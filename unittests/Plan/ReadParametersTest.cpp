@@ -47,7 +47,7 @@ TEST(ReadParameters, ReadsJson) {
 TEST(ReadParameters, NamesAllProblemsOfJson) {
   ParameterList list = parseParameterJson(R"({"params": [7, {"shape": [1.5], "dtype": "bf16"},
     {"name": "x", "shape": [-3], "dtype": ""}, {"name": "y", "shape": {}, "dtype": 1, "block": [0, 4]},
-    {"name": "z", "shape": [99999999999999999999], "dtype": "f32", "bucket": 3, "block": "3by4"}]})");
+    {"name": "z", "shape": [18446744073709551615], "dtype": "f32", "bucket": 3, "block": "3by4"}]})");
   EXPECT_EQ(problemsOf(list),
             "parameter 0 is no object\n"
             "parameter 1: 'name' is missing\n"
@@ -57,7 +57,7 @@ TEST(ReadParameters, NamesAllProblemsOfJson) {
             "parameter 3 'y': 'shape' is no list\n"
             "parameter 3 'y': 'dtype' is no text\n"
             "parameter 3 'y': 'block' is [0,4], expected [R, C] with R and C from 1 on\n"
-            "parameter 4 'z': 'shape' has the extent 99999999999999999999, expected an integer from 0 "
+            "parameter 4 'z': 'shape' has the extent 18446744073709551615, expected an integer from 0 "
             "on\n"
             "parameter 4 'z': 'bucket' is no text\n"
             "parameter 4 'z': 'block' is \"3by4\", expected [R, C] with R and C from 1 on\n");
