@@ -27,6 +27,54 @@ using UnaryRule = Value (*)(const Scalars &, Value, Value);
 
 Value one(const Scalars &s, Value like) { return s.constantLike(like, 1.0); }
 
+/// 1 / sqrt(±1 ± x²), with the signs of the three inverse functions that need it.
+Value inverseRoot(const Scalars &s, Value x, double constant, double square) {
+  Value squared = s.mul(s.mul(x, x), s.constantLike(x, square));
+  return s.rsqrt(s.add(s.constantLike(x, constant), squared));
+}
+
+/// Trigonometric and hyperbolic functions and their inverses.
+UnaryRule findTrigonometricRule(Operation *op) {
+  return llvm::TypeSwitch<Operation *, UnaryRule>(op)
+      .Case([](math::SinOp) -> UnaryRule {
+        return [](const Scalars &s, Value x, Value) -> Value { return math::CosOp::create(s.builder, s.loc, x); };
+      })
+      .Case([](math::CosOp) -> UnaryRule {
+        return [](const Scalars &s, Value x, Value) { return s.neg(math::SinOp::create(s.builder, s.loc, x)); };
+      })
+      .Case([](math::TanOp) -> UnaryRule {
+        return [](const Scalars &s, Value, Value y) { return s.add(one(s, y), s.mul(y, y)); };
+      })
+      .Case([](math::AsinOp) -> UnaryRule {
+        return [](const Scalars &s, Value x, Value) { return inverseRoot(s, x, 1.0, -1.0); };
+      })
+      .Case([](math::AcosOp) -> UnaryRule {
+        return [](const Scalars &s, Value x, Value) { return s.neg(inverseRoot(s, x, 1.0, -1.0)); };
+      })
+      .Case([](math::AtanOp) -> UnaryRule {
+        return [](const Scalars &s, Value x, Value) { return s.div(one(s, x), s.add(one(s, x), s.mul(x, x))); };
+      })
+      .Case([](math::SinhOp) -> UnaryRule {
+        return [](const Scalars &s, Value x, Value) -> Value { return math::CoshOp::create(s.builder, s.loc, x); };
+      })
+      .Case([](math::CoshOp) -> UnaryRule {
+        return [](const Scalars &s, Value x, Value) -> Value { return math::SinhOp::create(s.builder, s.loc, x); };
+      })
+      .Case([](math::TanhOp) -> UnaryRule {
+        return [](const Scalars &s, Value, Value y) { return s.sub(one(s, y), s.mul(y, y)); };
+      })
+      .Case([](math::AsinhOp) -> UnaryRule {
+        return [](const Scalars &s, Value x, Value) { return inverseRoot(s, x, 1.0, 1.0); };
+      })
+      .Case([](math::AcoshOp) -> UnaryRule {
+        return [](const Scalars &s, Value x, Value) { return inverseRoot(s, x, -1.0, 1.0); };
+      })
+      .Case([](math::AtanhOp) -> UnaryRule {
+        return [](const Scalars &s, Value x, Value) { return s.div(one(s, x), s.sub(one(s, x), s.mul(x, x))); };
+      })
+      .Default([](Operation *) -> UnaryRule { return nullptr; });
+}
+
 UnaryRule findUnaryRule(Operation *op) {
   return llvm::TypeSwitch<Operation *, UnaryRule>(op)
       .Case([](math::ExpOp) -> UnaryRule { return [](const Scalars &, Value, Value y) { return y; }; })
@@ -50,19 +98,18 @@ UnaryRule findUnaryRule(Operation *op) {
       .Case([](math::RsqrtOp) -> UnaryRule {
         return [](const Scalars &s, Value, Value y) { return s.mul(s.constantLike(y, -0.5), s.mul(y, s.mul(y, y))); };
       })
-      .Case([](math::TanhOp) -> UnaryRule {
-        return [](const Scalars &s, Value, Value y) { return s.sub(one(s, y), s.mul(y, y)); };
-      })
-      .Case([](math::SinOp) -> UnaryRule {
-        return [](const Scalars &s, Value x, Value) -> Value { return math::CosOp::create(s.builder, s.loc, x); };
-      })
-      .Case([](math::CosOp) -> UnaryRule {
-        return [](const Scalars &s, Value x, Value) { return s.neg(math::SinOp::create(s.builder, s.loc, x)); };
+      .Case([](math::Log10Op) -> UnaryRule {
+        return [](const Scalars &s, Value x, Value) { return s.div(s.constantLike(x, 1.0 / llvm::numbers::ln10), x); };
       })
       .Case([](math::ErfOp) -> UnaryRule {
         // erf'(x) = 2 / sqrt(pi) exp(-x²)
         return [](const Scalars &s, Value x, Value) {
           return s.mul(s.constantLike(x, 2.0 * llvm::numbers::inv_sqrtpi), s.exp(s.neg(s.mul(x, x))));
+        };
+      })
+      .Case([](math::ErfcOp) -> UnaryRule {
+        return [](const Scalars &s, Value x, Value) {
+          return s.mul(s.constantLike(x, -2.0 * llvm::numbers::inv_sqrtpi), s.exp(s.neg(s.mul(x, x))));
         };
       })
       .Case([](math::AbsFOp) -> UnaryRule {
@@ -76,25 +123,44 @@ UnaryRule findUnaryRule(Operation *op) {
           return s.select(compare(arith::CmpFPredicate::OGT), one(s, x), negative);
         };
       })
-      .Case([](math::AtanOp) -> UnaryRule {
-        return [](const Scalars &s, Value x, Value) { return s.div(one(s, x), s.add(one(s, x), s.mul(x, x))); };
-      })
       .Case([](arith::NegFOp) -> UnaryRule {
         return [](const Scalars &s, Value x, Value) { return s.constantLike(x, -1.0); };
       })
-      .Default([](Operation *) -> UnaryRule { return nullptr; });
+      .Default([](Operation *op) -> UnaryRule { return findTrigonometricRule(op); });
 }
 
-/// Half of the adjoint to each operand where they tie, as PyTorch's maximum and minimum have it.
+/// Half of the adjoint to each operand where they tie, as PyTorch's maximum and minimum have it. Where one is NaN, both
+/// get all of it.
 void propagateExtremum(ScalarAdjoints &adjoints, const Scalars &s, Operation *op, Value adjoint) {
-  Value lhs = op->getOperand(0), rhs = op->getOperand(1), y = op->getResult(0);
-  auto equal = [&](Value a, Value b) -> Value {
-    return arith::CmpFOp::create(s.builder, s.loc, arith::CmpFPredicate::OEQ, a, b);
+  Value lhs = op->getOperand(0), rhs = op->getOperand(1);
+  bool isMaximum = isa<arith::MaximumFOp, arith::MaxNumFOp>(op);
+  auto compare = [&](arith::CmpFPredicate predicate, Value a, Value b) -> Value {
+    return arith::CmpFOp::create(s.builder, s.loc, predicate, a, b);
   };
-  Value tied = equal(lhs, rhs), zero = s.constantLike(adjoint, 0.0);
-  Value share = s.select(tied, s.mul(adjoint, s.constantLike(adjoint, 0.5)), adjoint);
-  adjoints.add(lhs, s.select(equal(lhs, y), share, zero));
-  adjoints.add(rhs, s.select(equal(rhs, y), share, zero));
+  Value zero = s.constantLike(adjoint, 0.0);
+  Value share =
+      s.select(compare(arith::CmpFPredicate::OEQ, lhs, rhs), s.mul(adjoint, s.constantLike(adjoint, 0.5)), adjoint);
+  Value lhsLess = compare(arith::CmpFPredicate::OLT, lhs, rhs), rhsLess = compare(arith::CmpFPredicate::OGT, lhs, rhs);
+  adjoints.add(lhs, s.select(isMaximum ? lhsLess : rhsLess, zero, share));
+  adjoints.add(rhs, s.select(isMaximum ? rhsLess : lhsLess, zero, share));
+}
+
+/// atan2(y, x): x / (x² + y²) and −y / (x² + y²), 0 where both are 0.
+void propagateAtan2(ScalarAdjoints &adjoints, const Scalars &s, math::Atan2Op op, Value adjoint) {
+  Value y = op.getLhs(), x = op.getRhs(), zero = s.constantLike(adjoint, 0.0);
+  Value square = s.add(s.mul(x, x), s.mul(y, y));
+  Value isZero = arith::CmpFOp::create(s.builder, s.loc, arith::CmpFPredicate::OEQ, square, zero);
+  Value scaled = s.div(adjoint, s.select(isZero, one(s, square), square));
+  adjoints.add(y, s.select(isZero, zero, s.mul(scaled, x)));
+  adjoints.add(x, s.select(isZero, zero, s.neg(s.mul(scaled, y))));
+}
+
+/// copysign(x, y): ±1 by whether the sign of x changed, 0 at 0; y's sign is a step.
+void propagateCopySign(ScalarAdjoints &adjoints, const Scalars &s, math::CopySignOp op, Value adjoint) {
+  Value x = op.getLhs(), zero = s.constantLike(adjoint, 0.0);
+  Value isZero = arith::CmpFOp::create(s.builder, s.loc, arith::CmpFPredicate::OEQ, x, zero);
+  Value same = arith::CmpFOp::create(s.builder, s.loc, arith::CmpFPredicate::OEQ, x, op.getResult());
+  adjoints.add(x, s.select(isZero, zero, s.select(same, adjoint, s.neg(adjoint))));
 }
 
 /// z where `op` is 1 / (1 + exp(z)), the logistic function of −z; null otherwise.
@@ -182,6 +248,21 @@ LogicalResult ScalarAdjoints::propagate(Operation *op) {
         propagateExtremum(*this, s, op, adjoint);
         return success();
       })
+      .Case([&](math::Atan2Op op) {
+        propagateAtan2(*this, s, op, adjoint);
+        return success();
+      })
+      .Case([&](math::CopySignOp op) {
+        propagateCopySign(*this, s, op, adjoint);
+        return success();
+      })
+      .Case([&](arith::RemFOp op) {
+        // x − y · trunc(x / y)
+        add(op.getLhs(), adjoint);
+        Value quotient = math::TruncOp::create(builder, s.loc, s.div(op.getLhs(), op.getRhs()));
+        add(op.getRhs(), s.neg(s.mul(adjoint, quotient)));
+        return success();
+      })
       .Case([&](math::PowFOp op) {
         propagatePower(*this, s, op, adjoint);
         return success();
@@ -204,7 +285,7 @@ LogicalResult ScalarAdjoints::propagate(Operation *op) {
       })
       // Steps are flat; integers and constants end the path.
       .Case<math::FloorOp, math::CeilOp, math::RoundOp, math::RoundEvenOp, math::TruncOp, arith::ConstantOp,
-            arith::SIToFPOp, arith::UIToFPOp>([](auto) { return success(); })
+            arith::SIToFPOp, arith::UIToFPOp, arith::BitcastOp>([](auto) { return success(); })
       // A captured tensor: the caller refuses it if it matters.
       .Case([](tensor::ExtractOp) { return success(); })
       .Default([](Operation *) { return failure(); });

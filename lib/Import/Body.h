@@ -57,6 +57,27 @@ struct Body {
   }
   /// False where an operand is NaN, except for NotEqual.
   mlir::Value compare(Compare kind, mlir::Value lhs, mlir::Value rhs) const;
+  mlir::Value isNan(mlir::Value value) const { return compare(Compare::NotEqual, value, value); }
+  mlir::Value both(mlir::Value lhs, mlir::Value rhs) const { return make<mlir::arith::AndIOp>(lhs, rhs); }
+  mlir::Value either(mlir::Value lhs, mlir::Value rhs) const { return make<mlir::arith::OrIOp>(lhs, rhs); }
+  mlir::Value compare(Compare kind, mlir::Value lhs, double rhs) const {
+    return compare(kind, lhs, constant(lhs.getType(), rhs));
+  }
+  mlir::Value add(mlir::Value lhs, double rhs) const { return add(lhs, constant(lhs.getType(), rhs)); }
+  mlir::Value sub(mlir::Value lhs, double rhs) const { return sub(lhs, constant(lhs.getType(), rhs)); }
+  mlir::Value mul(mlir::Value lhs, double rhs) const { return mul(lhs, constant(lhs.getType(), rhs)); }
+  mlir::Value div(mlir::Value lhs, double rhs) const { return div(lhs, constant(lhs.getType(), rhs)); }
+  mlir::Value select(mlir::Value condition, double yes, mlir::Value no) const {
+    return select(condition, constant(no.getType(), yes), no);
+  }
+  mlir::Value exp(mlir::Value value) const { return make<mlir::math::ExpOp>(value); }
+  mlir::Value log(mlir::Value value) const { return make<mlir::math::LogOp>(value); }
+  mlir::Value sqrt(mlir::Value value) const { return make<mlir::math::SqrtOp>(value); }
+  mlir::Value abs(mlir::Value value) const {
+    if (isBool(value))
+      return value;
+    return isFloat(value) ? make<mlir::math::AbsFOp>(value) : make<mlir::math::AbsIOp>(value);
+  }
   mlir::Value logistic(mlir::Value value) const {
     mlir::Value one = constant(value.getType(), 1);
     return div(one, add(one, make<mlir::math::ExpOp>(neg(value))));

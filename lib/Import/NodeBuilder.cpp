@@ -247,6 +247,25 @@ Type NodeBuilder::declaredElement() {
   return type->getElementType();
 }
 
+Type NodeBuilder::resultType(ArrayRef<Operand> operands) {
+  Type type = promote(operands);
+  if (failed() || !isa<FloatType>(type))
+    return type;
+  bool isOfTensor = llvm::any_of(
+      operands, [](const Operand &operand) { return operand.tensor && isa<FloatType>(elementOf(operand.tensor)); });
+  return isOfTensor ? type : defaultFloat();
+}
+
+Type NodeBuilder::realType(ArrayRef<Operand> operands) {
+  Type type = resultType(operands);
+  return failed() || isa<FloatType>(type) ? type : defaultFloat();
+}
+
+Type NodeBuilder::defaultFloat() {
+  Type declared = declaredElement();
+  return declared && isa<FloatType>(declared) ? declared : Type(builder.getF32Type());
+}
+
 LogicalResult NodeBuilder::results(ArrayRef<Value> values) {
   if (failed())
     return failure();

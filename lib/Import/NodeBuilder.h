@@ -51,6 +51,11 @@ public:
 
   /// Element type of the node's first result as the file declares it.
   mlir::Type declaredElement();
+  /// The operands' common type. A floating-point type that no tensor among them has is PyTorch's default type at
+  /// export, which the file declares for the result.
+  mlir::Type resultType(llvm::ArrayRef<Operand> operands);
+  /// As resultType, and the default floating-point type for integers.
+  mlir::Type realType(llvm::ArrayRef<Operand> operands);
 
   /// Defines the node's results. Each must have the type that the file declares: a difference means that the file is
   /// damaged, or that the operator was understood wrongly.
@@ -62,6 +67,7 @@ public:
 private:
   Number numberOf(const Argument &argument, llvm::StringRef name);
   mlir::Value lookup(llvm::StringRef tensor);
+  mlir::Type defaultFloat();
 
   GraphState &state;
 };

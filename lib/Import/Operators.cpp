@@ -5,9 +5,12 @@ using namespace mlir;
 namespace raddle::import {
 
 OperatorTable::OperatorTable() {
+  registerActivationOperators(*this);
   registerAttentionOperators(*this);
   registerConvolutionOperators(*this);
+  registerComparisonOperators(*this);
   registerCreationOperators(*this);
+  registerDivisionOperators(*this);
   registerExtremumOperators(*this);
   registerIndexingOperators(*this);
   registerLinearOperators(*this);
@@ -16,7 +19,9 @@ OperatorTable::OperatorTable() {
   registerPointwiseOperators(*this);
   registerPoolingOperators(*this);
   registerReductionOperators(*this);
+  registerSelectionOperators(*this);
   registerShapeOperators(*this);
+  registerSpecialOperators(*this);
   registerSplitOperators(*this);
   registerUnaryOperators(*this);
 }
@@ -73,6 +78,8 @@ std::string refusalOf(const Node &node) {
     return "with label_smoothing above 0";
   if ((target == "cross_entropy_loss.default" || target.starts_with("nll_loss")) && isGiven("weight"))
     return "with class weights";
+  if (target == "rrelu.default" && isTrue("training"))
+    return "with training=True: export the module after eval()";
   if (target == "embedding.default" && isTrue("scale_grad_by_freq"))
     return "with scale_grad_by_freq=True";
   return std::string();

@@ -35,9 +35,12 @@ std::string refusalOf(const Node &node);
 std::vector<OperatorUse> findOperatorUses(mlir::MLIRContext *context, const Program &program,
                                           const OperatorTable &table);
 
+void registerActivationOperators(OperatorTable &table);
 void registerAttentionOperators(OperatorTable &table);
 void registerConvolutionOperators(OperatorTable &table);
+void registerComparisonOperators(OperatorTable &table);
 void registerCreationOperators(OperatorTable &table);
+void registerDivisionOperators(OperatorTable &table);
 void registerExtremumOperators(OperatorTable &table);
 void registerIndexingOperators(OperatorTable &table);
 void registerLinearOperators(OperatorTable &table);
@@ -46,7 +49,9 @@ void registerNormOperators(OperatorTable &table);
 void registerPointwiseOperators(OperatorTable &table);
 void registerPoolingOperators(OperatorTable &table);
 void registerReductionOperators(OperatorTable &table);
+void registerSelectionOperators(OperatorTable &table);
 void registerShapeOperators(OperatorTable &table);
+void registerSpecialOperators(OperatorTable &table);
 void registerSplitOperators(OperatorTable &table);
 void registerUnaryOperators(OperatorTable &table);
 

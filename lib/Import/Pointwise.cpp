@@ -1,64 +1,21 @@
-#include "Body.h"
-#include "Operators.h"
+#include "ElementwiseOps.h"
 #include <cmath>
 
 using namespace mlir;
 
 namespace raddle::import {
 
-namespace {
-
-using Compare = Body::Compare;
-using BinaryFn = Value (*)(const Body &, Value, Value);
-
-Value applyBinary(NodeBuilder &node, Operand lhs, Operand rhs, Type compute, Type result, BinaryFn fn) {
-  return node.elementwise({lhs, rhs}, compute, result, [&](OpBuilder &builder, Location loc, ValueRange elements) {
-    return fn(Body{builder, loc}, elements[0], elements[1]);
-  });
-}
-
-/// Both operands may be tensors or numbers, but not both numbers.
-bool readOperands(NodeBuilder &node, SmallVectorImpl<Operand> &operands) {
+bool readOperands(NodeBuilder &node, SmallVectorImpl<Operand> &operands, StringRef second) {
   operands.push_back(node.operand("self"));
-  operands.push_back(node.operand("other"));
+  operands.push_back(node.operand(second));
   if (!node.failed() && !operands[0].tensor && !operands[1].tensor)
     node.fail(node.node.target + " has no tensor among its operands");
   return !node.failed();
 }
 
-template <BinaryFn fn> LogicalResult arithmetic(NodeBuilder &node) {
-  SmallVector<Operand, 2> operands;
-  if (!readOperands(node, operands))
-    return failure();
-  Type type = node.promote(operands);
-  return node.result(applyBinary(node, operands[0], operands[1], type, type, fn));
-}
+namespace {
 
-template <BinaryFn fn> LogicalResult integral(NodeBuilder &node) {
-  SmallVector<Operand, 2> operands;
-  if (!readOperands(node, operands))
-    return failure();
-  Type type = node.promote(operands);
-  if (isa<FloatType>(type))
-    return node.fail(node.node.target + " of floating-point numbers is not possible"), failure();
-  return node.result(applyBinary(node, operands[0], operands[1], type, type, fn));
-}
-
-template <Compare kind> LogicalResult comparison(NodeBuilder &node) {
-  SmallVector<Operand, 2> operands;
-  if (!readOperands(node, operands))
-    return failure();
-  return node.result(applyBinary(node, operands[0], operands[1], node.promote(operands), node.builder.getI1Type(),
-                                 [](const Body &body, Value lhs, Value rhs) { return body.compare(kind, lhs, rhs); }));
-}
-
-template <BinaryFn fn> LogicalResult logical(NodeBuilder &node) {
-  SmallVector<Operand, 2> operands;
-  if (!readOperands(node, operands))
-    return failure();
-  Type type = node.builder.getI1Type();
-  return node.result(applyBinary(node, operands[0], operands[1], type, type, fn));
-}
+using Compare = Body::Compare;
 
 /// self + alpha * other, or with the operands and signs that subtraction needs.
 LogicalResult scaledSum(NodeBuilder &node, bool subtract, bool reversed) {
@@ -66,11 +23,10 @@ LogicalResult scaledSum(NodeBuilder &node, bool subtract, bool reversed) {
   if (!readOperands(node, operands))
     return failure();
   Scalar alpha = node.scalar("alpha", Scalar::ofInt(1));
-  Type type = node.promote(operands);
+  Type type = node.resultType(operands);
   if (reversed)
     std::swap(operands[0], operands[1]);
-  return node.result(node.elementwise(operands, type, type, [&](OpBuilder &builder, Location loc, ValueRange elements) {
-    Body body{builder, loc};
+  return node.result(applyFn(node, operands, type, type, [&](const Body &body, ValueRange elements) {
     Value other = elements[1];
     if (alpha.real != 1)
       other = body.mul(other, body.constant(other.getType(), alpha));
@@ -81,215 +37,134 @@ LogicalResult add(NodeBuilder &node) { return scaledSum(node, false, false); }
 LogicalResult sub(NodeBuilder &node) { return scaledSum(node, true, false); }
 LogicalResult rsub(NodeBuilder &node) { return scaledSum(node, true, true); }
 
+/// self + value * tensor1 * tensor2, or with a quotient.
+template <bool isQuotient> LogicalResult addCombined(NodeBuilder &node) {
+  SmallVector<Operand, 3> operands{node.operand("self"), node.operand("tensor1"), node.operand("tensor2")};
+  Scalar value = node.scalar("value", Scalar::ofInt(1));
+  Type type = node.resultType(operands);
+  if (node.failed())
+    return failure();
+  if (isQuotient && !isa<FloatType>(type))
+    return node.fail("addcdiv of integers is not possible"), failure();
+  return node.result(applyFn(node, operands, type, type, [&](const Body &body, ValueRange elements) {
+    Value scale = body.constant(elements[0].getType(), value);
+    if (isQuotient)
+      return body.add(elements[0], body.mul(scale, body.div(elements[1], elements[2])));
+    return body.add(elements[0], body.mul(scale, body.mul(elements[1], elements[2])));
+  }));
+}
+
+/// self + weight * (end − self), from the nearer end.
+LogicalResult lerp(NodeBuilder &node) {
+  SmallVector<Operand, 3> operands{node.operand("self"), node.operand("end"), node.operand("weight")};
+  Type type = node.resultType({operands[0], operands[1]});
+  return node.result(applyFn(node, operands, type, type, [](const Body &body, ValueRange elements) {
+    Value self = elements[0], end = elements[1], weight = elements[2];
+    Value delta = body.sub(end, self), one = body.constant(self.getType(), 1);
+    Value near = body.add(self, body.mul(weight, delta));
+    Value far = body.sub(end, body.mul(delta, body.sub(one, weight)));
+    return body.select(body.compare(Compare::Less, body.abs(weight), 0.5), near, far);
+  }));
+}
+
 Value multiply(const Body &body, Value lhs, Value rhs) { return body.mul(lhs, rhs); }
 Value maximum(const Body &body, Value lhs, Value rhs) { return body.max(lhs, rhs); }
 Value minimum(const Body &body, Value lhs, Value rhs) { return body.min(lhs, rhs); }
-Value trueDivide(const Body &body, Value lhs, Value rhs) { return body.div(lhs, rhs); }
-Value floorDivide(const Body &body, Value lhs, Value rhs) {
+/// As maximum and minimum, but a number wins over NaN; the gradient of ties goes to the first.
+template <bool isMaximum> Value numberExtremum(const Body &body, Value lhs, Value rhs) {
   if (!Body::isFloat(lhs))
-    return body.make<arith::FloorDivSIOp>(lhs, rhs);
-  return body.make<math::FloorOp>(body.div(lhs, rhs));
+    return isMaximum ? body.max(lhs, rhs) : body.min(lhs, rhs);
+  Value first = body.compare(isMaximum ? Compare::GreaterEqual : Compare::LessEqual, lhs, rhs);
+  return body.select(body.either(first, body.isNan(rhs)), lhs, rhs);
 }
-Value truncDivide(const Body &body, Value lhs, Value rhs) {
-  if (!Body::isFloat(lhs))
-    return body.make<arith::DivSIOp>(lhs, rhs);
-  return body.make<math::TruncOp>(body.div(lhs, rhs));
+Value copySign(const Body &body, Value lhs, Value rhs) { return body.make<math::CopySignOp>(lhs, rhs); }
+Value atan2(const Body &body, Value lhs, Value rhs) { return body.make<math::Atan2Op>(lhs, rhs); }
+/// In f64, where squares of f32 do not overflow; an infinite side wins over NaN.
+Value hypot(const Body &body, Value lhs, Value rhs) {
+  Value infinite = body.either(body.compare(Compare::Equal, body.abs(lhs), INFINITY),
+                               body.compare(Compare::Equal, body.abs(rhs), INFINITY));
+  return body.select(infinite, INFINITY, body.sqrt(body.add(body.mul(lhs, lhs), body.mul(rhs, rhs))));
 }
-/// The remainder has the divisor's sign.
-Value remainder(const Body &body, Value lhs, Value rhs) {
-  Value rest = Body::isFloat(lhs) ? body.make<arith::RemFOp>(lhs, rhs) : body.make<arith::RemSIOp>(lhs, rhs);
-  Value zero = body.constant(lhs.getType(), 0);
-  Value wrongSign =
-      body.make<arith::XOrIOp>(body.compare(Compare::Less, rest, zero), body.compare(Compare::Less, rhs, zero));
-  Value fix = body.make<arith::AndIOp>(body.compare(Compare::NotEqual, rest, zero), wrongSign);
-  return body.select(fix, body.add(rest, rhs), rest);
-}
-Value fmod(const Body &body, Value lhs, Value rhs) {
-  return Body::isFloat(lhs) ? body.make<arith::RemFOp>(lhs, rhs) : body.make<arith::RemSIOp>(lhs, rhs);
-}
-Value bitAnd(const Body &body, Value lhs, Value rhs) { return body.make<arith::AndIOp>(lhs, rhs); }
-Value bitOr(const Body &body, Value lhs, Value rhs) { return body.make<arith::OrIOp>(lhs, rhs); }
-Value bitXor(const Body &body, Value lhs, Value rhs) { return body.make<arith::XOrIOp>(lhs, rhs); }
+Value loadExponent(const Body &body, Value lhs, Value rhs) { return body.mul(lhs, body.make<math::Exp2Op>(rhs)); }
 
-bool divisorIsZero(NodeBuilder &node, const SmallVectorImpl<Operand> &operands, Type type) {
-  if (isa<FloatType>(type) || operands[1].tensor || !operands[1].scalar.isZero())
-    return false;
-  node.fail(node.node.target + " divides integers by zero");
-  return true;
+/// The logarithm of the sum of two powers of the base whose natural logarithm is `scale`. Equal infinities have no
+/// difference.
+Value logSum(const Body &body, Value lhs, Value rhs, double scale) {
+  Value sameInfinity =
+      body.both(body.compare(Compare::Equal, lhs, rhs), body.compare(Compare::Equal, body.abs(lhs), INFINITY));
+  Value greater = body.max(lhs, rhs);
+  Value gap = body.abs(body.sub(lhs, rhs));
+  Value rest = body.make<math::Log1pOp>(body.exp(body.mul(gap, -scale)));
+  return body.select(sameInfinity, lhs, body.add(greater, body.div(rest, scale)));
 }
-
-template <BinaryFn fn> LogicalResult dividing(NodeBuilder &node) {
+Value logAddExp(const Body &body, Value lhs, Value rhs) { return logSum(body, lhs, rhs, 1); }
+Value logAddExp2(const Body &body, Value lhs, Value rhs) { return logSum(body, lhs, rhs, M_LN2); }
+Value heaviside(const Body &body, Value lhs, Value rhs) {
+  Value positive = body.select(body.compare(Compare::Greater, lhs, 0), body.constant(lhs.getType(), 1),
+                               body.constant(lhs.getType(), 0));
+  if (Body::isFloat(lhs))
+    positive = body.select(body.isNan(lhs), lhs, positive);
+  return body.select(body.compare(Compare::Equal, lhs, 0), rhs, positive);
+}
+LogicalResult heavisideOf(NodeBuilder &node) {
   SmallVector<Operand, 2> operands;
-  if (!readOperands(node, operands) || divisorIsZero(node, operands, node.promote(operands)))
+  if (!readOperands(node, operands, "values"))
     return failure();
-  Type type = node.promote(operands);
-  return node.result(applyBinary(node, operands[0], operands[1], type, type, fn));
+  Type type = node.resultType(operands);
+  return node.result(applyBinary(node, operands[0], operands[1], type, type, heaviside));
 }
 
-LogicalResult divide(NodeBuilder &node) {
-  StringRef mode = node.string("rounding_mode", "");
-  if (mode == "floor")
-    return dividing<floorDivide>(node);
-  if (mode == "trunc")
-    return dividing<truncDivide>(node);
-  if (!mode.empty())
-    return node.fail("div with rounding_mode='" + mode + "', expected 'floor' or 'trunc'"), failure();
-  SmallVector<Operand, 2> operands;
-  if (!readOperands(node, operands))
-    return failure();
-  Type type = node.promote(operands);
-  // Integers divide as f32.
-  if (!node.failed() && !isa<FloatType>(type))
-    type = node.builder.getF32Type();
-  return node.result(applyBinary(node, operands[0], operands[1], type, type, trueDivide));
+/// The next number from lhs towards rhs, by the order that a number's bits have as an integer.
+Value nextAfter(const Body &body, Value lhs, Value rhs) {
+  Type type = lhs.getType(), bitsType = body.builder.getIntegerType(type.getIntOrFloatBitWidth());
+  Value bits = body.make<arith::BitcastOp>(bitsType, lhs);
+  Value away =
+      body.compare(Compare::Equal, body.compare(Compare::Greater, rhs, lhs), body.compare(Compare::Greater, lhs, 0));
+  Value moved = body.select(away, body.add(bits, 1), body.sub(bits, 1));
+  Value smallest = body.make<arith::BitcastOp>(type, body.constant(bitsType, 1));
+  Value next = body.make<arith::BitcastOp>(type, moved);
+  next = body.select(body.compare(Compare::Equal, lhs, 0), body.make<math::CopySignOp>(smallest, rhs), next);
+  next = body.select(body.compare(Compare::Equal, lhs, rhs), rhs, next);
+  return body.select(body.either(body.isNan(lhs), body.isNan(rhs)), NAN, next);
 }
-
-/// Powers with the exponents that models use become multiplications and roots: exact, and cheap to differentiate.
-Value powerOf(const Body &body, Value x, double exponent) {
-  Type type = x.getType();
-  Value one = body.constant(type, 1);
-  if (exponent == 0)
-    return one;
-  if (exponent == 1)
-    return x;
-  if (exponent == 2)
-    return body.mul(x, x);
-  if (exponent == 3)
-    return body.mul(body.mul(x, x), x);
-  if (!Body::isFloat(x))
-    return body.make<math::IPowIOp>(x, body.constant(type, exponent));
-  if (exponent == 0.5)
-    return body.make<math::SqrtOp>(x);
-  if (exponent == -0.5)
-    return body.make<math::RsqrtOp>(x);
-  if (exponent == -1)
-    return body.div(one, x);
-  if (exponent == -2)
-    return body.div(one, body.mul(x, x));
-  return body.make<math::PowFOp>(x, body.constant(type, exponent));
-}
-
-Value power(const Body &body, Value lhs, Value rhs) {
-  return Body::isFloat(lhs) ? body.make<math::PowFOp>(lhs, rhs) : body.make<math::IPowIOp>(lhs, rhs);
-}
-
-LogicalResult pow(NodeBuilder &node) {
-  SmallVector<Operand, 2> operands{node.operand("self"), node.operand("exponent")};
+LogicalResult nextAfterOf(NodeBuilder &node) {
+  Value self = node.tensor("self"), other = node.tensor("other");
+  Type type = node.promote({self, other});
   if (node.failed())
     return failure();
-  Type type = node.promote(operands);
-  if (operands[1].tensor)
-    return node.result(applyBinary(node, operands[0], operands[1], type, type, power));
-  if (!operands[0].tensor)
-    return node.fail("pow has no tensor among its operands"), failure();
-  double exponent = operands[1].scalar.real;
-  if (!isa<FloatType>(type) && exponent < 0)
-    return node.fail("integers cannot be raised to the negative power " + Twine(int64_t(exponent))), failure();
-  return node.result(
-      node.elementwise({operands[0]}, type, type, [&](OpBuilder &builder, Location loc, ValueRange elements) {
-        return powerOf(Body{builder, loc}, elements[0], exponent);
-      }));
-}
-
-LogicalResult where(NodeBuilder &node) {
-  Value condition = node.tensor("condition");
-  Operand yes = node.operand("self"), no = node.operand("other");
-  if (node.failed())
-    return failure();
-  if (!node.elementOf(condition).isInteger(1))
-    return node.fail("the condition of where is not boolean"), failure();
-  Type type = node.promote({yes, no});
-  SmallVector<Value> tensors{condition};
-  for (const Operand &operand : {yes, no})
-    if (operand.tensor)
-      tensors.push_back(operand.tensor);
-  Shape shape = node.broadcastShape({condition, yes, no});
-  return node.result(node.mapElements(shape, tensors, type, [&](OpBuilder &builder, Location loc, ValueRange elements) {
-    size_t next = 1;
-    SmallVector<Value, 2> branches;
-    for (const Operand &operand : {yes, no})
-      branches.push_back(operand.tensor ? convertScalar(builder, loc, elements[next++], type)
-                                        : scalarConstant(builder, loc, type, operand.scalar));
-    return arith::SelectOp::create(builder, loc, elements[0], branches[0], branches[1]).getResult();
-  }));
-}
-
-LogicalResult maskedFill(NodeBuilder &node) {
-  Value self = node.tensor("self"), mask = node.tensor("mask");
-  Operand fill = node.operand("value");
-  if (node.failed())
-    return failure();
-  if (!node.elementOf(mask).isInteger(1) || (fill.tensor && node.rankOf(fill.tensor) != 0))
-    return node.fail("masked_fill needs a boolean mask and a single value"), failure();
-  Type type = node.elementOf(self);
-  SmallVector<Value> tensors{mask, self};
-  if (fill.tensor)
-    tensors.push_back(fill.tensor);
-  Shape shape = node.broadcastShape({self, mask});
-  return node.result(node.mapElements(shape, tensors, type, [&](OpBuilder &builder, Location loc, ValueRange elements) {
-    Value value =
-        fill.tensor ? convertScalar(builder, loc, elements[2], type) : scalarConstant(builder, loc, type, fill.scalar);
-    return arith::SelectOp::create(builder, loc, elements[0], value, elements[1]).getResult();
-  }));
-}
-
-/// A bound itself is not replaced, so that the gradient passes there, and neither is NaN.
-LogicalResult clamp(NodeBuilder &node) {
-  Value self = node.tensor("self");
-  if (node.failed())
-    return failure();
-  SmallVector<Operand, 3> operands{self};
-  bool hasMin = node.has("min"), hasMax = node.has("max");
-  if (hasMin)
-    operands.push_back(node.operand("min"));
-  if (hasMax)
-    operands.push_back(node.operand("max"));
-  Type type = node.promote(operands);
-  return node.result(node.elementwise(operands, type, type, [&](OpBuilder &builder, Location loc, ValueRange elements) {
-    Body body{builder, loc};
-    Value value = elements[0];
-    if (hasMin)
-      value = body.select(body.compare(Compare::Less, value, elements[1]), elements[1], value);
-    if (hasMax)
-      value = body.select(body.compare(Compare::Greater, value, elements.back()), elements.back(), value);
-    return value;
-  }));
+  if (!isa<FloatType>(type))
+    return node.fail("nextafter of integers is not possible"), failure();
+  // Without elementwise's conversion to f32, whose neighbours are others.
+  Shape shape = node.broadcastShape({self, other});
+  return node.result(node.mapElements(shape, {node.cast(self, type), node.cast(other, type)}, type,
+                                      [](OpBuilder &builder, Location loc, ValueRange elements) {
+                                        return nextAfter(Body{builder, loc}, elements[0], elements[1]);
+                                      }));
 }
 
 } // namespace
 
 void registerPointwiseOperators(OperatorTable &table) {
   table.add({"aten.add.Tensor", "aten.add.Scalar"}, add);
-  table.add({"aten.sub.Tensor", "aten.sub.Scalar"}, sub);
+  table.add({"aten.sub.Tensor", "aten.sub.Scalar", "aten.subtract.Tensor", "aten.subtract.Scalar"}, sub);
   table.add({"aten.rsub.Tensor", "aten.rsub.Scalar"}, rsub);
-  table.add({"aten.mul.Tensor", "aten.mul.Scalar"}, arithmetic<multiply>);
-  table.add({"aten.div.Tensor", "aten.div.Scalar", "aten.div.Tensor_mode", "aten.div.Scalar_mode"}, divide);
-  table.add({"aten.floor_divide.default", "aten.floor_divide.Scalar"}, dividing<floorDivide>);
-  table.add({"aten.remainder.Tensor", "aten.remainder.Scalar"}, dividing<remainder>);
-  table.add({"aten.fmod.Tensor", "aten.fmod.Scalar"}, dividing<fmod>);
+  table.add({"aten.mul.Tensor", "aten.mul.Scalar", "aten.multiply.Tensor", "aten.multiply.Scalar"},
+            arithmetic<multiply>);
+  table.add("aten.addcmul.default", addCombined<false>);
+  table.add("aten.addcdiv.default", addCombined<true>);
+  table.add({"aten.lerp.Tensor", "aten.lerp.Scalar"}, lerp);
   table.add({"aten.maximum.default", "aten.max.other"}, arithmetic<maximum>);
   table.add({"aten.minimum.default", "aten.min.other"}, arithmetic<minimum>);
-  table.add({"aten.pow.Tensor_Scalar", "aten.pow.Tensor_Tensor", "aten.pow.Scalar"}, pow);
-  table.add({"aten.eq.Tensor", "aten.eq.Scalar"}, comparison<Compare::Equal>);
-  table.add({"aten.ne.Tensor", "aten.ne.Scalar"}, comparison<Compare::NotEqual>);
-  table.add({"aten.lt.Tensor", "aten.lt.Scalar"}, comparison<Compare::Less>);
-  table.add({"aten.le.Tensor", "aten.le.Scalar"}, comparison<Compare::LessEqual>);
-  table.add({"aten.gt.Tensor", "aten.gt.Scalar"}, comparison<Compare::Greater>);
-  table.add({"aten.ge.Tensor", "aten.ge.Scalar"}, comparison<Compare::GreaterEqual>);
-  table.add("aten.logical_and.default", logical<bitAnd>);
-  table.add("aten.logical_or.default", logical<bitOr>);
-  table.add("aten.logical_xor.default", logical<bitXor>);
-  table.add({"aten.__and__.Tensor", "aten.__and__.Scalar", "aten.bitwise_and.Tensor", "aten.bitwise_and.Scalar"},
-            integral<bitAnd>);
-  table.add({"aten.__or__.Tensor", "aten.__or__.Scalar", "aten.bitwise_or.Tensor", "aten.bitwise_or.Scalar"},
-            integral<bitOr>);
-  table.add({"aten.__xor__.Tensor", "aten.__xor__.Scalar", "aten.bitwise_xor.Tensor", "aten.bitwise_xor.Scalar"},
-            integral<bitXor>);
-  table.add({"aten.where.self", "aten.where.Scalar", "aten.where.ScalarOther", "aten.where.ScalarSelf"}, where);
-  table.add({"aten.masked_fill.Scalar", "aten.masked_fill.Tensor"}, maskedFill);
-  table.add({"aten.clamp.default", "aten.clamp.Tensor", "aten.clamp_min.default", "aten.clamp_max.default",
-             "aten.clamp_min.Tensor", "aten.clamp_max.Tensor"},
-            clamp);
+  table.add("aten.fmax.default", arithmetic<numberExtremum<true>>);
+  table.add("aten.fmin.default", arithmetic<numberExtremum<false>>);
+  table.add({"aten.copysign.Tensor", "aten.copysign.Scalar"}, realBinary<copySign>);
+  table.add({"aten.atan2.default", "aten.arctan2.default"}, realBinary<atan2>);
+  table.add("aten.hypot.default", wideBinary<hypot>);
+  table.add("aten.ldexp.Tensor", realBinary<loadExponent>);
+  table.add("aten.logaddexp.default", realBinary<logAddExp>);
+  table.add("aten.logaddexp2.default", realBinary<logAddExp2>);
+  table.add("aten.heaviside.default", heavisideOf);
+  table.add("aten.nextafter.default", nextAfterOf);
 }
 
 } // namespace raddle::import

@@ -1,5 +1,4 @@
-#include "Body.h"
-#include "Operators.h"
+#include "ElementwiseOps.h"
 #include <cmath>
 
 using namespace mlir;
@@ -9,179 +8,150 @@ namespace raddle::import {
 namespace {
 
 using Compare = Body::Compare;
-using UnaryFn = Value (*)(const Body &, Value);
-
-Value applyUnary(NodeBuilder &node, Value input, Type compute, Type result, UnaryFn fn) {
-  return node.elementwise({input}, compute, result, [&](OpBuilder &builder, Location loc, ValueRange elements) {
-    return fn(Body{builder, loc}, elements[0]);
-  });
-}
-
-/// Functions of real numbers: integers are computed in f32.
-template <UnaryFn fn> LogicalResult realUnary(NodeBuilder &node) {
-  Value input = node.tensor("self");
-  if (node.failed())
-    return failure();
-  Type type = node.elementOf(input);
-  if (!isa<FloatType>(type))
-    type = node.builder.getF32Type();
-  return node.result(applyUnary(node, input, type, type, fn));
-}
-
-/// Functions that keep the type, integers too.
-template <UnaryFn fn> LogicalResult typedUnary(NodeBuilder &node) {
-  Value input = node.tensor("self");
-  if (node.failed())
-    return failure();
-  Type type = node.elementOf(input);
-  return node.result(applyUnary(node, input, type, type, fn));
-}
-
-/// Functions that give a boolean.
-template <UnaryFn fn> LogicalResult booleanUnary(NodeBuilder &node) {
-  Value input = node.tensor("self");
-  if (node.failed())
-    return failure();
-  return node.result(applyUnary(node, input, node.elementOf(input), node.builder.getI1Type(), fn));
-}
 
 template <typename Op> Value mathOp(const Body &body, Value x) { return body.make<Op>(x); }
 /// Rounding leaves integers as they are.
 template <typename Op> Value roundOp(const Body &body, Value x) { return Body::isFloat(x) ? body.make<Op>(x) : x; }
 
-Value absolute(const Body &body, Value x) {
-  if (Body::isBool(x))
-    return x;
-  return Body::isFloat(x) ? body.make<math::AbsFOp>(x) : body.make<math::AbsIOp>(x);
-}
+Value identity(const Body &, Value x) { return x; }
+Value absolute(const Body &body, Value x) { return body.abs(x); }
 Value negate(const Body &body, Value x) { return body.neg(x); }
 Value reciprocal(const Body &body, Value x) { return body.div(body.constant(x.getType(), 1), x); }
 Value square(const Body &body, Value x) { return body.mul(x, x); }
-Value sigmoid(const Body &body, Value x) { return body.logistic(x); }
-Value silu(const Body &body, Value x) { return body.mul(x, body.logistic(x)); }
-/// log(1 + exp(x)), and x itself above the threshold. The exponential must not see what lies above: it would overflow,
-/// and the gradient of the branch that is not taken would be 0 · ∞.
-Value softplusOf(const Body &body, Value x, Value threshold) {
-  Value above = body.compare(Compare::Greater, x, threshold);
-  Value inside = body.select(above, body.constant(x.getType(), 0), x);
-  return body.select(above, x, body.make<math::Log1pOp>(body.make<math::ExpOp>(inside)));
-}
-/// Where PyTorch takes softplus for linear unless told otherwise.
-constexpr double kSoftplusThreshold = 20;
-Value mish(const Body &body, Value x) {
-  Value threshold = body.constant(x.getType(), kSoftplusThreshold);
-  return body.mul(x, body.make<math::TanhOp>(softplusOf(body, x, threshold)));
-}
-Value logSigmoid(const Body &body, Value x) {
-  // min(x, 0) − log(1 + exp(−|x|)) does not overflow.
-  Value tail = body.make<math::Log1pOp>(body.make<math::ExpOp>(body.neg(body.make<math::AbsFOp>(x))));
-  return body.sub(body.min(x, body.constant(x.getType(), 0)), tail);
-}
+Value fraction(const Body &body, Value x) { return body.sub(x, body.make<math::TruncOp>(x)); }
+Value toRadians(const Body &body, Value x) { return body.mul(x, M_PI / 180); }
+Value toDegrees(const Body &body, Value x) { return body.mul(x, 180 / M_PI); }
+/// ±1 or 0; the gradient is 0 everywhere.
 Value sign(const Body &body, Value x) {
+  if (Body::isBool(x))
+    return x;
   Value zero = body.constant(x.getType(), 0), one = body.constant(x.getType(), 1);
-  Value negative = body.select(body.compare(Compare::Less, x, zero), body.neg(one), zero);
-  return body.select(body.compare(Compare::Greater, x, zero), one, negative);
+  Value negative = body.select(body.compare(Compare::Less, x, 0), body.neg(one), zero);
+  return body.select(body.compare(Compare::Greater, x, 0), one, negative);
 }
-/// The gradient at 0 is that of the constant branch, 0; NaN passes.
-Value relu(const Body &body, Value x) {
-  Value zero = body.constant(x.getType(), 0);
-  return body.select(body.compare(Compare::LessEqual, x, zero), zero, x);
+/// The angle of a real number: π for negative ones; NaN passes.
+Value angle(const Body &body, Value x) {
+  Value positive = body.select(body.isNan(x), NAN, body.constant(x.getType(), 0));
+  return body.select(body.compare(Compare::Less, x, 0), M_PI, positive);
 }
-Value relu6(const Body &body, Value x) {
-  Value limit = body.constant(x.getType(), 6);
-  Value positive = relu(body, x);
-  return body.select(body.compare(Compare::GreaterEqual, positive, limit), limit, positive);
+LogicalResult angleOf(NodeBuilder &node) {
+  Value self = node.tensor("self");
+  Type type = node.realType({self});
+  return node.result(applyUnary(node, self, type, type, angle));
 }
-Value hardSigmoid(const Body &body, Value x) {
-  Type type = x.getType();
-  return body.div(relu6(body, body.add(x, body.constant(type, 3))), body.constant(type, 6));
+/// sin(πx) / πx, 1 with gradient 0 at 0.
+Value sinc(const Body &body, Value x) {
+  Value isZero = body.compare(Compare::Equal, x, 0);
+  Value inside = body.mul(body.select(isZero, 1, x), M_PI);
+  return body.select(isZero, 1, body.div(body.make<math::SinOp>(inside), inside));
 }
-Value hardSwish(const Body &body, Value x) { return body.mul(x, hardSigmoid(body, x)); }
 
-Value logicalNot(const Body &body, Value x) { return body.compare(Compare::Equal, x, body.constant(x.getType(), 0)); }
+Value logicalNot(const Body &body, Value x) { return body.compare(Compare::Equal, x, 0); }
 Value bitwiseNot(const Body &body, Value x) {
   return body.make<arith::XOrIOp>(x, body.constant(x.getType(), Scalar::ofInt(-1)));
 }
-Value isNan(const Body &body, Value x) { return body.compare(Compare::NotEqual, x, x); }
-Value isInf(const Body &body, Value x) {
-  if (!Body::isFloat(x))
-    return body.constant(body.builder.getI1Type(), 0);
-  return body.compare(Compare::Equal, body.make<math::AbsFOp>(x), body.constant(x.getType(), INFINITY));
+Value isNan(const Body &body, Value x) { return body.isNan(x); }
+/// Whether x equals what `infinite` is, after `of`; integers never do.
+Value equalsInfinity(const Body &body, Value x, double infinite) {
+  return Body::isFloat(x) ? body.compare(Compare::Equal, x, infinite) : body.constant(body.builder.getI1Type(), 0);
+}
+Value isInf(const Body &body, Value x) { return equalsInfinity(body, body.abs(x), INFINITY); }
+Value isPosInf(const Body &body, Value x) { return equalsInfinity(body, x, INFINITY); }
+Value isNegInf(const Body &body, Value x) { return equalsInfinity(body, x, -INFINITY); }
+Value isFinite(const Body &body, Value x) {
+  return Body::isFloat(x) ? body.compare(Compare::Less, body.abs(x), INFINITY)
+                          : body.constant(body.builder.getI1Type(), 1);
+}
+Value isReal(const Body &body, Value) { return body.constant(body.builder.getI1Type(), 1); }
+Value signBit(const Body &body, Value x) {
+  if (Body::isBool(x))
+    return body.constant(x.getType(), 0);
+  if (Body::isFloat(x))
+    x = body.make<arith::BitcastOp>(body.builder.getIntegerType(x.getType().getIntOrFloatBitWidth()), x);
+  return body.compare(Compare::Less, x, 0);
 }
 
-/// gelu(x) = x Φ(x), exactly or by the approximation of tanh (arXiv 1606.08415).
-Value geluExact(const Body &body, Value x) {
-  Type type = x.getType();
-  Value erf = body.make<math::ErfOp>(body.mul(x, body.constant(type, M_SQRT1_2)));
-  return body.mul(body.mul(x, body.constant(type, 0.5)), body.add(erf, body.constant(type, 1)));
-}
-Value geluTanh(const Body &body, Value x) {
-  constexpr double kCubic = 0.044715;
-  Type type = x.getType();
-  Value cube = body.mul(body.mul(body.mul(x, x), x), body.constant(type, kCubic));
-  Value tanh = body.make<math::TanhOp>(body.mul(body.add(x, cube), body.constant(type, M_SQRT2 * M_2_SQRTPI / 2)));
-  return body.mul(body.mul(x, body.constant(type, 0.5)), body.add(tanh, body.constant(type, 1)));
-}
-LogicalResult gelu(NodeBuilder &node) {
-  StringRef approximate = node.string("approximate", "none");
-  if (approximate != "none" && approximate != "tanh")
-    return node.fail("gelu with approximate='" + approximate + "', expected 'none' or 'tanh'"), failure();
-  return approximate == "none" ? realUnary<geluExact>(node) : realUnary<geluTanh>(node);
-}
-
-/// Activations with numbers: `fn` gets the element first, then the numbers.
-using ParametricFn = Value (*)(const Body &, Value, ArrayRef<Value>);
-LogicalResult parametric(NodeBuilder &node, ArrayRef<Scalar> numbers, ParametricFn fn) {
-  Value input = node.tensor("self");
+/// Rounds to a power of ten, halves to even.
+LogicalResult roundDecimals(NodeBuilder &node) {
+  Value self = node.tensor("self");
+  int64_t decimals = node.integer("decimals", 0);
   if (node.failed())
     return failure();
-  Type type = node.elementOf(input);
-  return node.result(node.elementwise({input}, type, type, [&](OpBuilder &builder, Location loc, ValueRange elements) {
-    Body body{builder, loc};
-    SmallVector<Value> values;
-    for (const Scalar &number : numbers)
-      values.push_back(body.constant(elements[0].getType(), number));
-    return fn(body, elements[0], values);
+  Type type = node.elementOf(self);
+  return node.result(applyFn(node, {self}, type, type, [&](const Body &body, ValueRange elements) {
+    Value x = elements[0];
+    if (!Body::isFloat(x))
+      return x;
+    double factor = std::pow(10.0, double(std::abs(decimals)));
+    Value scaled = decimals > 0 ? body.mul(x, factor) : body.div(x, factor);
+    Value rounded = body.make<math::RoundEvenOp>(scaled);
+    return decimals > 0 ? body.div(rounded, factor) : body.mul(rounded, factor);
   }));
 }
 
-LogicalResult leakyRelu(NodeBuilder &node) {
-  constexpr double kSlope = 0.01;
-  return parametric(node, node.scalar("negative_slope", Scalar::ofFloat(kSlope)),
-                    [](const Body &body, Value x, ArrayRef<Value> slope) {
-                      Value zero = body.constant(x.getType(), 0);
-                      return body.select(body.compare(Compare::Greater, x, zero), x, body.mul(x, slope[0]));
-                    });
+/// log(x / (1 − x)); with `eps`, x is held between eps and 1 − eps first.
+LogicalResult logit(NodeBuilder &node) {
+  Value self = node.tensor("self");
+  std::optional<double> eps;
+  if (node.has("eps"))
+    eps = node.real("eps");
+  Type type = node.realType({self});
+  return node.result(applyFn(node, {self}, type, type, [&](const Body &body, ValueRange elements) {
+    Value x = elements[0];
+    if (eps) {
+      x = body.select(body.compare(Compare::Less, x, *eps), *eps, x);
+      x = body.select(body.compare(Compare::Greater, x, 1 - *eps), 1 - *eps, x);
+    }
+    return body.log(body.div(x, body.sub(body.constant(x.getType(), 1), x)));
+  }));
 }
 
-LogicalResult elu(NodeBuilder &node) {
-  Scalar one = Scalar::ofFloat(1);
-  return parametric(node, {node.scalar("alpha", one), node.scalar("scale", one), node.scalar("input_scale", one)},
-                    [](const Body &body, Value x, ArrayRef<Value> numbers) {
-                      Value zero = body.constant(x.getType(), 0);
-                      Value positive = body.compare(Compare::Greater, x, zero);
-                      // As in softplus: the exponential must not see what it is not used for.
-                      Value inside = body.select(positive, zero, body.mul(x, numbers[2]));
-                      Value curve = body.mul(numbers[0], body.make<math::ExpM1Op>(inside));
-                      return body.mul(numbers[1], body.select(positive, x, curve));
-                    });
+/// Numbers in the place of NaN and infinities: by default 0 and the greatest and least numbers of the type.
+LogicalResult nanToNum(NodeBuilder &node) {
+  Value self = node.tensor("self");
+  if (node.failed())
+    return failure();
+  Type type = node.elementOf(self);
+  auto floatType = dyn_cast<FloatType>(type);
+  if (!floatType)
+    return node.result(self);
+  double greatest = llvm::APFloat::getLargest(floatType.getFloatSemantics()).convertToDouble();
+  double nan = node.real("nan", 0.0), positive = node.real("posinf", greatest),
+         negative = node.real("neginf", -greatest);
+  return node.result(applyFn(node, {self}, type, type, [&](const Body &body, ValueRange elements) {
+    Value x = elements[0];
+    Value result = body.select(body.compare(Compare::Equal, x, INFINITY), positive, x);
+    result = body.select(body.compare(Compare::Equal, x, -INFINITY), negative, result);
+    return body.select(body.isNan(x), nan, result);
+  }));
 }
 
-LogicalResult softplus(NodeBuilder &node) {
-  return parametric(
-      node, {node.scalar("beta", Scalar::ofFloat(1)), node.scalar("threshold", Scalar::ofFloat(kSoftplusThreshold))},
-      [](const Body &body, Value x, ArrayRef<Value> numbers) {
-        return body.div(softplusOf(body, body.mul(x, numbers[0]), numbers[1]), numbers[0]);
-      });
-}
-
-/// As clamp, but with gradient 0 at the bounds themselves.
-LogicalResult hardtanh(NodeBuilder &node) {
-  return parametric(node, {node.scalar("min_val", Scalar::ofFloat(-1)), node.scalar("max_val", Scalar::ofFloat(1))},
-                    [](const Body &body, Value x, ArrayRef<Value> bounds) {
-                      Value low = body.select(body.compare(Compare::LessEqual, x, bounds[0]), bounds[0], x);
-                      return body.select(body.compare(Compare::GreaterEqual, low, bounds[1]), bounds[1], low);
-                    });
+/// x = mantissa · 2^exponent with 0.5 ≤ |mantissa| < 1, from the bits of x in f64, where f32's subnormals are normal.
+LogicalResult frexp(NodeBuilder &node) {
+  Value self = node.tensor("self");
+  if (node.failed())
+    return failure();
+  Type type = node.elementOf(self), wide = node.builder.getF64Type();
+  constexpr int64_t kFractionBits = 52, kBias = 1022, kExponentMask = 0x7ff;
+  auto exponentOf = [&](const Body &body, Value x) {
+    Type i64 = body.builder.getI64Type();
+    Value bits = body.make<arith::BitcastOp>(i64, x);
+    Value field = body.make<arith::ShRUIOp>(bits, body.constant(i64, Scalar::ofInt(kFractionBits)));
+    field = body.both(field, body.constant(i64, Scalar::ofInt(kExponentMask)));
+    // Zero, infinities and NaN have exponent 0.
+    Value special =
+        body.either(body.compare(Compare::Equal, field, 0), body.compare(Compare::Equal, field, double(kExponentMask)));
+    return body.select(special, 0, body.sub(field, double(kBias)));
+  };
+  Value mantissa = applyFn(node, {self}, wide, type, [&](const Body &body, ValueRange elements) {
+    Value exponent = body.sub(body.constant(body.builder.getI64Type(), 0), exponentOf(body, elements[0]));
+    Value biased = body.add(exponent, double(kBias + 1));
+    Value bits = body.make<arith::ShLIOp>(biased, body.constant(biased.getType(), Scalar::ofInt(kFractionBits)));
+    return body.mul(elements[0], body.make<arith::BitcastOp>(wide, bits));
+  });
+  Value exponent = applyFn(node, {self}, wide, node.builder.getI32Type(),
+                           [&](const Body &body, ValueRange elements) { return exponentOf(body, elements[0]); });
+  return node.results({mantissa, exponent});
 }
 
 } // namespace
@@ -189,45 +159,52 @@ LogicalResult hardtanh(NodeBuilder &node) {
 void registerUnaryOperators(OperatorTable &table) {
   table.add("aten.abs.default", typedUnary<absolute>);
   table.add("aten.neg.default", typedUnary<negate>);
+  table.add("aten.positive.default", typedUnary<identity>);
   table.add("aten.square.default", typedUnary<square>);
-  table.add("aten.sign.default", typedUnary<sign>);
-  table.add("aten.relu.default", typedUnary<relu>);
-  table.add("aten.relu6.default", typedUnary<relu6>);
+  table.add({"aten.sign.default", "aten.sgn.default"}, typedUnary<sign>);
+  table.add("aten.frac.default", typedUnary<fraction>);
+  table.add("aten.angle.default", angleOf);
   table.add("aten.bitwise_not.default", typedUnary<bitwiseNot>);
   table.add("aten.floor.default", typedUnary<roundOp<math::FloorOp>>);
   table.add("aten.ceil.default", typedUnary<roundOp<math::CeilOp>>);
-  table.add("aten.round.default", typedUnary<roundOp<math::RoundEvenOp>>);
-  table.add("aten.trunc.default", typedUnary<roundOp<math::TruncOp>>);
+  table.add({"aten.trunc.default", "aten.fix.default"}, typedUnary<roundOp<math::TruncOp>>);
+  table.add({"aten.round.default", "aten.round.decimals", "aten.special_round.default"}, roundDecimals);
   table.add("aten.exp.default", realUnary<mathOp<math::ExpOp>>);
-  table.add("aten.exp2.default", realUnary<mathOp<math::Exp2Op>>);
-  table.add("aten.expm1.default", realUnary<mathOp<math::ExpM1Op>>);
+  table.add({"aten.exp2.default", "aten.special_exp2.default"}, realUnary<mathOp<math::Exp2Op>>);
+  table.add({"aten.expm1.default", "aten.special_expm1.default"}, realUnary<mathOp<math::ExpM1Op>>);
   table.add("aten.log.default", realUnary<mathOp<math::LogOp>>);
   table.add("aten.log2.default", realUnary<mathOp<math::Log2Op>>);
   table.add("aten.log10.default", realUnary<mathOp<math::Log10Op>>);
-  table.add("aten.log1p.default", realUnary<mathOp<math::Log1pOp>>);
+  table.add({"aten.log1p.default", "aten.special_log1p.default"}, realUnary<mathOp<math::Log1pOp>>);
+  table.add({"aten.logit.default", "aten.special_logit.default"}, logit);
   table.add("aten.sqrt.default", realUnary<mathOp<math::SqrtOp>>);
   table.add("aten.rsqrt.default", realUnary<mathOp<math::RsqrtOp>>);
   table.add("aten.sin.default", realUnary<mathOp<math::SinOp>>);
   table.add("aten.cos.default", realUnary<mathOp<math::CosOp>>);
   table.add("aten.tan.default", realUnary<mathOp<math::TanOp>>);
-  table.add("aten.atan.default", realUnary<mathOp<math::AtanOp>>);
+  table.add({"aten.asin.default", "aten.arcsin.default"}, realUnary<mathOp<math::AsinOp>>);
+  table.add({"aten.acos.default", "aten.arccos.default"}, realUnary<mathOp<math::AcosOp>>);
+  table.add({"aten.atan.default", "aten.arctan.default"}, realUnary<mathOp<math::AtanOp>>);
+  table.add("aten.sinh.default", realUnary<mathOp<math::SinhOp>>);
+  table.add("aten.cosh.default", realUnary<mathOp<math::CoshOp>>);
   table.add("aten.tanh.default", realUnary<mathOp<math::TanhOp>>);
-  table.add("aten.erf.default", realUnary<mathOp<math::ErfOp>>);
+  table.add({"aten.asinh.default", "aten.arcsinh.default"}, realUnary<mathOp<math::AsinhOp>>);
+  table.add({"aten.acosh.default", "aten.arccosh.default"}, realUnary<mathOp<math::AcoshOp>>);
+  table.add({"aten.atanh.default", "aten.arctanh.default"}, realUnary<mathOp<math::AtanhOp>>);
+  table.add({"aten.sinc.default", "aten.special_sinc.default"}, realUnary<sinc>);
   table.add("aten.reciprocal.default", realUnary<reciprocal>);
-  table.add("aten.sigmoid.default", realUnary<sigmoid>);
-  table.add("aten.log_sigmoid.default", realUnary<logSigmoid>);
-  table.add("aten.silu.default", realUnary<silu>);
-  table.add("aten.mish.default", realUnary<mish>);
-  table.add("aten.hardsigmoid.default", realUnary<hardSigmoid>);
-  table.add("aten.hardswish.default", realUnary<hardSwish>);
-  table.add("aten.gelu.default", gelu);
-  table.add("aten.leaky_relu.default", leakyRelu);
-  table.add("aten.elu.default", elu);
-  table.add("aten.softplus.default", softplus);
-  table.add("aten.hardtanh.default", hardtanh);
+  table.add("aten.deg2rad.default", realUnary<toRadians>);
+  table.add("aten.rad2deg.default", realUnary<toDegrees>);
+  table.add("aten.nan_to_num.default", nanToNum);
+  table.add("aten.frexp.Tensor", frexp);
   table.add("aten.logical_not.default", booleanUnary<logicalNot>);
   table.add("aten.isnan.default", booleanUnary<isNan>);
   table.add("aten.isinf.default", booleanUnary<isInf>);
+  table.add("aten.isposinf.default", booleanUnary<isPosInf>);
+  table.add("aten.isneginf.default", booleanUnary<isNegInf>);
+  table.add("aten.isfinite.default", booleanUnary<isFinite>);
+  table.add("aten.isreal.default", booleanUnary<isReal>);
+  table.add("aten.signbit.default", booleanUnary<signBit>);
 }
 
 } // namespace raddle::import

@@ -48,15 +48,22 @@ def reduction(start, body):
 SCALARS = {
     op.split(".")[1]: unary(op)
     for op in ["math.exp", "math.exp2", "math.expm1", "math.log", "math.log2", "math.log1p", "math.sqrt", "math.rsqrt",
-               "math.tanh", "math.sin", "math.cos", "math.erf", "math.atan", "arith.negf"]
+               "math.tanh", "math.sin", "math.cos", "math.erf", "math.atan", "arith.negf", "math.log10", "math.tan",
+               "math.sinh", "math.cosh", "math.asinh", "math.erfc"]
 }
 SCALARS |= {
     op.split(".")[1]: binary(op)
     for op in ["arith.addf", "arith.subf", "arith.mulf", "arith.divf", "arith.maximumf", "arith.minimumf",
-               "arith.maxnumf", "arith.minnumf", "math.powf"]
+               "arith.maxnumf", "arith.minnumf", "math.powf", "math.atan2", "arith.remf"]
 }
 SCALARS |= {
     "absf": elementwise("%d = arith.subf %a, %b : f64\n    %v = math.absf %d : f64"),
+    "copysign": elementwise("%n = arith.negf %b : f64\n    %v = math.copysign %a, %n : f64"),
+    # Inverse functions, held where they are defined.
+    "asin": elementwise("%s = math.sin %a : f64\n    %v = math.asin %s : f64"),
+    "acos": elementwise("%s = math.sin %a : f64\n    %v = math.acos %s : f64"),
+    "atanh": elementwise("%s = math.tanh %a : f64\n    %v = math.atanh %s : f64"),
+    "acosh": elementwise("%s = math.exp %a : f64\n    %v = math.acosh %s : f64"),
     "fma": elementwise("%v = math.fma %a, %b, %a : f64"),
     "fpowi": elementwise("%n = arith.constant 3 : i32\n    %v = math.fpowi %a, %n : f64, i32", "%x"),
     "select": elementwise("%c = arith.cmpf olt, %a, %b : f64\n    %p = arith.mulf %a, %a : f64\n"
