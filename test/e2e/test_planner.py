@@ -1,0 +1,157 @@
+"""Plans of published models, checked against the shapes alone."""
+
+import json
+import math
+import re
+import sys
+
+import pytest
+
+from tools import ROOT, run, succeed
+
+sys.path.insert(0, str(ROOT / "benchmark"))
+from model_shapes import MODELS, parameters
+
+BOUNDS = {128: 0.005, 256: 0.005, 384: 0.005, 512: 0.005, 768: 0.005, 1024: 0.005, 16384: 0.01, 65536: 0.015}
+BLOCKS = ["128x128", "32x32", "none"]
+ALIGNMENT = 64  # elements of bf16 in 128 bytes
+# 20.6 tiles for each rank: 21 whole ones are 1.9 % more.
+UNREACHABLE = {("primes", "128x128", 65536): 0.02}
+
+
+@pytest.fixture(scope="module")
+def model_file(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("models")
+
+    def write(model):
+        path = folder / f"{model}.json"
+        if not path.exists():
+            path.write_text(json.dumps(parameters(model)))
+        return path
+
+    return write
+
+
+def plan(path, ranks, block, *options):
+    output = succeed("raddle-plan", path, "--ranks=" + ",".join(map(str, ranks)), f"--block={block}", "--json", *options)
+    return [json.loads(line) for line in output.stdout.splitlines()]
+
+
+def layers_of(params):
+    """Elements of the layers, and of what lies outside of them, by name."""
+    sizes = {}
+    for param in params:
+        match = re.match(r"(?:.*?\.)??\d+(?=\.)", param["name"])
+        name = match.group() if match else param["name"]
+        sizes[name] = sizes.get(name, 0) + math.prod(param["shape"])
+    return sizes
+
+
+@pytest.mark.parametrize("block", BLOCKS)
+@pytest.mark.parametrize("model", [name for name in MODELS if name != "trillion"])
+def test_padding_is_small_at_any_scale(model_file, model, block):
+    elements = sum(math.prod(param["shape"]) for param in parameters(model)["params"])
+    for result in plan(model_file(model), BOUNDS, block):
+        ranks = result["ranks"]
+        assert result["elements"] == elements
+        assert result["padding"] == pytest.approx(result["padded_elements"] / elements - 1)
+        assert result["padding"] < UNREACHABLE.get((model, block, ranks), BOUNDS[ranks]), ranks
+        assert result["bytes_per_rank"] * ranks == 2 * result["padded_elements"]
+
+
+def edges(size, block):
+    return {min(block, size), size % block} - {0}
+
+
+def check_layout(params, result, block):
+    """Every element once; nothing overlaps; no boundary cuts a block; buckets at most twice the largest layer."""
+    shapes = {param["name"]: param["shape"] for param in params}
+    found, padded = dict.fromkeys(shapes, 0), 0
+    largest = max(layers_of(params).values())
+    for bucket in result["buckets"]:
+        size, end, elements = bucket["S"], 0, 0
+        padded += size * result["shard_ranks"]
+        assert size % ALIGNMENT == 0
+        for tensor in bucket["tensors"]:
+            offset, count, unit = tensor["offset"], tensor["elements"], tensor["unit"]
+            assert offset >= end and offset % ALIGNMENT == 0 and count % unit == 0
+            end = offset + count
+            elements += count
+            first = (offset // size + 1) * size
+            if unit > 1 and first < end:
+                assert (first - offset) % unit == 0
+                assert first + size >= end or size % unit == 0
+            shape = shapes[tensor["name"]]
+            found[tensor["name"]] += count
+            if block == "none" or len(shape) < 2:
+                assert unit == 1 and tensor["block"] is None
+            else:
+                rows, columns = map(int, block.split("x"))
+                assert tensor["block"] == [rows, columns]
+                assert unit in {r * c for r in edges(shape[-2], rows) for c in edges(shape[-1], columns)}
+        assert end <= size * result["shard_ranks"]
+        assert elements <= 2 * largest
+    assert found == {name: math.prod(shape) for name, shape in shapes.items()}
+    assert padded == result["padded_elements"]
+
+
+@pytest.mark.parametrize("model, block, ranks", [
+    ("deepseek-v3", "128x128", [768]),
+    ("deepseek-v3", "128x128", [65536]),
+    ("gpt-oss-120b", "128x128", [384, 65536]),
+    ("gpt-oss-120b", "32x32", [1024, 16384]),
+    ("gpt-oss-120b", "none", [65536]),
+    ("llama-405b", "128x128", [512, 16384, 65536]),
+    ("primes", "128x128", [256, 16384]),
+    ("primes", "32x32", [65536]),
+    ("just-above", "128x128", [1024, 16384, 65536]),
+])  # fmt: skip
+def test_layouts_are_valid(model_file, model, block, ranks):
+    params = parameters(model)["params"]
+    for result in plan(model_file(model), ranks, block, "--layout"):
+        check_layout(params, result, block)
+
+
+def test_groups_that_hold_copies(model_file):
+    results = plan(model_file("llama-70b"), [1024, 4096], "128x128", "--layout", "--shard-ranks=256")
+    whole = plan(model_file("llama-70b"), [256], "128x128")[0]
+    for result in results:
+        assert (result["shard_ranks"], result["copies"]) == (256, result["ranks"] // 256)
+        assert result["bytes_per_rank"] == whole["bytes_per_rank"]
+        check_layout(parameters("llama-70b")["params"], result, "128x128")
+
+
+def test_a_trillion_parameters_in_a_thousand_layers(model_file):
+    (result,) = plan(model_file("trillion"), [65536], "128x128", "--layout")
+    assert result["elements"] > 1e12
+    assert result["padding"] < 0.015
+    check_layout(parameters("trillion")["params"], result, "128x128")
+
+
+def test_the_page_says_what_the_planner_does(model_file):
+    rows = re.findall(r"^\| ([\w-]+) \| ([\d,]+) \|.*\| ([\d.]+) \|$", (ROOT / "docs/plan.md").read_text(), re.MULTILINE)
+    said = {(model, int(ranks.replace(",", ""))): float(padding) for model, ranks, padding in rows}
+    assert len(said) == 5 * len(BOUNDS)
+    for model in {model for model, _ in said}:
+        for result in plan(model_file(model), BOUNDS, "128x128"):
+            assert said[model, result["ranks"]] == pytest.approx(100 * result["padding"], abs=0.0051)
+
+
+def hostile_texts():
+    param = '{"name": "w", "shape": [4], "dtype": "bf16"}'
+    yield from ["", "null", "[" * 5000, '{"params": 1}', '{"params": []}', '{"params": [NaN]}', f'{{"params": [{param}']
+    for shape in ["[-1]", "[1e3]", "[9223372036854775807, 2]", "[18446744073709551616]", "[[4]]", '["4"]', "null"]:
+        yield f'{{"params": [{param.replace("[4]", shape)}]}}'
+    yield f'{{"params": [{param}, {param}]}}'
+    for block in ["[0, 1]", "[1]", "[1, 2, 3]", "[-1, 4]", "[1.5, 1]", "{}", '"x"', "7"]:
+        yield f'{{"params": [{param[:-1]}, "block": {block}}}]}}'
+
+
+@pytest.mark.parametrize("text", list(hostile_texts()))
+def test_hostile_files_are_one_error_without_output(tmp_path, text):
+    path = tmp_path / "model.json"
+    path.write_text(text)
+    result = run("raddle-plan", path, "--ranks=4", "--json")
+    assert result.returncode == 1
+    assert result.stdout == ""
+    assert result.stderr.startswith("raddle-plan: error: ")
