@@ -150,7 +150,7 @@ def RaggedVerify : Pass<"ragged-verify", "::mlir::ModuleOp"> {
 def FuseCheckIndices : Pass<"fuse-check-indices", "::mlir::func::FuncOp"> {
   let summary = "Check indices that select rows or classes before they are used";
   let description = [{
-    Adds an `exec.check_index` for each `nn.embedding` and `nn.cross_entropy`, one for equal checks of one value. It runs before
+    Adds an `exec.check_index` for each `nn.embedding`, `nn.checked_index` and `nn.cross_entropy`, one for equal checks of one value. It runs before
     `nn-decompose`, after which nobody knows the bounds.
   }];
   let dependentDialects = ["::raddle::exec::ExecDialect"];

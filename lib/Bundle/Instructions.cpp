@@ -125,7 +125,8 @@ private:
           auto what = builder.CreateString(op.getWhat().str());
           std::optional<uint64_t> ignore = op.getIgnore();
           return {bundle::Action::CheckIndex, bundle::CreateCheckIndex(builder, src, op.getSize(), ignore.has_value(),
-                                                                       static_cast<int64_t>(ignore.value_or(0)), what)
+                                                                       static_cast<int64_t>(ignore.value_or(0)), what,
+                                                                       static_cast<int64_t>(op.getLowest()))
                                                   .Union()};
         })
         .Case([&](exec::RecordOp op) -> Action {

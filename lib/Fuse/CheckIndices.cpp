@@ -19,6 +19,9 @@ struct FuseCheckIndicesPass : raddle::impl::FuseCheckIndicesBase<FuseCheckIndice
     getOperation().walk([&](Operation *op) {
       if (auto embedding = dyn_cast<nn::EmbeddingOp>(op))
         check(op, embedding.getIndices(), embedding.getTable(), 0, {}, "row of an embedding");
+      else if (auto checked = dyn_cast<nn::CheckedIndexOp>(op))
+        check(op, checked.getIndices(), checked.getSize(), checked.getFromEnd() ? -int64_t(checked.getSize()) : 0, {},
+              checked.getWhat());
       else if (auto loss = dyn_cast<nn::CrossEntropyOp>(op))
         check(op, loss.getLabels(), loss.getLogits(), 1, loss.getIgnoreIndexAttr(), "class of a cross-entropy");
     });
@@ -26,16 +29,21 @@ struct FuseCheckIndicesPass : raddle::impl::FuseCheckIndicesBase<FuseCheckIndice
 
 private:
   void check(Operation *op, Value indices, Value selected, unsigned dim, IntegerAttr ignore, StringRef what) {
-    int64_t size = cast<RankedTensorType>(selected.getType()).getDimSize(dim);
-    if (!seen.insert({indices, size, ignore ? ignore.getInt() : -1, static_cast<int>(ignore != nullptr)}).second)
+    check(op, indices, cast<RankedTensorType>(selected.getType()).getDimSize(dim), 0, ignore, what);
+  }
+
+  void check(Operation *op, Value indices, int64_t size, int64_t lowest, IntegerAttr ignore, StringRef what) {
+    if (!seen.insert({indices, size, lowest, ignore ? ignore.getInt() : -1, static_cast<int>(ignore != nullptr)})
+             .second)
       return;
     OpBuilder builder(op);
-    exec::CheckIndexOp::create(builder, op->getLoc(), indices, builder.getI64IntegerAttr(size), ignore,
-                               builder.getStringAttr(what), builder.getI64IntegerAttr(0));
+    exec::CheckIndexOp::create(builder, op->getLoc(), indices, builder.getI64IntegerAttr(size),
+                               builder.getI64IntegerAttr(lowest), ignore, builder.getStringAttr(what),
+                               builder.getI64IntegerAttr(0));
     ++numChecks;
   }
 
-  llvm::DenseSet<std::tuple<Value, int64_t, int64_t, int>> seen;
+  llvm::DenseSet<std::tuple<Value, int64_t, int64_t, int64_t, int>> seen;
 };
 
 } // namespace

@@ -114,18 +114,24 @@ private:
     addOp(root, members, closure);
     numFused += group.size() - 1;
 
-    func::FuncOp kernel = findOrAddKernel(buildKernel(root, closure));
+    // A loop may carry what nobody reads afterwards, numbers among it.
+    SmallVector<Value> results;
+    for (Value result : root->getResults())
+      if (!result.use_empty() || root->getNumResults() == 1)
+        results.push_back(result);
+    func::FuncOp kernel = findOrAddKernel(buildKernel(root, results, closure));
     OpBuilder builder(root);
-    auto dispatch = exec::DispatchOp::create(builder, root->getLoc(), root->getResultTypes(),
+    auto dispatch = exec::DispatchOp::create(builder, root->getLoc(), TypeRange(ValueRange(results)),
                                              FlatSymbolRefAttr::get(kernel.getSymNameAttr()),
                                              closure.inputs.getArrayRef(), ValueRange{}, builder.getI64IntegerAttr(0));
     ++numDispatches;
     // A duplicable root stays for the kernels that compute it themselves.
-    root->replaceUsesWithIf(dispatch.getTensors(), [&](OpOperand &use) {
-      Operation *user = use.getOwner();
-      bool isKernelWork = isa<linalg::LinalgDialect, tensor::TensorDialect, scf::SCFDialect>(user->getDialect());
-      return !isDuplicable(root) || isView(user) || !isKernelWork;
-    });
+    for (auto [result, tensor] : llvm::zip(results, dispatch.getTensors()))
+      result.replaceUsesWithIf(tensor, [&](OpOperand &use) {
+        Operation *user = use.getOwner();
+        bool isKernelWork = isa<linalg::LinalgDialect, tensor::TensorDialect, scf::SCFDialect>(user->getDialect());
+        return !isDuplicable(root) || isView(user) || !isKernelWork;
+      });
   }
 
   /// Floating-point operations of a kernel, for reports: those of each body, once a point of its loops.
@@ -150,13 +156,13 @@ private:
     return bytes;
   }
 
-  func::FuncOp buildKernel(Operation *root, const Closure &closure) {
+  func::FuncOp buildKernel(Operation *root, ArrayRef<Value> outputs, const Closure &closure) {
     OpBuilder builder(&getContext());
     Location loc = root->getLoc();
     SmallVector<Type> inputTypes;
     for (Value input : closure.inputs)
       inputTypes.push_back(input.getType());
-    auto type = builder.getFunctionType(inputTypes, root->getResultTypes());
+    auto type = builder.getFunctionType(inputTypes, TypeRange(ValueRange(outputs)));
     auto kernel = func::FuncOp::create(loc, "kernel", type);
     kernel.setPrivate();
     kernel->setAttr("exec.kernel", builder.getUnitAttr());
@@ -168,8 +174,8 @@ private:
     for (Operation *op : closure.ops)
       cloneInto(builder, op, mapping);
     SmallVector<Value> results;
-    for (Value result : root->getResults())
-      results.push_back(mapping.lookup(result));
+    for (Value output : outputs)
+      results.push_back(mapping.lookup(output));
     func::ReturnOp::create(builder, loc, results);
     kernel->setAttr("exec.flops", builder.getI64IntegerAttr(countFlops(kernel)));
     kernel->setAttr("exec.bytes", builder.getI64IntegerAttr(countBytes(kernel)));

@@ -1,15 +1,13 @@
+// Operators that read elements by index.
 #include "Body.h"
 #include "Operators.h"
-#include "mlir/Dialect/Tensor/IR/Tensor.h"
-#include "raddle/Dialect/NN/IR/NNOps.h"
+#include "Rows.h"
 
 using namespace mlir;
 
 namespace raddle::import {
 
 namespace {
-
-bool isIndexType(Type type) { return isa<IntegerType>(type) && !type.isInteger(1); }
 
 LogicalResult embedding(NodeBuilder &node) {
   Value weight = node.tensor("weight"), indices = node.tensor("indices");
@@ -38,100 +36,23 @@ LogicalResult embedding(NodeBuilder &node) {
   return node.result(nn::EmbeddingOp::create(node.builder, node.loc, type, weight, indices, paddingAttr).getOut());
 }
 
-/// An index of a dimension of `size` elements: from the end where negative. What is out of range moves to the nearest
-/// element, so that the read stays in bounds whatever the data.
-Value indexWithin(OpBuilder &builder, Location loc, Value index, int64_t size) {
-  Body body{builder, loc};
-  Type type = builder.getI64Type();
-  index = convertScalar(builder, loc, index, type);
-  auto number = [&](int64_t value) { return body.constant(type, Scalar::ofInt(value)); };
-  Value negative = body.compare(Body::Compare::Less, index, number(0));
-  index = body.select(negative, body.add(index, number(size)), index);
-  index = body.min(body.max(index, number(0)), number(size - 1));
-  return arith::IndexCastOp::create(builder, loc, builder.getIndexType(), index);
-}
-
-/// self[i0, :, i2, …]: the index tensors broadcast together. Their dimensions stand where the first of them stood if
-/// all are neighbours, otherwise in front.
+/// self[i0, :, i2, …].
 LogicalResult index(NodeBuilder &node) {
   Value self = node.tensor("self");
   SmallVector<Value> indices = node.tensors("indices");
   if (node.failed())
     return failure();
-  int64_t rank = node.rankOf(self);
-  if (int64_t(indices.size()) > rank)
-    return node.fail("index of a tensor of rank " + Twine(rank) + " by " + Twine(indices.size()) + " tensors"),
+  if (int64_t(indices.size()) > node.rankOf(self))
+    return node.fail("index of a tensor of rank " + Twine(node.rankOf(self)) + " by " + Twine(indices.size()) +
+                     " tensors"),
            failure();
-  indices.resize(rank);
-  SmallVector<Value> given;
-  SmallVector<int64_t> positions;
-  for (auto [dim, tensor] : llvm::enumerate(indices)) {
-    if (!tensor)
-      continue;
-    if (!isIndexType(node.elementOf(tensor)))
-      return node.fail("index by a boolean mask is not supported: its result's shape depends on the data"), failure();
-    if (node.shapeOf(self)[dim] == 0)
-      return node.fail("index into a dimension of size 0"), failure();
-    given.push_back(tensor);
-    positions.push_back(dim);
-  }
-  if (given.empty())
+  if (!llvm::any_of(indices, [](Value tensor) { return bool(tensor); }))
     return node.result(self);
-  Shape common = node.broadcastShape(SmallVector<Operand>(given.begin(), given.end()));
-  if (node.failed())
-    return failure();
-
-  bool neighbours = positions.back() - positions.front() + 1 == int64_t(positions.size());
-  int64_t front = neighbours ? positions.front() : 0;
-  Shape shape;
-  SmallVector<int64_t> loopOf(rank, 0); // the result's dimension that runs over a dimension taken whole
-  for (int64_t dim = 0, taken = 0; dim <= rank; ++dim) {
-    if (taken == front && int64_t(shape.size()) == taken)
-      llvm::append_range(shape, common);
-    if (dim == rank || indices[dim])
-      continue;
-    loopOf[dim] = shape.size();
-    shape.push_back(node.shapeOf(self)[dim]);
-    ++taken;
-  }
-  // Trailing unit dimensions align the index tensors with the place of their common shape.
-  int64_t behind = int64_t(shape.size()) - front - int64_t(common.size());
-  for (Value &tensor : given) {
-    Shape padded(node.shapeOf(tensor));
-    padded.append(behind, 1);
-    tensor = node.reshape(tensor, padded);
-  }
-  if (node.failed())
-    return failure();
-  Shape selfShape(node.shapeOf(self));
-  return node.result(
-      node.mapElements(shape, given, node.elementOf(self), [&](OpBuilder &builder, Location loc, ValueRange elements) {
-        SmallVector<Value> coordinates;
-        size_t next = 0;
-        for (int64_t dim = 0; dim < rank; ++dim) {
-          if (indices[dim])
-            coordinates.push_back(indexWithin(builder, loc, elements[next++], selfShape[dim]));
-          else
-            coordinates.push_back(linalg::IndexOp::create(builder, loc, loopOf[dim]));
-        }
-        return tensor::ExtractOp::create(builder, loc, self, coordinates).getResult();
-      }));
-}
-
-/// Reads self at the loop's position, with dimension `dim` from an index tensor that `map` spreads over the result.
-Value readAlong(NodeBuilder &node, Value self, Value index, int64_t dim, ArrayRef<int64_t> shape) {
-  int64_t size = node.shapeOf(self)[dim], rank = node.rankOf(self);
-  return node.mapElements(shape, {index}, node.elementOf(self),
-                          [&](OpBuilder &builder, Location loc, ValueRange elements) {
-                            SmallVector<Value> coordinates;
-                            for (int64_t i = 0; i < rank; ++i) {
-                              if (i == dim)
-                                coordinates.push_back(indexWithin(builder, loc, elements[0], size));
-                              else
-                                coordinates.push_back(linalg::IndexOp::create(builder, loc, i));
-                            }
-                            return tensor::ExtractOp::create(builder, loc, self, coordinates).getResult();
-                          });
+  for (Value tensor : indices)
+    if (tensor && node.elementOf(tensor).isInteger(1))
+      return node.fail("index by a boolean mask is not supported: its result's shape depends on the data"), failure();
+  Selection selection = select(node, self, indices, /*fromEnd=*/true);
+  return node.result(gatherRows(node, self, selection.places, selection.width, selection.shape));
 }
 
 /// out[i, j, …] = self[index[i, j, …], j, …] for dimension 0, and so on.
@@ -139,15 +60,16 @@ LogicalResult gather(NodeBuilder &node) {
   Value self = node.tensor("self"), index = node.tensor("index");
   if (node.failed())
     return failure();
-  int64_t rank = node.rankOf(self), dim = node.dimension("dim", rank);
-  bool fits = !node.failed() && rank > 0 && node.rankOf(index) == rank && isIndexType(node.elementOf(index));
-  for (int64_t i = 0; fits && i < rank; ++i)
-    fits = i == dim ? node.shapeOf(self)[i] > 0 : node.shapeOf(index)[i] <= node.shapeOf(self)[i];
-  if (!fits)
-    return node.fail("gather from " + node.describe(node.shapeOf(self)) + " by indices of shape " +
-                     node.describe(node.shapeOf(index))),
-           failure();
-  return node.result(readAlong(node, self, index, dim, Shape(node.shapeOf(index))));
+  int64_t dim = node.dimension("dim", node.rankOf(self));
+  if (node.failed())
+    return failure();
+  Shape shape(node.shapeOf(index));
+  // A tensor without dimensions counts as a vector of one element.
+  if (node.rankOf(self) == 0)
+    self = node.reshape(self, {1});
+  if (shape.empty())
+    index = node.reshape(index, {1});
+  return node.result(gatherRows(node, self, placesAlong(node, self, index, dim), 1, shape));
 }
 
 LogicalResult indexSelect(NodeBuilder &node) {
@@ -155,23 +77,84 @@ LogicalResult indexSelect(NodeBuilder &node) {
   if (node.failed())
     return failure();
   int64_t rank = node.rankOf(self), dim = node.dimension("dim", rank);
-  if (node.failed() || rank == 0 || node.rankOf(index) != 1 || !isIndexType(node.elementOf(index)) ||
-      node.shapeOf(self)[dim] == 0)
+  if (node.failed())
+    return failure();
+  if (node.rankOf(index) > 1)
     return node.fail("index_select from " + node.describe(node.shapeOf(self)) + " by indices of shape " +
                      node.describe(node.shapeOf(index))),
            failure();
-  Shape shape(node.shapeOf(self)), aligned(rank - dim, 1);
-  shape[dim] = aligned[0] = node.shapeOf(index)[0];
-  return node.result(readAlong(node, self, node.reshape(index, aligned), dim, shape));
+  Shape shape(node.shapeOf(self));
+  if (rank == 0)
+    self = node.reshape(self, {1});
+  Selection selection = selectSlices(node, self, dim, node.reshape(index, {node.typeOf(index).getNumElements()}),
+                                     /*fromEnd=*/false);
+  return node.result(gatherRows(node, self, selection.places, selection.width, rank ? selection.shape : shape));
+}
+
+/// gather, with the other dimensions of both tensors stretched to each other's sizes.
+LogicalResult takeAlongDim(NodeBuilder &node) {
+  Value self = node.tensor("self"), index = node.tensor("indices");
+  if (node.failed())
+    return failure();
+  if (!node.has("dim")) {
+    self = node.reshape(self, {node.typeOf(self).getNumElements()});
+    index = node.reshape(index, {node.typeOf(index).getNumElements()});
+  }
+  int64_t dim = node.dimension("dim", node.rankOf(self), 0);
+  if (node.failed())
+    return failure();
+  Shape from(node.shapeOf(self)), shape(node.shapeOf(index));
+  if (from.empty() || from.size() != shape.size())
+    return node.fail("take_along_dim from " + node.describe(from) + " by indices of shape " + node.describe(shape)),
+           failure();
+  for (int64_t i = 0; i < int64_t(from.size()); ++i)
+    if (i != dim && (from[i] == 1 || shape[i] == 1))
+      from[i] = shape[i] = from[i] * shape[i];
+  self = node.broadcast(self, from);
+  index = node.broadcast(index, shape);
+  return node.result(gatherRows(node, self, placesAlong(node, self, index, dim), 1, shape));
+}
+
+/// Elements of the flat tensor.
+LogicalResult take(NodeBuilder &node) {
+  Value self = node.tensor("self"), index = node.tensor("index");
+  if (node.failed())
+    return failure();
+  Value places = checkedIndex(node, index, node.typeOf(self).getNumElements(), /*fromEnd=*/true);
+  return node.result(gatherRows(node, self, places, 1, Shape(node.shapeOf(index))));
+}
+
+/// A row of zeros with a one at the class.
+LogicalResult oneHot(NodeBuilder &node) {
+  Value self = node.tensor("self");
+  int64_t classes = node.integer("num_classes", -1);
+  if (node.failed())
+    return failure();
+  if (classes < 1)
+    return node.fail("one_hot without num_classes is not supported: its result's shape depends on the data"), failure();
+  Value checked = checkedIndex(node, self, classes, /*fromEnd=*/false);
+  if (node.failed())
+    return failure();
+  Shape shape(node.shapeOf(self));
+  Value column = node.insertUnitDim(checked, shape.size());
+  shape.push_back(classes);
+  return node.result(
+      buildPlaces(node, shape, {column}, [&](const Body &body, ArrayRef<Value> loops, ValueRange elements) {
+        Value isClass = body.compare(Body::Compare::Equal, loops.back(), elements[0]);
+        return convertScalar(body.builder, body.loc, isClass, body.builder.getI64Type());
+      }));
 }
 
 } // namespace
 
 void registerIndexingOperators(OperatorTable &table) {
   table.add("aten.embedding.default", embedding);
-  table.add("aten.index.Tensor", index);
+  table.add({"aten.index.Tensor", "aten._unsafe_index.Tensor"}, index);
   table.add("aten.gather.default", gather);
   table.add("aten.index_select.default", indexSelect);
+  table.add("aten.take.default", take);
+  table.add("aten.take_along_dim.default", takeAlongDim);
+  table.add("aten.one_hot.default", oneHot);
 }
 
 } // namespace raddle::import

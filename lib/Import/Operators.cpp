@@ -22,6 +22,9 @@ OperatorTable::OperatorTable() {
   registerSelectionOperators(*this);
   registerShapeOperators(*this);
   registerSpecialOperators(*this);
+  registerScatterOperators(*this);
+  registerSearchOperators(*this);
+  registerSortOperators(*this);
   registerSplitOperators(*this);
   registerUnaryOperators(*this);
 }
@@ -67,6 +70,11 @@ std::string refusalOf(const Node &node) {
   };
   StringRef target = node.target;
   target.consume_front("torch.ops.aten.");
+  static constexpr StringLiteral kDataDependent[] = {
+      "nonzero", "nonzero_numpy", "argwhere",           "masked_select",          "unique_dim",
+      "_unique", "_unique2",      "unique_consecutive", "unique_dim_consecutive", "bincount"};
+  if (llvm::is_contained(kDataDependent, target.split('.').first))
+    return "whose result's shape depends on the data";
   // native_dropout trains unless it is told otherwise.
   if (target == "dropout.default" && isTrue("train") && isPositive("p"))
     return "with train=True: export the module after eval(), or with dropout 0";

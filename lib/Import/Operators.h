@@ -52,6 +52,9 @@ void registerReductionOperators(OperatorTable &table);
 void registerSelectionOperators(OperatorTable &table);
 void registerShapeOperators(OperatorTable &table);
 void registerSpecialOperators(OperatorTable &table);
+void registerScatterOperators(OperatorTable &table);
+void registerSearchOperators(OperatorTable &table);
+void registerSortOperators(OperatorTable &table);
 void registerSplitOperators(OperatorTable &table);
 void registerUnaryOperators(OperatorTable &table);
 

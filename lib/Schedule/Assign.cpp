@@ -119,7 +119,8 @@ private:
         })
         .Case([&](exec::CheckIndexOp check) {
           exec::CheckIndexOp::create(builder, loc, bufferOf(check.getIndices()), check.getSizeAttr(),
-                                     check.getIgnoreAttr(), check.getWhatAttr(), integer(Compute));
+                                     check.getLowestAttr(), check.getIgnoreAttr(), check.getWhatAttr(),
+                                     integer(Compute));
         })
         .Case([&](ragged::GatherOp gather) {
           writeCollective(loc, exec::CollectiveKind::AllGather, exec::Reduction::Sum, gather.getSlice(),

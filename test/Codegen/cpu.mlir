@@ -131,3 +131,29 @@ func.func private @concatenation(%x: tensor<4x8xf32>, %y: tensor<4x8xf32>) -> te
   %0 = tensor.concat dim(1) %s, %y : (tensor<4x4xf32>, tensor<4x8xf32>) -> tensor<4x12xf32>
   return %0 : tensor<4x12xf32>
 }
+
+// A loop that updates an argument works in the result's memory, on a copy.
+// CHECK-LABEL: llvm.func internal @loop_body(
+// CHECK-SAME: %[[X:[a-z0-9]+]]: !llvm.ptr {llvm.noalias}, %[[OUT:[a-z0-9]+]]: !llvm.ptr {llvm.noalias}
+// CHECK-NOT: llvm.call @malloc
+// CHECK-DAG: llvm.insertvalue %[[OUT]], %{{.*}}[1]
+// CHECK-DAG: llvm.insertvalue %[[X]], %{{.*}}[1]
+// CHECK: llvm.br
+// CHECK: %[[COPIED:.*]] = llvm.load
+// CHECK: llvm.store %[[COPIED]]
+// CHECK: %[[SUM:.*]] = llvm.fadd
+// CHECK: llvm.store %[[SUM]]
+// CHECK-NOT: llvm.store
+// CHECK: llvm.return
+func.func private @loop(%x: tensor<8xf32>) -> tensor<8xf32> attributes {exec.kernel} {
+  %c0 = arith.constant 0 : index
+  %c1 = arith.constant 1 : index
+  %c5 = arith.constant 5 : index
+  %r = scf.for %i = %c0 to %c5 step %c1 iter_args(%y = %x) -> tensor<8xf32> {
+    %v = tensor.extract %y[%i] : tensor<8xf32>
+    %s = arith.addf %v, %v : f32
+    %n = tensor.insert %s into %y[%i] : tensor<8xf32>
+    scf.yield %n : tensor<8xf32>
+  }
+  return %r : tensor<8xf32>
+}

@@ -107,9 +107,7 @@ class Index(nn.Module):
 
 class Unknown(nn.Module):
     def forward(self, x):
-        values, order = x.topk(2)
-        again, _ = (x + 1).topk(1)
-        return values, order, again, x.sort()[0]
+        return x.matrix_exp(), (x + 1).matrix_exp(), torch.linalg.cholesky(x), x.nonzero()
 
 
 @torch.library.custom_op("tests::unheard_of", mutates_args=())
@@ -185,7 +183,7 @@ MODELS = {
     "reductions": (Reductions, lambda: (matrix(),)),
     "index": (Index, lambda: (matrix(), torch.randint(0, 4, (BATCH,)))),
     "custom": (Custom, lambda: (matrix(),)),
-    "unknown": (Unknown, lambda: (matrix(),)),
+    "unknown": (Unknown, lambda: (matrix(BATCH),)),
     "dropout": (Dropout, lambda: (matrix(),)),
     "mutation": (Norm1d, lambda: (matrix(),)),
     "overlap": (Overlap, lambda: (matrix(),)),

@@ -247,6 +247,15 @@ TEST(BundleVerifier, RefusesIndicesThatAreNotIntegers) {
   expectProblem(b, "indices are integers, found f32");
 }
 
+TEST(BundleVerifier, RefusesALowestIndexAboveZero) {
+  TestBundle b;
+  b.arenaBytes = 64;
+  b.instruction(fb::Action::CheckIndex,
+                fb::CreateCheckIndex(b.builder, b.operand(fb::Space::Arena, 0, 0, {2}, fb::DType::I64), 10, false, 0,
+                                     b.builder.CreateString("row"), 1));
+  expectProblem(b, "the lowest index must not be positive, is 1");
+}
+
 TEST(BundleVerifier, RefusesWaitingForAnEventThatNothingRecords) {
   TestBundle b;
   b.numEvents = 1;

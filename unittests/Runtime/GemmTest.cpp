@@ -84,10 +84,13 @@ TEST(Gemm, UsesKernelsForTheFeaturesOfThisProcessor) {
 
 TEST(CheckIndex, FindsTheFirstValueOutsideOfTheRange) {
   int64_t values[] = {0, 3, -100, 4, -1};
-  EXPECT_EQ(findBadIndex(values, DType::I64, 2, 4, std::nullopt).has_value(), false);
-  std::optional<BadIndex> bad = findBadIndex(values, DType::I64, 5, 4, -100);
+  EXPECT_EQ(findBadIndex(values, DType::I64, 2, {0, 4, std::nullopt}).has_value(), false);
+  std::optional<BadIndex> bad = findBadIndex(values, DType::I64, 5, {0, 4, -100});
   ASSERT_TRUE(bad);
   EXPECT_EQ(bad->position, 3u);
   EXPECT_EQ(bad->value, 4);
-  EXPECT_EQ(findBadIndex(values, DType::I64, 5, 4, std::nullopt)->value, -100);
+  EXPECT_EQ(findBadIndex(values, DType::I64, 5, {0, 4, std::nullopt})->value, -100);
+  // Negative ones count from the end where they are allowed.
+  EXPECT_EQ(findBadIndex(values, DType::I64, 5, {-4, 5, -100}).has_value(), false);
+  EXPECT_EQ(findBadIndex(values, DType::I64, 5, {-4, 5, std::nullopt})->value, -100);
 }

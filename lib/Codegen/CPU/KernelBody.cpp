@@ -29,6 +29,23 @@ void fuseKernelBody(func::FuncOp kernel) {
   (void)applyPatternsGreedily(kernel, std::move(patterns));
 }
 
+/// A loop that updates an argument of the kernel works on a copy in the result's memory: nobody may write the argument.
+static void copyLoopInit(Value result, Value destination) {
+  auto loop = result.getDefiningOp<scf::ForOp>();
+  if (!loop)
+    return;
+  OpOperand &init = loop.getInitsMutable()[cast<OpResult>(result).getResultNumber()];
+  if (!init.get().getDefiningOp<bufferization::ToTensorOp>())
+    return;
+  OpBuilder builder(loop);
+  auto memory = bufferization::ToTensorOp::create(builder, loop.getLoc(), result.getType(), destination);
+  memory.setRestrict(true);
+  memory.setWritable(true);
+  auto copy = bufferization::MaterializeInDestinationOp::create(builder, loop.getLoc(), result.getType(), init.get(),
+                                                                memory.getResult());
+  init.set(copy.getResult());
+}
+
 void passDestinations(func::FuncOp kernel, ArrayRef<std::pair<unsigned, unsigned>> inPlace) {
   Block &block = kernel.getBody().front();
   OpBuilder builder(kernel.getContext());
@@ -55,6 +72,7 @@ void passDestinations(func::FuncOp kernel, ArrayRef<std::pair<unsigned, unsigned
     // Appending an argument cannot fail.
     (void)kernel.insertArgument(index, bufferType(result.getType()), {}, loc);
     Value destination = kernel.getArgument(index);
+    copyLoopInit(result, destination);
     bufferization::MaterializeInDestinationOp::create(builder, loc, Type(), result, destination, /*restrict=*/true,
                                                       /*writable=*/true);
   }

@@ -24,29 +24,27 @@ void zeroBytes(void *dst, size_t bytes, ThreadPool &pool) {
                    [&](int64_t begin, int64_t end) { std::memset(static_cast<char *>(dst) + begin, 0, end - begin); });
 }
 
-template <typename T>
-static std::optional<BadIndex> findBad(const T *values, uint64_t count, int64_t size, std::optional<int64_t> ignored) {
+template <typename T> static std::optional<BadIndex> findBad(const T *values, uint64_t count, const IndexRange &range) {
   for (uint64_t i = 0; i < count; ++i) {
     int64_t value = values[i];
-    if ((value < 0 || value >= size) && value != ignored)
+    if ((value < range.lowest || value >= range.size) && value != range.ignored)
       return BadIndex{i, value};
   }
   return std::nullopt;
 }
 
-std::optional<BadIndex> findBadIndex(const void *src, DType dtype, uint64_t count, int64_t size,
-                                     std::optional<int64_t> ignored) {
+std::optional<BadIndex> findBadIndex(const void *src, DType dtype, uint64_t count, const IndexRange &range) {
   switch (dtype) {
   case DType::I64:
-    return findBad(static_cast<const int64_t *>(src), count, size, ignored);
+    return findBad(static_cast<const int64_t *>(src), count, range);
   case DType::I32:
-    return findBad(static_cast<const int32_t *>(src), count, size, ignored);
+    return findBad(static_cast<const int32_t *>(src), count, range);
   case DType::I16:
-    return findBad(static_cast<const int16_t *>(src), count, size, ignored);
+    return findBad(static_cast<const int16_t *>(src), count, range);
   case DType::I8:
-    return findBad(static_cast<const int8_t *>(src), count, size, ignored);
+    return findBad(static_cast<const int8_t *>(src), count, range);
   default:
-    return findBad(static_cast<const uint8_t *>(src), count, size, ignored);
+    return findBad(static_cast<const uint8_t *>(src), count, range);
   }
 }
 

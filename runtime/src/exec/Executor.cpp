@@ -110,12 +110,12 @@ void Executor::communicate(const CollectiveCall &call, void *const *operands) {
 }
 
 void Executor::check(const CheckCall &call, const void *src) const {
-  std::optional<BadIndex> bad = findBadIndex(src, call.dtype, call.count, call.size, call.ignored);
+  std::optional<BadIndex> bad = findBadIndex(src, call.dtype, call.count, call.range);
   if (!bad)
     return;
-  std::string allowed = "0 to " + std::to_string(call.size - 1);
-  if (call.ignored)
-    allowed += " or " + std::to_string(*call.ignored);
+  std::string allowed = std::to_string(call.range.lowest) + " to " + std::to_string(call.range.size - 1);
+  if (call.range.ignored)
+    allowed += " or " + std::to_string(*call.range.ignored);
   throw Error(std::string(call.what) + ": expected " + allowed + ", found " + std::to_string(bad->value) +
               " at position " + std::to_string(bad->position) + " of this rank's indices");
 }

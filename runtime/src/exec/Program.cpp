@@ -107,8 +107,9 @@ void Program::addInstruction(const bundle::Bundle &bundle, const bundle::Instruc
     std::optional<int64_t> ignored;
     if (check.has_ignore())
       ignored = check.ignore();
-    step.call = CheckCall{check.src()->dtype(), elementsOf(check.src()->shape()), static_cast<int64_t>(check.size()),
-                          ignored, check.what() ? check.what()->c_str() : "index"};
+    step.call = CheckCall{check.src()->dtype(), elementsOf(check.src()->shape()),
+                          IndexRange{check.lowest(), static_cast<int64_t>(check.size()), ignored},
+                          check.what() ? check.what()->c_str() : "index"};
     break;
   }
   case bundle::Action::Record:

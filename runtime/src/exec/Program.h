@@ -32,8 +32,7 @@ struct ZeroCall {
 struct CheckCall {
   DType dtype;
   uint64_t count;
-  int64_t size;
-  std::optional<int64_t> ignored;
+  IndexRange range;
   const char *what;
 };
 

@@ -179,6 +179,8 @@ private:
       report.add(at + ": indices are integers, found " + nameOf(src->dtype));
     if (check.size() > static_cast<uint64_t>(std::numeric_limits<int64_t>::max()))
       report.add(at + ": size " + std::to_string(check.size()) + " is too large");
+    if (check.lowest() > 0)
+      report.add(at + ": the lowest index must not be positive, is " + std::to_string(check.lowest()));
   }
 
   void verifyEvent(uint32_t event, bool record, const std::string &at) {

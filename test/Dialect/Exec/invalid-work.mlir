@@ -227,6 +227,15 @@ func.func @check(%i: tensor<4xi64>) {
 
 // -----
 
+// exec_check_index_c2
+func.func @lowest_index(%i: tensor<4xi64>) {
+  // expected-error @+1 {{expects 'lowest' not to be positive, is 3}}
+  exec.check_index %i in 8 for "row" {lowest = 3 : i64} : tensor<4xi64>
+  return
+}
+
+// -----
+
 // exec_collective_c1
 func.func @collective_type(%a: memref<4xf32>, %b: memref<8xf16>) {
   // expected-error @+1 {{expects one element type, is 'memref<4xf32>' and 'memref<8xf16>'}}

@@ -18,6 +18,8 @@ func.func @tensors(%x: tensor<4x8xf32>, %w: tensor<16x8xf32>, %labels: tensor<4x
     -> tensor<4x16xf32>
   // CHECK: exec.check_index %{{.*}} in 16 for "class" {ignore = -100 : i64} : tensor<4xi64>
   exec.check_index %labels in 16 for "class" {ignore = -100 : i64} : tensor<4xi64>
+  // CHECK: exec.check_index %{{.*}} in 16 for "row" {lowest = -16 : i64} : tensor<4xi64>
+  exec.check_index %labels in 16 for "row" {lowest = -16 : i64} : tensor<4xi64>
   return
 }
 

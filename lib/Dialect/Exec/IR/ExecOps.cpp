@@ -211,9 +211,11 @@ LogicalResult GemmOp::verify() {
 }
 
 LogicalResult CheckIndexOp::verify() {
-  if (static_cast<int64_t>(getSize()) > 0) // exec_check_index_c1
-    return success();
-  return emitOpError("expects a positive size, is ") << static_cast<int64_t>(getSize());
+  if (static_cast<int64_t>(getSize()) <= 0) // exec_check_index_c1
+    return emitOpError("expects a positive size, is ") << static_cast<int64_t>(getSize());
+  if (static_cast<int64_t>(getLowest()) > 0) // exec_check_index_c2
+    return emitOpError("expects 'lowest' not to be positive, is ") << static_cast<int64_t>(getLowest());
+  return success();
 }
 
 LogicalResult CollectiveOp::verify() {

@@ -11,11 +11,18 @@
 #include "llvm/ADT/TypeSwitch.h"
 
 #include "raddle/Dialect/NN/IR/NNDialect.cpp.inc"
+#include "raddle/Dialect/NN/IR/NNEnums.cpp.inc"
+#define GET_ATTRDEF_CLASSES
+#include "raddle/Dialect/NN/IR/NNAttrs.cpp.inc"
 
 using namespace mlir;
 using namespace raddle::nn;
 
 void NNDialect::initialize() {
+  addAttributes<
+#define GET_ATTRDEF_LIST
+#include "raddle/Dialect/NN/IR/NNAttrs.cpp.inc"
+      >();
   addOperations<
 #define GET_OP_LIST
 #include "raddle/Dialect/NN/IR/NNOps.cpp.inc"

@@ -1,28 +1,8 @@
 // Verifiers of the nn dialect. The tag at each check is the constraint's in NNOps.td.
-#include "raddle/Dialect/NN/IR/NNOps.h"
+#include "Expect.h"
 
 using namespace mlir;
 using namespace raddle::nn;
-
-static RankedTensorType typeOf(Value value) { return cast<RankedTensorType>(value.getType()); }
-static ArrayRef<int64_t> shapeOf(Value value) { return typeOf(value).getShape(); }
-
-/// Checks the type of the value called `name`.
-static LogicalResult expectType(Operation *op, StringRef name, Value value, Type expected) {
-  if (value.getType() == expected)
-    return success();
-  return op->emitOpError("expects '") << name << "' of type " << expected << ", is " << value.getType();
-}
-
-static LogicalResult expectShape(Operation *op, StringRef name, Value value, ArrayRef<int64_t> shape, Value like) {
-  return expectType(op, name, value, RankedTensorType::get(shape, typeOf(like).getElementType()));
-}
-
-static LogicalResult expectRank(Operation *op, StringRef name, Value value, int64_t rank) {
-  if (typeOf(value).getRank() == rank)
-    return success();
-  return op->emitOpError("expects '") << name << "' of rank " << rank << ", is " << value.getType();
-}
 
 static LogicalResult expectNotNegative(Operation *op, StringRef name, const APFloat &value) {
   if (!value.isNegative() && value.isFinite())
@@ -168,13 +148,6 @@ LogicalResult RMSNormGradOp::verify() {
 //===----------------------------------------------------------------------===//
 // Embedding and loss
 //===----------------------------------------------------------------------===//
-
-/// Shape of the rows that `indices` select from a table of width `width`.
-static SmallVector<int64_t> selectedShape(Value indices, int64_t width) {
-  SmallVector<int64_t> shape(shapeOf(indices));
-  shape.push_back(width);
-  return shape;
-}
 
 static LogicalResult expectIndexIn(Operation *op, std::optional<uint64_t> index, int64_t size) {
   if (!index || *index < static_cast<uint64_t>(size))

@@ -39,8 +39,14 @@ struct BadIndex {
   int64_t value;
 };
 
-/// The first of `count` integers that is neither in [0, size) nor the ignored value.
-std::optional<BadIndex> findBadIndex(const void *src, DType dtype, uint64_t count, int64_t size,
-                                     std::optional<int64_t> ignored);
+/// Indices that are allowed: those in [lowest, size), and one value that means "none".
+struct IndexRange {
+  int64_t lowest;
+  int64_t size;
+  std::optional<int64_t> ignored;
+};
+
+/// The first of `count` integers that is not allowed.
+std::optional<BadIndex> findBadIndex(const void *src, DType dtype, uint64_t count, const IndexRange &range);
 
 } // namespace raddle::runtime

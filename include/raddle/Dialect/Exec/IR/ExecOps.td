@@ -173,12 +173,17 @@ def Exec_GemmOp : Exec_WorkOp<"gemm", [DeclareOpInterfaceMethods<MemoryEffectsOp
 def Exec_CheckIndexOp : Exec_Op<"check_index"> {
   let summary = "fails the call if an index is out of range";
   let description = [{
-    Every element must be in [0, size) or equal `ignore`. `what` names what the index selects.
+    Every element must be in [lowest, size) or equal `ignore`. `what` names what the index selects.
 
+    ```mlir
+    exec.check_index %rows in 16 for "index of aten.gather" {lowest = -16 : i64} : tensor<4xi64>
+    ```
     Constraints:
     - (exec_check_index_c1) the size is positive
+    - (exec_check_index_c2) `lowest` is not positive
   }];
-  let arguments = (ins Exec_Shaped:$indices, I64Attr:$size, OptionalAttr<I64Attr>:$ignore, StrAttr:$what,
+  let arguments = (ins Exec_Shaped:$indices, I64Attr:$size, DefaultValuedAttr<I64Attr, "0">:$lowest,
+                       OptionalAttr<I64Attr>:$ignore, StrAttr:$what,
                        DefaultValuedAttr<I64Attr, "0">:$stream);
   let assemblyFormat = "$indices `in` $size `for` $what attr-dict `:` type($indices)";
 }

@@ -42,7 +42,7 @@ def NN_Dialect : Dialect {
   let hasOperationAttrVerify = 1;
   let hasRegionArgAttrVerify = 1;
   let hasRegionResultAttrVerify = 1;
-  let useDefaultAttributePrinterParser = 0;
+  let useDefaultAttributePrinterParser = 1;
 }
 
 class NN_Op<string mnemonic, list<Trait> traits = []>
@@ -374,5 +374,6 @@ def NN_SGDOp : NN_Op<"sgd", [AllTypesMatch<["param", "grad", "momentum_buffer", 
 
 include "raddle/Dialect/NN/IR/NNConvolutionOps.td"
 include "raddle/Dialect/NN/IR/NNPoolingOps.td"
+include "raddle/Dialect/NN/IR/NNIndexing.td"
 
 #endif // RADDLE_DIALECT_NN_IR_NNOPS_TD

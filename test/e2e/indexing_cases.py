@@ -1,0 +1,133 @@
+"""Operators that read, write and order elements by index, with the shapes that they are tried on.
+
+A case of `GRADIENTS` is as in operator_cases.py; indices that a function makes itself are the same in PyTorch. A case
+of `VALUES` is a module's function and its arguments, for what has no gradient or is compared exactly.
+"""
+
+import torch
+
+ROWS = 4  # dimension 0 of the arguments; two ranks share it
+
+
+def table(*shape, high):
+    """Indices that are no constant of the program: they depend on the data's shape alone."""
+    generator = torch.Generator().manual_seed(sum(shape) + high)
+    return torch.randint(0, high, shape, generator=generator)
+
+
+def batched(index, x):
+    """The same indices for each row of the batch."""
+    return index.expand(x.shape[0], *index.shape)
+
+
+index_put = torch.ops.aten.index_put
+
+I3, I25 = table(3, high=5), table(2, 5, high=5)
+REPEATED = torch.tensor([1, 3, 1, 1])
+
+READS = {
+    "index_last": (lambda x: x[..., I3], [[(5,)], [(2, 5)]]),
+    "index_middle": (lambda x: x[:, I25], [[(5,)], [(5, 3)], [(6, 2, 3)]]),
+    "index_neighbours": (lambda x: x[:, I25, I25 - 5], [[(5, 5)], [(6, 5, 3)]]),
+    "index_apart": (lambda x: x[:, I3, :, I3], [[(5, 2, 5)], [(5, 3, 6, 2)]]),
+    "index_broadcast": (lambda x: x[:, I3[:, None], I25[0]], [[(5, 5)]]),
+    "index_batch": (lambda x: x[torch.arange(x.shape[0]), I3[:1]], [[(5,)], [(5, 2)]]),
+    "index_negative": (lambda x: x[:, [-1, 0, -2]], [[(5,)], [(3, 2)]]),
+    "gather": (lambda x: x.gather(1, batched(I25, x)[:, :, 0]), [[(5,)]]),
+    "gather_shorter": (lambda x: x.gather(-1, batched(I25, x)), [[(3, 7)]]),
+    "gather_middle": (lambda x: x.gather(1, batched(I25, x)), [[(5, 6)]]),
+    "take_along": (lambda x: x.take_along_dim(I25[None], dim=2), [[(2, 5)]]),
+    "take": (lambda x: torch.stack([row.take(I25 - 5) for row in x.unbind(1)], 1), [[(2, 3)]]),
+    "index_select": (lambda x: x.index_select(-1, REPEATED), [[(5,)], [(2, 5)]]),
+    "index_select_middle": (lambda x: x.index_select(1, REPEATED), [[(5,)], [(5, 2, 3)]]),
+}
+WRITES = {
+    "scatter": (lambda x, y: x.scatter(1, batched(torch.tensor([4, 0, 2]), x), y), [[(5,), (3,)]]),
+    "scatter_number": (lambda x: x.scatter(-1, batched(torch.tensor([4, 0, 2]), x), 0.7), [[(5,)]]),
+    "scatter_add": (lambda x, y: x.scatter_add(1, batched(REPEATED, x), y), [[(5,), (4,)]]),
+    "scatter_add_middle": (lambda x, y: x.scatter_add(1, batched(I25, x), y), [[(5, 6), (2, 5)]]),
+    "index_put": (lambda x, y: index_put(x, [None, torch.tensor([4, 0, 2])], y), [[(5,), (3,)], [(5, 2), (3, 2)]]),
+    "index_put_add": (
+        lambda x, y: index_put(x, [None, REPEATED], y, True), [[(5,), (4,)], [(5, 2), (4, 2)], [(5,), (1,)]],
+    ),
+    "index_put_apart": (
+        lambda x, y: index_put(x, [None, REPEATED, None, REPEATED - 5], y.sum(), True), [[(5, 2, 5), (4,)]],
+    ),
+    "index_put_mask": (lambda x, y: index_put(x, [x > 0], y.sum()), [[(5,), (3,)]]),
+    "index_put_mask_of_rows": (lambda x, y: index_put(x, [x[:, :, 0] > 0], y[:1, 0], True), [[(5, 2), (1, 2)]]),
+    "index_add": (lambda x, y: x.index_add(1, REPEATED, y, alpha=0.3), [[(5,), (4,)], [(5, 2), (4, 2)]]),
+    "index_copy": (lambda x, y: x.index_copy(1, torch.tensor([4, 0, 2]), y), [[(5,), (3,)], [(5, 2), (3, 2)]]),
+    "index_fill": (lambda x: x.index_fill(1, torch.tensor([4, 0, 2]), 0.7), [[(5,)], [(5, 3)]]),
+    "put": (lambda x, y: x.put(torch.arange(y.numel()) % x.shape[0], y, accumulate=True), [[(5,), (4,)]]),
+}
+for reduce in ("sum", "prod", "mean", "amax", "amin"):
+    for include in (True, False):
+        WRITES[f"scatter_reduce_{reduce}" + ("" if include else "_alone")] = (
+            lambda x, y, reduce=reduce, include=include: x.scatter_reduce(
+                1, batched(REPEATED, x), y, reduce, include_self=include
+            ),
+            [[(5,), (4,)], [(4,), (4,)]],
+        )
+# Factors of zero, and elements that tie.
+WRITES["scatter_reduce_zeros"] = (
+    lambda x, y: x.scatter_reduce(1, batched(REPEATED, x), torch.where(y > 0, y, 0 * y), "prod"), [[(5,), (4,)]],
+)
+WRITES["scatter_reduce_ties"] = (
+    lambda x, y: x.clamp(-0.1, 0.1).scatter_reduce(1, batched(REPEATED, x), y.clamp(-0.1, 0.1), "amax"),
+    [[(5,), (4,)]],
+)
+ORDERS = {
+    "sort": (lambda x: x.sort(dim=-1)[0] * torch.arange(x.shape[-1]), [[(1,)], [(7,)], [(3, 32)], [(2, 100)]]),
+    "sort_descending": (
+        lambda x: x.sort(dim=1, descending=True)[0] * torch.arange(x.shape[-1]), [[(9,)], [(33, 2)]],
+    ),
+    "sort_batch": (lambda x: x.t().sort()[0].t() * 2, [[(3,)]]),
+    "topk": (lambda x: x.topk(3)[0] * torch.arange(3), [[(3,)], [(8,)], [(2, 100)]]),
+    "topk_smallest": (lambda x: x.topk(2, dim=1, largest=False)[0] * torch.arange(2), [[(8,)]]),
+    "topk_of_many": (lambda x: x.topk(40)[0] * torch.arange(40), [[(50,)], [(2, 41)]]),
+    "kthvalue": (lambda x: x.kthvalue(2, dim=-1)[0], [[(5,)], [(3, 17)]]),
+    "median": (lambda x: x.median(dim=1)[0], [[(5,)], [(8, 3)]]),
+    "median_ties": (lambda x: (x.clamp(-0.1, 0.1) / x.shape[0]).sum(0).clamp(-0.01, 0.01).median(), [[(6,)]]),
+}
+GRADIENTS = {"reads": READS, "writes": WRITES, "orders": ORDERS}
+
+SPECIAL = torch.tensor([[3.0, float("nan"), 1.0, 3.0, float("inf"), 1.0], [0.0, -0.0, float("-inf"), 2.0, 2.0, 2.0]])
+INTEGERS = torch.tensor([[3, -5, 3, 7, -5, 0], [1, 1, 1, 0, 2, 1]])
+BOUNDARIES = torch.tensor([-1.0, 0.0, 0.5, 0.5, 2.0])
+SCATTERED = torch.tensor([[0, 2, 0, 0, 1, 2], [3, 3, 3, 1, 0, 5]])
+RANDOM = torch.rand(2, 40, generator=torch.Generator().manual_seed(0)) * 7 - 1
+
+VALUES = {
+    "sort_special": (lambda x: tuple(x.sort(stable=True)), [SPECIAL]),
+    "sort_special_descending": (lambda x: tuple(x.sort(stable=True, descending=True)), [SPECIAL]),
+    "sort_integers": (lambda x: tuple(x.sort(stable=True)), [INTEGERS]),
+    "sort_booleans": (lambda x: tuple((x > 1).sort(stable=True, descending=True)), [INTEGERS]),
+    "argsort": (lambda x: x.argsort(dim=0, stable=True), [INTEGERS]),
+    "sort_long": (lambda x: tuple(x.sort(dim=-1, stable=True)), [torch.arange(2 * 1025).view(2, 1025) * 7919 % 613]),
+    "topk_special": (lambda x: x.topk(3)[0], [SPECIAL]),
+    "topk_smallest_special": (lambda x: x.topk(3, largest=False)[0], [SPECIAL]),
+    "topk_integers": (lambda x: x.topk(2)[0], [INTEGERS]),
+    "median_special": (lambda x: tuple(x.median(-1)), [SPECIAL[:, [0, 1, 2, 4, 5]]]),
+    "nanmedian_special": (lambda x: tuple(x.nanmedian(-1)), [SPECIAL[:1, [0, 1, 2, 4]].repeat(2, 1)]),
+    "median_of_all": (lambda x: (x + 0.5 * torch.arange(2)[:, None].repeat(x.shape[0] // 2, 1)).median(), [RANDOM]),
+    "searchsorted": (lambda x: torch.searchsorted(BOUNDARIES, x), [SPECIAL]),
+    "searchsorted_right": (lambda x: torch.searchsorted(BOUNDARIES, x, right=True, out_int32=True), [SPECIAL]),
+    "searchsorted_rows": (lambda x, y: torch.searchsorted(x.sort(-1)[0], y), [INTEGERS, INTEGERS[:, :4]]),
+    "searchsorted_sorter": (
+        lambda x, y: torch.searchsorted(x, y, sorter=x.argsort(-1)), [INTEGERS, INTEGERS[:, 1:]],
+    ),
+    "bucketize": (lambda x: torch.bucketize(x, BOUNDARIES, right=True), [RANDOM]),
+    "histc": (lambda x: x.histc(7, min=-1, max=6), [RANDOM]),
+    "histc_of_range": (lambda x: x.histc(5), [RANDOM]),
+    "histc_of_classes": (lambda x: x.float().histc(6, min=0, max=5).int(), [SCATTERED]),
+    "one_hot": (lambda x: torch.nn.functional.one_hot(x, 6), [SCATTERED]),
+    "scatter_integers": (lambda x, i: x.scatter_add(1, i, x), [INTEGERS, SCATTERED]),
+    "scatter_product": (lambda x, i: x.scatter_reduce(1, i, x, "prod"), [INTEGERS, SCATTERED]),
+    "scatter_least": (lambda x, i: x.scatter_reduce(1, i, x, "amin", include_self=False), [INTEGERS, SCATTERED]),
+    "scatter_mean": (lambda x, i: x.scatter_reduce(1, i, x, "mean"), [INTEGERS, SCATTERED]),
+    "scatter_add_multiply": (lambda x, i: x.scatter(1, i[:, :3], x, reduce="multiply"), [INTEGERS, SCATTERED]),
+    "scatter_booleans": (lambda x, i: (x > 2).scatter(1, i, True), [INTEGERS, SCATTERED]),
+    "index_booleans": (lambda x, i: (x > 2)[torch.arange(x.shape[0])[:, None], i], [INTEGERS, SCATTERED]),
+    "index_put_mask": (lambda x, y: x.index_put((x > 0,), torch.tensor(9)), [INTEGERS, INTEGERS]),
+    "index_nothing": (lambda x: x[:, torch.zeros(0, dtype=torch.long)].sum(1), [INTEGERS]),
+}

@@ -1,0 +1,90 @@
+"""Operators that read, write and order by index equal PyTorch's; what is out of range is reported by name."""
+
+import pytest
+import torch
+from indexing_cases import GRADIENTS, ROWS, VALUES
+from parity import compare_training
+from test_operators import Operator
+from torch import nn
+
+import raddle
+
+
+class Operators(nn.Module):
+    """The losses of many operators: one program for all of them."""
+
+    def __init__(self, cases):
+        super().__init__()
+        self.cases = nn.ModuleDict({name: Operator(*case) for name, case in cases.items()})
+
+    def forward(self, inputs):
+        inputs = iter(inputs)
+        return sum(case([next(inputs) for _ in case.scales]) for case in self.cases.values())
+
+
+@pytest.mark.parametrize("group", GRADIENTS)
+def test_gradients(group):
+    cases = GRADIENTS[group]
+    shapes = [shape for _, groups in cases.values() for shapes in groups for shape in shapes]
+    batch = ([torch.randn(ROWS, *shape) for shape in shapes],)
+    compare_training(Operators(cases), [batch], ranks=1, optimizer="sgd", lr=1e-1)
+
+
+class Function(nn.Module):
+    def __init__(self, function):
+        super().__init__()
+        self.function = function
+
+    def forward(self, *args):
+        return self.function(*args)
+
+
+def test_values():
+    names, args = list(VALUES), [list(args) for _, args in VALUES.values()]
+    functions = lambda *args: [VALUES[name][0](*given) for name, given in zip(names, args)]
+    ours = iter(raddle.compile(Function(functions), tuple(args))(*args))
+    for name, results in zip(names, functions(*args)):
+        for expected in torch.utils._pytree.tree_leaves(results):
+            found = next(ours)
+            assert found.dtype == expected.dtype, name
+            torch.testing.assert_close(found, expected, rtol=0, atol=0, equal_nan=True, msg=lambda text: f"{name}: {text}")
+
+
+OUT_OF_RANGE = {
+    "index": (lambda x, i: x[:, i[0]], [5, -6]),
+    "gather": (lambda x, i: x.gather(1, i), [5, -1]),
+    "index_select": (lambda x, i: x.index_select(1, i[0]), [5, -1]),
+    "scatter": (lambda x, i: x.scatter(1, i, 1.0), [5, -1]),
+    "index_put": (lambda x, i: torch.ops.aten.index_put(x, [None, i[0]], x[:, :2]), [5, -6]),
+    "index_add": (lambda x, i: x.index_add(1, i[0], x[:, :2]), [5, -1]),
+}
+
+
+@pytest.mark.parametrize("name", OUT_OF_RANGE)
+def test_out_of_range(name):
+    function, wrong = OUT_OF_RANGE[name]
+    x, index = torch.randn(ROWS, 5), torch.tensor([[4, 0]]).repeat(ROWS, 1)
+    program = raddle.compile(Function(function), (x, index))
+    for value in wrong:
+        bad = index.clone()
+        bad[0, 1] = value
+        with pytest.raises((ValueError, RuntimeError), match=rf"index of aten\.{name}: expected .* to 4, found {value} "):
+            program(x, bad)
+    torch.testing.assert_close(program(x, index)[0], function(x, index))
+
+
+REFUSED = {
+    "index by a boolean mask": lambda x: x[x > 0].sum(),
+    "aten.nonzero": lambda x: x.nonzero().sum(),
+    "aten.masked_select": lambda x: x.masked_select(x > 0).sum(),
+    "aten._unique2": lambda x: x.unique().sum(),
+    "aten.bincount": lambda x: x.flatten().long().abs().bincount(minlength=3).sum(),
+}
+
+
+@pytest.mark.parametrize("name", REFUSED)
+def test_shapes_that_depend_on_data(name):
+    with pytest.raises(raddle.CompileError) as error:
+        raddle.compile(Function(REFUSED[name]), (torch.randn(ROWS, 3),))
+    for word in (name, "depends on the data", "test_indexing.py:"):
+        assert word in str(error.value), str(error.value)
