@@ -65,7 +65,9 @@ def suites():
         command = [binary, "--gtest_brief=1", "--gtest_color=no", f"--gtest_output=json:{path}"]
         yield binary.name, command, path, gtest_counts
     path = RESULTS / "pytest.xml"
-    command = [sys.executable, "-m", "pytest", "-q", f"--junitxml={path}", "test/e2e"]
+    # Most of a test is the exporter and the compiler, which use one core.
+    parallel = ["-n", WORKERS, "--dist=worksteal"] if WORKERS > 1 else []
+    command = [sys.executable, "-m", "pytest", "-q", *parallel, f"--junitxml={path}", "test/e2e"]
     yield "pytest", command, path, pytest_counts
 
 

@@ -1,0 +1,262 @@
+"""Architectures that no release promises, in the form of `architectures.ARCHITECTURES`."""
+
+import torch
+from architectures import (
+    BATCH, CLASSES, EXPERTS, LATENT, PIXELS, STAGES, Causal, Classifier, causal, image, masked, tiny, token_batch,
+    translator,
+)  # fmt: skip
+from torch import nn
+from torch.nn import functional as F
+from transformers import XLNetConfig, XLNetLMHeadModel
+
+SAMPLES = 400  # of sound
+MELS = 10
+
+
+def sound_batch():
+    return torch.randn(BATCH, SAMPLES), torch.randint(0, CLASSES, (BATCH,))
+
+
+def wav2vec2():
+    model = tiny(
+        "ForAudioClassification", "wav2vec2", conv_dim=[8, 8], conv_stride=[5, 2], conv_kernel=[10, 3],
+        num_feat_extract_layers=2, num_conv_pos_embeddings=4, num_conv_pos_embedding_groups=2, feat_proj_dropout=0.0,
+        final_dropout=0.0, layerdrop=0.0, apply_spec_augment=False, classifier_proj_size=12, vocab_size=32,
+    )  # fmt: skip
+    return Classifier(model), sound_batch()
+
+
+class Whisper(nn.Module):
+    def __init__(self, model):
+        super().__init__()
+        self.model = model
+
+    def forward(self, features, labels):
+        result = self.model(input_features=features, labels=labels, use_cache=False)
+        return result.loss, result.logits
+
+
+def whisper():
+    model = tiny(
+        "ForSpeechSeq2Seq", "whisper", d_model=32, encoder_layers=2, decoder_layers=2, encoder_attention_heads=4,
+        decoder_attention_heads=2, encoder_ffn_dim=44, decoder_ffn_dim=36, num_mel_bins=MELS, max_source_positions=12,
+        max_target_positions=24, decoder_start_token_id=2, suppress_tokens=None, begin_suppress_tokens=None,
+    )  # fmt: skip
+    return Whisper(model), (torch.randn(BATCH, MELS, 24), token_batch()[1])
+
+
+class Pair(nn.Module):
+    """A model of images and texts; compares every image with every text."""
+
+    def __init__(self, model):
+        super().__init__()
+        self.model = model
+
+    def forward(self, ids, pixels):
+        result = self.model(input_ids=ids, pixel_values=pixels)
+        return F.cross_entropy(result.logits_per_image, torch.arange(BATCH)), result.logits_per_image
+
+
+def pair(model_type):
+    def make():
+        part = dict(
+            hidden_size=32, intermediate_size=44, num_hidden_layers=2, num_attention_heads=4, vocab_size=61,
+            max_position_embeddings=24, image_size=PIXELS, patch_size=8, attention_dropout=0.0, eos_token_id=2,
+            bos_token_id=1, pad_token_id=0, projection_size=32,
+        )  # fmt: skip
+        model = tiny("", model_type, text_config=part, vision_config=part, projection_dim=20)
+        return Pair(model), (token_batch()[0], torch.randn(BATCH, 3, PIXELS, PIXELS))
+
+    return make
+
+
+def t5_like(model_type, **options):
+    return translator(model_type, d_kv=8, d_ff=44, num_layers=2, num_decoder_layers=2, num_heads=4, dropout_rate=0.0, **options)
+
+
+def segformer():
+    model = tiny(
+        "ForImageClassification", "segformer", hidden_sizes=[8, 12, 16, 24], num_encoder_blocks=4,
+        depths=[1, 1, 1, 1], num_attention_heads=[1, 2, 2, 4], drop_path_rate=0.0, classifier_dropout_prob=0.0,
+        decoder_hidden_size=16,
+    )  # fmt: skip
+    return Classifier(model), (torch.randn(BATCH, 3, 64, 64), torch.randint(0, CLASSES, (BATCH,)))
+
+
+class Autoencoder(nn.Module):
+    """A variational autoencoder of images; the noise is an input."""
+
+    def __init__(self):
+        super().__init__()
+        self.encoder = nn.Sequential(
+            nn.Conv2d(3, 8, 4, stride=2, padding=1), nn.GroupNorm(2, 8), nn.SiLU(), nn.Conv2d(8, 12, 3, stride=2, padding=1)
+        )
+        self.decoder = nn.Sequential(
+            nn.ConvTranspose2d(6, 8, 4, stride=2, padding=1), nn.ReLU(), nn.ConvTranspose2d(8, 3, 4, stride=2, padding=1)
+        )
+
+    def forward(self, x, noise):
+        mean, log_variance = self.encoder(x).chunk(2, dim=1)
+        image = torch.sigmoid(self.decoder(mean + noise * torch.exp(0.5 * log_variance)))
+        divergence = -0.5 * torch.mean(1 + log_variance - mean**2 - log_variance.exp())
+        return F.mse_loss(image, x) + divergence, image
+
+
+class UNet(nn.Module):
+    """Two levels with a skip connection and a step embedding, as in diffusion models."""
+
+    def __init__(self):
+        super().__init__()
+        self.step = nn.Sequential(nn.Linear(16, 12), nn.SiLU(), nn.Linear(12, 8))
+        self.first = nn.Conv2d(3, 8, 3, padding=1)
+        self.down = nn.Conv2d(8, 12, 3, stride=2, padding=1)
+        self.norm = nn.GroupNorm(3, 12)
+        self.attention = nn.MultiheadAttention(12, 2, batch_first=True)
+        self.last = nn.Conv2d(20, 3, 3, padding=1)
+
+    def forward(self, x, time, target):
+        rates = torch.exp(-torch.arange(8) * 0.5)
+        angles = time[:, None] * rates
+        shallow = self.first(x) + self.step(torch.cat([angles.sin(), angles.cos()], -1))[:, :, None, None]
+        deep = F.silu(self.norm(self.down(shallow)))
+        tokens = deep.flatten(2).transpose(1, 2)
+        tokens = tokens + self.attention(tokens, tokens, tokens, need_weights=False)[0]
+        deep = tokens.transpose(1, 2).reshape(deep.shape)
+        result = self.last(torch.cat([shallow, F.interpolate(deep, scale_factor=2, mode="nearest")], 1))
+        return F.mse_loss(result, target), result
+
+
+class Recurrent(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.embed = nn.Embedding(61, 12)
+        self.recurrence = nn.LSTM(12, 10, num_layers=2, batch_first=True, bidirectional=True)
+        self.head = nn.Linear(20, CLASSES)
+
+    def forward(self, ids, labels):
+        logits = self.head(self.recurrence(self.embed(ids))[0][:, -1])
+        return F.cross_entropy(logits, labels), logits
+
+
+class Vgg(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.features = nn.Sequential(
+            nn.Conv2d(3, 6, 3, padding=1), nn.ReLU(), nn.MaxPool2d(2), nn.Conv2d(6, 10, 5), nn.Tanh(), nn.AvgPool2d(2)
+        )
+        self.head = nn.Sequential(nn.Flatten(), nn.Linear(360, 20), nn.LeakyReLU(0.1), nn.Linear(20, CLASSES))
+
+    def forward(self, x, labels):
+        logits = self.head(self.features(x))
+        return F.cross_entropy(logits, labels), logits
+
+
+def masked_without_mask(model_type):
+    class Encoder(Causal):
+        def forward(self, ids, labels):
+            result = self.model(input_ids=ids, labels=labels)
+            return result.loss, result.logits
+
+    return Encoder(tiny("ForMaskedLM", model_type)), token_batch()
+
+
+def xlnet():
+    class Permuted(Causal):
+        def forward(self, ids, labels):
+            result = self.model(input_ids=ids, use_mems=False)
+            logits = result.logits
+            return F.cross_entropy(logits.flatten(0, 1), labels.flatten()), logits
+
+    config = XLNetConfig(vocab_size=61, d_model=32, n_layer=2, n_head=4, d_inner=44, dropout=0.0)
+    return Permuted(XLNetLMHeadModel(config)), token_batch()
+
+
+labels = lambda: torch.randint(0, CLASSES, (BATCH,))
+pixels = lambda: torch.randn(BATCH, 3, 32, 32)
+
+UNLISTED = {
+    "T5": t5_like("t5"),
+    "mT5 (gated)": t5_like("mt5", feed_forward_proj="gated-gelu"),
+    "UMT5": t5_like("umt5"),
+    "BART": translator("bart"),
+    "Marian": translator("marian"),
+    "Pegasus": translator("pegasus"),
+    "Whisper": whisper,
+    "CLIP": pair("clip"),
+    "SigLIP": pair("siglip"),
+    "RoBERTa": masked("roberta", max_position_embeddings=30),
+    "DistilBERT": masked("distilbert", n_layers=2, n_heads=4, dim=32, hidden_dim=44),
+    "DeBERTa-v2": masked("deberta-v2", relative_attention=True, pos_att_type=["p2c", "c2p"], type_vocab_size=0),
+    "XLM-RoBERTa": masked("xlm-roberta", max_position_embeddings=30),
+    "CamemBERT": masked("camembert", max_position_embeddings=30),
+    "RoFormer": masked("roformer", embedding_size=20),
+    "FNet": lambda: masked_without_mask("fnet"),
+    "XLNet": xlnet,
+    "OLMo": causal("olmo"),
+    "OLMo2": causal("olmo2"),
+    "StableLM": causal("stablelm"),
+    "StarCoder2": causal("starcoder2"),
+    "GPT-J": causal("gptj", rotary_dim=4),
+    "GPT-Neo": causal("gpt_neo", attention_types=[[["global", "local"], 1]], window_size=4),
+    "GPT-NeoX": causal("gpt_neox"),
+    "CodeGen": causal("codegen", rotary_dim=4),
+    "GPTBigCode": causal("gpt_bigcode"),
+    "MPT": causal("mpt"),
+    "Persimmon": causal("persimmon"),
+    "Phi": causal("phi"),
+    "Gemma": causal("gemma", head_dim=10),
+    "Gemma 2": causal("gemma2", head_dim=10, sliding_window=4),
+    "Granite": causal("granite"),
+    "Granite-MoE": causal("granitemoe", **EXPERTS),
+    "GLM": causal("glm", head_dim=8),
+    "GLM-4": causal("glm4", head_dim=8),
+    "SmolLM3": causal("smollm3"),
+    "Nemotron": causal("nemotron"),
+    "Cohere2": causal("cohere2", sliding_window=4),
+    "Helium": causal("helium", head_dim=8),
+    "EXAONE 4": causal("exaone4", sliding_window=4),
+    "BioGPT": causal("biogpt"),
+    "Qwen2-MoE": causal("qwen2_moe", shared_expert_intermediate_size=24, **EXPERTS),
+    "OLMoE": causal("olmoe", **EXPERTS),
+    "PhiMoE": causal("phimoe", **EXPERTS),
+    "Jamba": causal(
+        "jamba", attn_layer_period=2, attn_layer_offset=1, expert_layer_period=2, expert_layer_offset=1,
+        mamba_d_state=8, mamba_dt_rank=4, use_mamba_kernels=False, **EXPERTS,
+    ),
+    "Llama 4": causal("llama4_text", head_dim=8, num_experts_per_tok=1, num_local_experts=4, intermediate_size_mlp=44),
+    "DeepSeek-V2": causal(
+        "deepseek_v2", n_routed_experts=4, n_group=None, topk_group=None, first_k_dense_replace=1,
+        num_key_value_heads=4, n_shared_experts=1, topk_method="greedy", **LATENT, **EXPERTS,
+    ),
+    "Mamba": causal("mamba", state_size=8, expand=2, time_step_rank=4, use_mambapy=False),
+    "Falcon-Mamba": causal("falcon_mamba", state_size=8, expand=2, time_step_rank=4, use_mambapy=False),
+    "RWKV": causal("rwkv", attention_hidden_size=32),
+    "RecurrentGemma": causal("recurrent_gemma", lru_width=32, attention_window_size=4, head_dim=8, num_hidden_layers=3),
+    "Bamba": causal(
+        "bamba", mamba_n_heads=4, mamba_d_head=16, mamba_d_state=8, mamba_n_groups=1, mamba_chunk_size=4,
+        attn_layer_indices=[1],
+    ),
+    "ConvNeXt": image("convnext", patch_size=2, num_hidden_layers=4, **STAGES),
+    "ConvNeXt-V2": image("convnextv2", patch_size=2, num_hidden_layers=4, **STAGES),
+    "EfficientNet": image(
+        "efficientnet", width_coefficient=0.25, depth_coefficient=0.3, hidden_dim=320, dropout_rate=0.0, drop_connect_rate=0.0,
+    ),
+    "MobileNetV1": image("mobilenet_v1", depth_multiplier=0.25, classifier_dropout_prob=0.0),
+    "DeiT": image("deit"),
+    "BEiT": image("beit", drop_path_rate=0.0),
+    "PVT-v2": image(
+        "pvt_v2", hidden_sizes=[8, 12, 16, 24], depths=[1, 1, 1, 1], num_attention_heads=[1, 2, 2, 4], drop_path_rate=0.0,
+    ),
+    "PoolFormer": image("poolformer", hidden_sizes=[8, 12, 16, 24], depths=[1, 1, 1, 1], drop_path_rate=0.0),
+    "LeViT": image(
+        "levit", hidden_sizes=[16, 24, 32], num_attention_heads=[2, 2, 4], depths=[1, 1, 1], key_dim=[8, 8, 8], image_size=64,
+    ),
+    "SegFormer": segformer,
+    "DINOv2 with registers": image("dinov2_with_registers", num_register_tokens=2),
+    "Swin-V2": image("swinv2", embed_dim=12, depths=[2, 1], num_attention_heads=[2, 4], window_size=4, patch_size=2, drop_path_rate=0.0),
+    "Wav2Vec2": wav2vec2,
+    "Autoencoder": lambda: (Autoencoder(), (pixels(), torch.randn(BATCH, 6, 8, 8))),
+    "U-Net": lambda: (UNet(), (pixels(), torch.rand(BATCH), pixels())),
+    "LSTM": lambda: (Recurrent(), (token_batch()[0], labels())),
+    "VGG": lambda: (Vgg(), (pixels(), labels())),
+}  # fmt: skip
