@@ -12,7 +12,7 @@ namespace raddle {
 namespace {
 
 /// How a result comes from its accumulator.
-enum class ResultKind { Parallel, Sum, Extremum };
+enum class ResultKind { Parallel, Sum, Product, Extremum };
 
 struct ResultRule {
   ResultKind kind = ResultKind::Parallel;
@@ -50,6 +50,8 @@ public:
       }
       if (isInit && rules[operand - op.getNumDpsInputs()].kind == ResultKind::Extremum)
         continue; // What a maximum starts from is a constant.
+      if (isInit && rules[operand - op.getNumDpsInputs()].kind == ResultKind::Product)
+        return fail("the value that its product starts from has a gradient");
       if (failed(buildOperandGradient(operand, operandGrads[operand])))
         return failure();
     }
@@ -131,6 +133,10 @@ private:
       rule.kind = ResultKind::Sum;
       return success();
     }
+    if (rule.inner && isa<arith::MulFOp>(combiner) && acc.hasOneUse()) {
+      rule.kind = ResultKind::Product;
+      return success();
+    }
     if (rule.inner && isa<arith::MaximumFOp, arith::MinimumFOp, arith::MaxNumFOp, arith::MinNumFOp>(combiner)) {
       rule.kind = ResultKind::Extremum;
       findIndexResult(result, rule);
@@ -146,7 +152,7 @@ private:
         return success();
       }
     }
-    return fail("its body is neither elementwise nor a sum, maximum or minimum over an accumulator");
+    return fail("its body is neither elementwise nor a sum, product, maximum or minimum over an accumulator");
   }
 
   /// Looks for a result whose body selects, where a new extremum is found (by `condition`, if given), the position of a
@@ -184,6 +190,12 @@ private:
       AffineMap map = maps[op.getNumDpsInputs() + result];
       gradInput.back() = inputs.size();
       inputs.push_back({resultGrads[result], map});
+      if (rules[result].kind == ResultKind::Product) {
+        foundInput.back() = inputs.size();
+        inputs.push_back({buildProductOfOthers(result), map});
+        countInput.back() = inputs.size();
+        inputs.push_back({buildCount(result, {}), map});
+      }
       if (rules[result].kind != ResultKind::Extremum)
         continue;
       foundInput.back() = inputs.size();
@@ -193,25 +205,47 @@ private:
       }
       inputs.push_back({op->getResult(result), map});
       countInput.back() = inputs.size();
-      inputs.push_back({buildTieCount(result), map});
+      inputs.push_back({buildCount(result, op->getResult(result)), map});
     }
   }
 
-  /// Number of elements that equal the extremum, a tensor of the result's type.
-  Value buildTieCount(unsigned result) {
+  /// Reduces what the body gives for every element to a tensor of the result's type. `fold` gets the accumulator, the
+  /// body's value and, if `extra` is given, its element.
+  Value reduceInner(unsigned result, Value extra, double init,
+                    llvm::function_ref<Value(const Scalars &, Value acc, Value inner, Value extra)> fold) {
     AffineMap map = maps[op.getNumDpsInputs() + result];
     SmallVector<Value> values(op.getDpsInputs());
     SmallVector<AffineMap> inputMaps(maps.begin(), maps.begin() + op.getNumDpsInputs());
-    values.push_back(op->getResult(result));
-    inputMaps.push_back(map);
+    if (extra) {
+      values.push_back(extra);
+      inputMaps.push_back(map);
+    }
     auto type = cast<RankedTensorType>(op->getResult(result).getType());
-    return buildReduction(builder, loc, type, values, inputMaps, map, 0.0, [&](const Scalars &s, ValueRange args) {
+    return buildReduction(builder, loc, type, values, inputMaps, map, init, [&](const Scalars &s, ValueRange args) {
       IRMapping mapping;
       cloneBody(s.builder, args.take_front(op.getNumDpsInputs()), mapping);
-      Value inner = mapping.lookup(rules[result].inner);
-      Value equal =
-          arith::CmpFOp::create(s.builder, s.loc, arith::CmpFPredicate::OEQ, inner, args[op.getNumDpsInputs()]);
-      return s.add(args.back(), s.select(equal, s.constantLike(inner, 1.0), s.constantLike(inner, 0.0)));
+      Value inner = mapping.lookupOrDefault(rules[result].inner);
+      return fold(s, args.back(), inner, extra ? args[op.getNumDpsInputs()] : Value());
+    });
+  }
+
+  static Value equals(const Scalars &s, Value a, Value b) {
+    return arith::CmpFOp::create(s.builder, s.loc, arith::CmpFPredicate::OEQ, a, b);
+  }
+
+  /// Number of elements that equal `value`, a tensor of the result's type; without it, that equal 0.
+  Value buildCount(unsigned result, Value value) {
+    return reduceInner(result, value, 0.0, [](const Scalars &s, Value acc, Value inner, Value wanted) {
+      Value equal = equals(s, inner, wanted ? wanted : s.constantLike(inner, 0.0));
+      return s.add(acc, s.select(equal, s.constantLike(inner, 1.0), s.constantLike(inner, 0.0)));
+    });
+  }
+
+  /// Product of the elements that are not 0.
+  Value buildProductOfOthers(unsigned result) {
+    return reduceInner(result, {}, 1.0, [](const Scalars &s, Value acc, Value inner, Value) {
+      Value isZero = equals(s, inner, s.constantLike(inner, 0.0));
+      return s.mul(acc, s.select(isZero, s.constantLike(inner, 1.0), inner));
     });
   }
 
@@ -228,6 +262,8 @@ private:
   /// The adjoint that a result hands to its inner value, inside the scratch body.
   Value buildSeed(const Scalars &s, unsigned result, Value inner, Block *scratch) {
     Value grad = scratch->getArgument(gradInput[result]);
+    if (rules[result].kind == ResultKind::Product)
+      return buildProductSeed(s, result, inner, scratch);
     if (rules[result].kind != ResultKind::Extremum)
       return grad;
     Value found = scratch->getArgument(foundInput[result]);
@@ -239,6 +275,19 @@ private:
     }
     Value tied = arith::CmpFOp::create(s.builder, s.loc, arith::CmpFPredicate::OEQ, inner, found);
     return s.select(tied, s.div(grad, scratch->getArgument(countInput[result])), zero);
+  }
+
+  /// The gradient times the start and the product of the other elements: without zeros all of it over the element; with
+  /// one zero, that element has the product of the rest; with more none has any.
+  Value buildProductSeed(const Scalars &s, unsigned result, Value inner, Block *scratch) {
+    Value grad = scratch->getArgument(gradInput[result]), zero = s.constantLike(grad, 0.0);
+    Value others = scratch->getArgument(foundInput[result]), zeros = scratch->getArgument(countInput[result]);
+    Value isZero = equals(s, inner, zero);
+    Value start = scratch->getArgument(op.getNumDpsInputs() + result);
+    Value rest = s.div(s.mul(start, others), s.select(isZero, s.constantLike(inner, 1.0), inner));
+    // The element's own zero does not count.
+    Value own = s.select(isZero, s.constantLike(grad, 1.0), zero);
+    return s.mul(grad, s.select(equals(s, zeros, own), rest, zero));
   }
 
   /// Fills `scratch`, which has one argument an input, and gives the adjoint of `operand`'s element.
@@ -385,7 +434,8 @@ private:
   Block *body;
   SmallVector<ResultRule> rules;
   SmallVector<GradInput> inputs;
-  /// Index in `inputs`, one a result: its gradient, the extremum or its index, the number of ties; -1: none.
+  /// Index in `inputs`, one a result: its gradient, the extremum or its index (of a product: the product of what is not
+  /// 0), the number of ties (of zeros); -1: none.
   SmallVector<int> gradInput, foundInput, countInput;
 };
 

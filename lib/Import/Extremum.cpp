@@ -1,6 +1,4 @@
-#include "Body.h"
-#include "Operators.h"
-#include <cmath>
+#include "ReductionOps.h"
 #include <limits>
 
 using namespace mlir;
@@ -11,33 +9,24 @@ namespace {
 
 using Compare = Body::Compare;
 
-/// The least (or greatest) number of a type: where a search for the maximum (minimum) starts.
-Scalar extremeOf(Type type, bool maximum) {
-  if (isa<FloatType>(type))
-    return Scalar::ofFloat(maximum ? -INFINITY : INFINITY);
-  if (type.isInteger(1))
-    return Scalar::ofBool(!maximum);
-  llvm::APInt limit = maximum ? llvm::APInt::getSignedMinValue(type.getIntOrFloatBitWidth())
-                              : llvm::APInt::getSignedMaxValue(type.getIntOrFloatBitWidth());
-  return Scalar::ofInt(limit.getSExtValue());
+template <bool isMaximum> LogicalResult extremum(NodeBuilder &node) {
+  std::optional<ReductionArguments> arguments = readReduction(node);
+  if (!arguments)
+    return failure();
+  if (reducedCount(arguments->self, arguments->dims) == 0)
+    return node.fail(node.node.target + " over no elements"), failure();
+  return node.result(extremumOver(node, arguments->self, arguments->dims, arguments->keep, isMaximum));
 }
 
-template <bool isMaximum> LogicalResult extremum(NodeBuilder &node) {
-  Value self = node.tensor("self");
-  if (node.failed())
+LogicalResult bothExtrema(NodeBuilder &node) {
+  std::optional<ReductionArguments> arguments = readReduction(node);
+  if (!arguments)
     return failure();
-  SmallVector<int64_t> dims = node.dimensions("dim", node.rankOf(self));
-  bool keep = node.boolean("keepdim", false);
-  if (node.failed())
-    return failure();
-  if (node.typeOf(self).getNumElements() == 0)
+  if (reducedCount(arguments->self, arguments->dims) == 0)
     return node.fail(node.node.target + " over no elements"), failure();
-  Type type = node.elementOf(self);
-  return node.result(node.reduce(self, dims, keep, type, extremeOf(type, isMaximum),
-                                 [](OpBuilder &builder, Location loc, Value acc, Value element) {
-                                   Body body{builder, loc};
-                                   return isMaximum ? body.max(acc, element) : body.min(acc, element);
-                                 }));
+  Value least = extremumOver(node, arguments->self, arguments->dims, arguments->keep, /*maximum=*/false);
+  Value greatest = extremumOver(node, arguments->self, arguments->dims, arguments->keep, /*maximum=*/true);
+  return node.results({least, greatest});
 }
 
 /// The greatest (least) element along `dim` and its first position: a reduction with two results. NaN counts as the
@@ -49,6 +38,9 @@ std::pair<Value, Value> searchExtremum(NodeBuilder &node, Value self, int64_t di
   int64_t rank = node.rankOf(self);
   Shape rest(node.shapeOf(self));
   rest.erase(rest.begin() + dim);
+  // Of one element nothing is left to search, nor a loop whose position a gradient could follow.
+  if (node.shapeOf(self)[dim] == 1)
+    return {node.reshape(self, rest), node.fill(rest, indexType, Scalar::ofInt(0))};
   Value bestInit = node.fill(rest, type, extremeOf(type, maximum));
   Value positionInit = node.fill(rest, indexType, Scalar::ofInt(std::numeric_limits<int64_t>::max()));
   if (node.failed())
@@ -91,10 +83,13 @@ template <bool isMaximum> LogicalResult extremumWithIndex(NodeBuilder &node) {
   bool keep = node.boolean("keepdim", false);
   if (node.failed())
     return failure();
-  if (node.rankOf(self) == 0 || node.shapeOf(self)[dim] == 0)
-    return node.fail(node.node.target + " over no dimension or no elements"), failure();
+  bool isScalar = node.rankOf(self) == 0;
+  if (isScalar)
+    self = node.reshape(self, {1});
+  if (node.shapeOf(self)[dim] == 0)
+    return node.fail(node.node.target + " over no elements"), failure();
   auto [best, position] = searchExtremum(node, self, dim, isMaximum);
-  if (keep) {
+  if (keep && !isScalar) {
     best = node.insertUnitDim(best, dim);
     position = node.insertUnitDim(position, dim);
   }
@@ -107,16 +102,17 @@ template <bool isMaximum> LogicalResult positionOfExtremum(NodeBuilder &node) {
     return failure();
   bool whole = !node.has("dim"), keep = node.boolean("keepdim", false);
   Shape shape(node.shapeOf(self));
-  if (whole)
+  if (whole || shape.empty())
     self = node.reshape(self, {node.typeOf(self).getNumElements()});
   int64_t dim = whole ? 0 : node.dimension("dim", shape.size());
   if (node.failed())
     return failure();
-  if (node.rankOf(self) == 0 || node.shapeOf(self)[dim] == 0)
-    return node.fail(node.node.target + " over no dimension or no elements"), failure();
+  if (node.shapeOf(self)[dim] == 0)
+    return node.fail(node.node.target + " over no elements"), failure();
   Value position = searchExtremum(node, self, dim, isMaximum).second;
   if (keep)
-    position = whole ? node.reshape(position, Shape(shape.size(), 1)) : node.insertUnitDim(position, dim);
+    position =
+        whole || shape.empty() ? node.reshape(position, Shape(shape.size(), 1)) : node.insertUnitDim(position, dim);
   return node.result(position);
 }
 
@@ -125,6 +121,7 @@ template <bool isMaximum> LogicalResult positionOfExtremum(NodeBuilder &node) {
 void registerExtremumOperators(OperatorTable &table) {
   table.add({"aten.amax.default", "aten.max.default"}, extremum<true>);
   table.add({"aten.amin.default", "aten.min.default"}, extremum<false>);
+  table.add("aten.aminmax.default", bothExtrema);
   table.add("aten.max.dim", extremumWithIndex<true>);
   table.add("aten.min.dim", extremumWithIndex<false>);
   table.add("aten.argmax.default", positionOfExtremum<true>);

@@ -1,207 +1,240 @@
-#include "Body.h"
-#include "Operators.h"
-#include "mlir/Dialect/Tensor/IR/Tensor.h"
-#include "raddle/Dialect/NN/IR/NNOps.h"
-#include "llvm/ADT/SmallVectorExtras.h"
+#include "LossOps.h"
+#include <cmath>
 
 using namespace mlir;
 
 namespace raddle::import {
 
-namespace {
-
-/// PyTorch's numbers for what a loss does with its elements.
-enum Reduction : int64_t { None = 0, Mean = 1, Sum = 2 };
-
-/// The index of labels that do not count, by PyTorch's default.
-constexpr int64_t kIgnoreIndex = -100;
-
-int64_t readReduction(NodeBuilder &node) {
-  int64_t reduction = node.integer("reduction", Reduction::Mean);
+int64_t readLossReduction(NodeBuilder &node) {
+  int64_t reduction = node.integer("reduction", LossReduction::Mean);
   if (!node.failed() && reduction != None && reduction != Mean && reduction != Sum)
     node.fail(node.node.target + " with reduction " + Twine(reduction) + ", expected 0, 1 or 2");
   return reduction;
 }
 
-/// Reduces the elements of a loss; the mean multiplies by 1 over their number.
 LogicalResult reduceLoss(NodeBuilder &node, Value elements, int64_t reduction) {
   if (node.failed() || reduction == None)
     return node.result(elements);
-  SmallVector<int64_t> dims = llvm::to_vector(llvm::seq<int64_t>(0, node.rankOf(elements)));
+  SmallVector<int64_t> dims = allDimensions(elements);
   Type type = node.elementOf(elements);
-  Value total = node.reduce(
-      elements, dims, /*keep=*/false, type, Scalar::ofFloat(0),
-      [](OpBuilder &builder, Location loc, Value acc, Value element) { return Body{builder, loc}.add(acc, element); });
-  if (node.failed() || reduction == Sum)
-    return node.result(total);
-  double factor = 1.0 / double(node.typeOf(elements).getNumElements());
-  return node.result(node.elementwise({total}, type, type, [&](OpBuilder &builder, Location loc, ValueRange values) {
-    Body body{builder, loc};
-    return body.mul(values[0], body.constant(values[0].getType(), factor));
-  }));
+  return node.result(reduction == Sum ? sumOver(node, elements, dims, /*keep=*/false, type)
+                                      : meanOver(node, elements, dims, /*keep=*/false, type));
 }
 
-using DistanceFn = Value (*)(const Body &, Value);
+namespace {
+
+using Compare = Body::Compare;
+
+/// A loss of `operands`, element by element, reduced.
+LogicalResult elementLoss(NodeBuilder &node, ArrayRef<Operand> operands, AnyFn fn) {
+  int64_t reduction = readLossReduction(node);
+  Type type = node.realType(operands);
+  return reduceLoss(node, applyFn(node, operands, type, type, fn), reduction);
+}
+
+/// A loss of the difference of input and target.
+using DistanceFn = Value (*)(const Body &, Value delta, double bound);
 template <DistanceFn fn> LogicalResult distanceLoss(NodeBuilder &node) {
-  Value self = node.tensor("self"), target = node.tensor("target");
-  int64_t reduction = readReduction(node);
-  Type type = node.promote({self, target});
-  Value elements =
-      node.elementwise({self, target}, type, type, [](OpBuilder &builder, Location loc, ValueRange values) {
-        Body body{builder, loc};
-        return fn(body, body.sub(values[0], values[1]));
-      });
-  return reduceLoss(node, elements, reduction);
+  double bound = node.real(node.has("beta") ? "beta" : "delta", 1.0);
+  return elementLoss(node, {node.tensor("self"), node.tensor("target")}, [&](const Body &body, ValueRange elements) {
+    return fn(body, body.sub(elements[0], elements[1]), bound);
+  });
 }
-Value squared(const Body &body, Value delta) { return body.mul(delta, delta); }
-Value absolute(const Body &body, Value delta) { return body.make<math::AbsFOp>(delta); }
-
-/// Scores as [N, C] and labels as [N]: the class dimension, 1, goes last and the others become rows.
-struct LabelledScores {
-  Value scores, labels;
-  Shape shape; // of the labels as they were
-  int64_t ignoreIndex = 0;
-};
-
-std::optional<LabelledScores> readScores(NodeBuilder &node) {
-  LabelledScores result;
-  result.scores = node.tensor("self");
-  result.labels = node.tensor("target");
-  result.ignoreIndex = node.integer("ignore_index", kIgnoreIndex);
-  if (node.failed())
-    return std::nullopt;
-  ArrayRef<int64_t> shape = node.shapeOf(result.scores);
-  Shape rows(node.shapeOf(result.labels));
-  Shape expected(shape);
-  size_t classDim = shape.size() > 1 ? 1 : 0;
-  if (!expected.empty())
-    expected.erase(expected.begin() + classDim);
-  Type labelType = node.elementOf(result.labels);
-  if (shape.empty() || expected != rows || !isa<IntegerType>(labelType) || labelType.isInteger(1) ||
-      !isa<FloatType>(node.elementOf(result.scores))) {
-    node.fail(node.node.target + " of scores " + node.describe(shape) + " and labels " + node.describe(rows) +
-              ": expected floating-point scores and an integer class for each of " + node.describe(expected));
-    return std::nullopt;
-  }
-  int64_t classes = shape[classDim], count = ShapedType::getNumElements(rows);
-  SmallVector<int64_t> permutation = llvm::to_vector(llvm::seq<int64_t>(0, shape.size()));
-  permutation.erase(permutation.begin() + classDim);
-  permutation.push_back(classDim);
-  result.scores = node.reshape(node.transpose(result.scores, permutation), {count, classes});
-  result.labels = node.reshape(result.labels, {count});
-  result.shape = rows;
-  return node.failed() ? std::nullopt : std::optional(result);
+Value squared(const Body &body, Value delta, double) { return body.mul(delta, delta); }
+Value absolute(const Body &body, Value delta, double) { return body.abs(delta); }
+Value smooth(const Body &body, Value delta, double beta) {
+  Value size = body.abs(delta);
+  if (beta == 0)
+    return size;
+  Value curve = body.div(body.mul(body.mul(delta, delta), 0.5), beta);
+  return body.select(body.compare(Compare::Less, size, beta), curve, body.sub(size, beta / 2));
+}
+Value huber(const Body &body, Value delta, double bound) {
+  Value size = body.abs(delta);
+  Value curve = body.mul(body.mul(delta, delta), 0.5);
+  return body.select(body.compare(Compare::LessEqual, size, bound), curve, body.mul(body.sub(size, bound / 2), bound));
 }
 
-/// −scores[i, label[i]], 0 in rows that are ignored. A label outside of the classes reads the nearest class: the
-/// memory read stays in bounds whatever the data.
-Value pickNegated(NodeBuilder &node, const LabelledScores &operands) {
-  Type type = node.elementOf(operands.scores);
-  int64_t classes = node.shapeOf(operands.scores)[1];
-  if (classes == 0)
-    return node.fail(node.node.target + " with no classes");
-  return node.mapElements(node.shapeOf(operands.labels), {operands.labels}, type,
-                          [&](OpBuilder &builder, Location loc, ValueRange elements) {
-                            Body body{builder, loc};
-                            Value label = convertScalar(builder, loc, elements[0], builder.getI64Type());
-                            Value ignored =
-                                body.compare(Body::Compare::Equal, label,
-                                             body.constant(label.getType(), Scalar::ofInt(operands.ignoreIndex)));
-                            Value inside = body.max(label, body.constant(label.getType(), Scalar::ofInt(0)));
-                            inside = body.min(inside, body.constant(label.getType(), Scalar::ofInt(classes - 1)));
-                            Value column = arith::IndexCastOp::create(builder, loc, builder.getIndexType(), inside);
-                            Value row = linalg::IndexOp::create(builder, loc, 0);
-                            Value score =
-                                tensor::ExtractOp::create(builder, loc, operands.scores, ValueRange{row, column});
-                            return body.select(ignored, body.constant(type, 0), body.neg(score));
-                          });
-}
-
-/// The number of labels that count, as an element of `type`.
-Value countLabels(NodeBuilder &node, const LabelledScores &operands, Type type) {
-  Value counts = node.mapElements(node.shapeOf(operands.labels), {operands.labels}, type,
-                                  [&](OpBuilder &builder, Location loc, ValueRange elements) {
-                                    Body body{builder, loc};
-                                    Value ignore =
-                                        body.constant(elements[0].getType(), Scalar::ofInt(operands.ignoreIndex));
-                                    Value counted = body.compare(Body::Compare::NotEqual, elements[0], ignore);
-                                    return body.select(counted, body.constant(type, 1), body.constant(type, 0));
-                                  });
-  return node.reduce(
-      counts, 0, /*keep=*/false, type, Scalar::ofFloat(0),
-      [](OpBuilder &builder, Location loc, Value acc, Value element) { return Body{builder, loc}.add(acc, element); });
-}
-
-Value quotient(NodeBuilder &node, Value total, Value count) {
-  if (node.failed())
-    return nullptr;
-  Type type = node.elementOf(total);
-  return node.elementwise({total, count}, type, type, [](OpBuilder &builder, Location loc, ValueRange values) {
-    return Body{builder, loc}.div(values[0], values[1]);
+/// −w (t log x + (1 − t) log(1 − x)), with logarithms not below −100. Their derivative is 1 / x, bounded below by a
+/// small number, as in PyTorch.
+LogicalResult binaryCrossEntropy(NodeBuilder &node) {
+  SmallVector<Operand, 3> operands{node.tensor("self"), node.tensor("target")};
+  if (node.has("weight"))
+    operands.push_back(node.tensor("weight"));
+  return elementLoss(node, operands, [](const Body &body, ValueRange elements) {
+    constexpr double kLowest = -100;
+    Value x = elements[0], target = elements[1];
+    auto logarithm = [&](Value value) {
+      Value log = body.log(value);
+      return body.select(body.compare(Compare::Less, log, kLowest), kLowest, log);
+    };
+    Value one = body.constant(x.getType(), 1);
+    Value loss = body.sub(body.mul(body.sub(target, one), logarithm(body.sub(one, x))), body.mul(target, logarithm(x)));
+    return elements.size() == 3 ? body.mul(loss, elements[2]) : loss;
   });
 }
 
-LogicalResult crossEntropy(NodeBuilder &node) {
-  std::optional<LabelledScores> operands = readScores(node);
-  int64_t reduction = readReduction(node);
-  if (node.failed())
-    return failure();
-  Type type = node.elementOf(operands->scores);
-  auto scalar = RankedTensorType::get({}, type);
-  auto rows = RankedTensorType::get(node.shapeOf(operands->labels), type);
-  auto loss = nn::CrossEntropyOp::create(node.builder, node.loc, TypeRange{scalar, scalar, rows}, operands->scores,
-                                         operands->labels, node.builder.getI64IntegerAttr(operands->ignoreIndex));
-  if (reduction == Sum)
-    return node.result(loss.getLossSum());
-  if (reduction == Mean)
-    return node.result(quotient(node, loss.getLossSum(), loss.getCount()));
-  // One loss a row: lse − score of the label, 0 where it is ignored.
-  Value picked = pickNegated(node, *operands);
-  Value elements =
-      node.mapElements(node.shapeOf(operands->labels), {loss.getLse(), picked, operands->labels}, type,
-                       [&](OpBuilder &builder, Location loc, ValueRange values) {
-                         Body body{builder, loc};
-                         Value ignore = body.constant(values[2].getType(), Scalar::ofInt(operands->ignoreIndex));
-                         Value counted = body.compare(Body::Compare::NotEqual, values[2], ignore);
-                         return body.select(counted, body.add(values[0], values[1]), body.constant(type, 0));
-                       });
-  return node.result(node.reshape(elements, operands->shape));
+/// (1 − t) x + (1 + (p − 1) t) log(1 + exp(−x)), without overflow: log(1 + exp(−|x|)) + max(−x, 0) in its place.
+LogicalResult binaryCrossEntropyWithLogits(NodeBuilder &node) {
+  SmallVector<Operand, 4> operands{node.tensor("self"), node.tensor("target")};
+  bool hasWeight = node.has("weight"), hasPositive = node.has("pos_weight");
+  if (hasWeight)
+    operands.push_back(node.tensor("weight"));
+  if (hasPositive)
+    operands.push_back(node.tensor("pos_weight"));
+  return elementLoss(node, operands, [&](const Body &body, ValueRange elements) {
+    Value x = elements[0], target = elements[1], one = body.constant(x.getType(), 1);
+    Value negative = body.neg(x);
+    Value log = body.make<math::Log1pOp>(body.exp(body.neg(body.abs(x))));
+    log = body.add(log, body.select(body.compare(Compare::Less, negative, 0), 0, negative));
+    if (hasPositive)
+      log = body.mul(log, body.add(body.mul(body.sub(elements.back(), one), target), one));
+    Value loss = body.add(body.mul(body.sub(one, target), x), log);
+    return hasWeight ? body.mul(loss, elements[2]) : loss;
+  });
 }
 
-/// The loss, and for the forward variants the total weight, which is the number of labels that count.
-template <bool withWeight> LogicalResult negativeLogLikelihood(NodeBuilder &node) {
-  std::optional<LabelledScores> operands = readScores(node);
-  int64_t reduction = readReduction(node);
+/// t (log t − x), 0 where t is not above 0; exp(t) (t − x) for a target that is a logarithm.
+LogicalResult divergence(NodeBuilder &node) {
+  bool isLog = node.boolean("log_target", false);
+  return elementLoss(node, {node.tensor("self"), node.tensor("target")}, [&](const Body &body, ValueRange elements) {
+    Value x = elements[0], target = elements[1];
+    if (isLog)
+      return body.mul(body.exp(target), body.sub(target, x));
+    // As torch.xlogy: the product with x stays, so that an infinite x shows.
+    Value isZero = body.compare(Compare::Equal, target, 0);
+    Value entropy = body.mul(target, body.log(body.select(isZero, 1, target)));
+    return body.sub(entropy, body.mul(target, x));
+  });
+}
+
+LogicalResult softMargin(NodeBuilder &node) {
+  return elementLoss(node, {node.tensor("self"), node.tensor("target")}, [](const Body &body, ValueRange elements) {
+    Value product = body.neg(body.mul(elements[0], elements[1]));
+    return body.make<math::Log1pOp>(body.exp(product));
+  });
+}
+
+/// max(x, 0) with the gradient of PyTorch's clamp_min: all of it at 0.
+Value atLeastZero(const Body &body, Value x) { return body.select(body.compare(Compare::Less, x, 0), 0, x); }
+
+/// x where t = 1, max(0, margin − x) where t = −1.
+LogicalResult hingeEmbedding(NodeBuilder &node) {
+  double margin = node.real("margin", 1.0);
+  return elementLoss(node, {node.tensor("self"), node.tensor("target")}, [&](const Body &body, ValueRange elements) {
+    Value x = elements[0], target = elements[1], zero = body.constant(x.getType(), 0);
+    Value hinge = atLeastZero(body, body.sub(body.constant(x.getType(), margin), x));
+    Value first = body.select(body.compare(Compare::NotEqual, target, 1), hinge, zero);
+    return body.add(first, body.select(body.compare(Compare::NotEqual, target, -1), x, zero));
+  });
+}
+
+/// max(0, −t (x1 − x2) + margin)
+LogicalResult marginRanking(NodeBuilder &node) {
+  double margin = node.real("margin", 0.0);
+  SmallVector<Operand, 3> operands{node.tensor("input1"), node.tensor("input2"), node.tensor("target")};
+  return elementLoss(node, operands, [&](const Body &body, ValueRange elements) {
+    Value product = body.mul(body.neg(elements[2]), body.sub(elements[0], elements[1]));
+    return atLeastZero(body, body.add(product, margin));
+  });
+}
+
+/// exp(x) − t x, or x − t log(x + eps); `full` adds Stirling's approximation of log t! where t > 1.
+LogicalResult poisson(NodeBuilder &node) {
+  bool isLog = node.boolean("log_input", true), isFull = node.boolean("full", false);
+  constexpr double kEpsilon = 1e-8;
+  double epsilon = node.real("eps", kEpsilon);
+  return elementLoss(node, {node.tensor("input"), node.tensor("target")}, [&](const Body &body, ValueRange elements) {
+    Value x = elements[0], target = elements[1];
+    Value loss = isLog ? body.sub(body.exp(x), body.mul(target, x))
+                       : body.sub(x, body.mul(target, body.log(body.add(x, epsilon))));
+    if (!isFull)
+      return loss;
+    Value large = body.compare(Compare::Greater, target, 1);
+    Value inside = body.select(large, target, body.constant(target.getType(), 1));
+    Value stirling = body.sub(body.mul(inside, body.log(inside)), inside);
+    stirling = body.add(stirling, body.mul(body.log(body.mul(inside, 2 * M_PI)), 0.5));
+    return body.add(loss, body.select(large, stirling, body.constant(x.getType(), 0)));
+  });
+}
+
+/// The p-norm of a − b + eps over the last dimension.
+Value distanceOf(NodeBuilder &node, Value lhs, Value rhs, double order, double epsilon, Type type) {
+  Value delta = applyFn(node, {lhs, rhs}, type, type, [&](const Body &body, ValueRange elements) {
+    return body.add(body.sub(elements[0], elements[1]), epsilon);
+  });
+  if (!node.failed() && node.rankOf(delta) == 0)
+    node.fail(node.node.target + " of tensors without dimensions");
+  return node.failed() ? Value() : normOver(node, delta, node.rankOf(delta) - 1, /*keep=*/false, order, type);
+}
+
+/// max(0, margin + |a − p| − |a − n|); with `swap` the nearer of |a − n| and |p − n|.
+LogicalResult tripletMargin(NodeBuilder &node) {
+  constexpr double kEpsilon = 1e-6;
+  Value anchor = node.tensor("anchor"), positive = node.tensor("positive"), negative = node.tensor("negative");
+  double margin = node.real("margin", 1.0), order = node.real("p", 2.0), epsilon = node.real("eps", kEpsilon);
+  bool swaps = node.boolean("swap", false);
+  Type type = node.realType({anchor, positive, negative});
+  Value near = distanceOf(node, anchor, positive, order, epsilon, type);
+  Value far = distanceOf(node, anchor, negative, order, epsilon, type);
+  SmallVector<Operand, 3> operands{near, far};
+  if (swaps)
+    operands.push_back(distanceOf(node, positive, negative, order, epsilon, type));
   if (node.failed())
     return failure();
-  Type type = node.elementOf(operands->scores);
-  Value elements = pickNegated(node, *operands);
-  Value count = countLabels(node, *operands, type);
-  Value loss;
-  if (reduction == None) {
-    loss = node.reshape(elements, operands->shape);
-  } else {
-    loss = node.reduce(elements, 0, /*keep=*/false, type, Scalar::ofFloat(0),
-                       [](OpBuilder &builder, Location loc, Value acc, Value element) {
-                         return Body{builder, loc}.add(acc, element);
-                       });
-    if (reduction == Mean)
-      loss = quotient(node, loss, count);
-  }
-  if (!withWeight)
-    return node.result(loss);
-  return node.results({loss, count});
+  return elementLoss(node, operands, [&](const Body &body, ValueRange elements) {
+    Value other = swaps ? body.min(elements[1], elements[2]) : elements[1];
+    return atLeastZero(body, body.sub(body.add(elements[0], margin), other));
+  });
+}
+
+/// 1 − cos(x1, x2) where t = 1, max(0, cos − margin) where t = −1.
+LogicalResult cosineEmbedding(NodeBuilder &node) {
+  Value lhs = node.tensor("input1"), rhs = node.tensor("input2"), target = node.tensor("target");
+  double margin = node.real("margin", 0.0);
+  Type type = node.realType({lhs, rhs});
+  if (node.failed())
+    return failure();
+  int64_t dim = node.rankOf(target);
+  if (node.rankOf(lhs) != dim + 1 || node.rankOf(rhs) != dim + 1)
+    return node.fail("cosine_embedding_loss of inputs of ranks " + Twine(node.rankOf(lhs)) + " and " +
+                     Twine(node.rankOf(rhs)) + " with a target of rank " + Twine(dim)),
+           failure();
+  constexpr double kEpsilon = 1e-12;
+  auto sumOfProducts = [&](Value a, Value b, double epsilon) {
+    Value terms = applyFn(node, {a, b}, type, type,
+                          [](const Body &body, ValueRange elements) { return body.mul(elements[0], elements[1]); });
+    Value sum = sumOver(node, terms, dim, /*keep=*/false, type);
+    return applyFn(node, {sum}, type, type,
+                   [&](const Body &body, ValueRange elements) { return body.add(elements[0], epsilon); });
+  };
+  SmallVector<Operand, 4> operands{sumOfProducts(lhs, rhs, 0), sumOfProducts(lhs, lhs, kEpsilon),
+                                   sumOfProducts(rhs, rhs, kEpsilon), target};
+  return elementLoss(node, operands, [&](const Body &body, ValueRange elements) {
+    Value cosine = body.div(elements[0], body.sqrt(body.mul(elements[1], elements[2])));
+    Value zero = body.constant(cosine.getType(), 0), one = body.constant(cosine.getType(), 1);
+    Value apart = atLeastZero(body, body.sub(cosine, margin));
+    Value loss = body.select(body.compare(Compare::Equal, elements[3], -1), apart, zero);
+    return body.select(body.compare(Compare::Equal, elements[3], 1), body.sub(one, cosine), loss);
+  });
 }
 
 } // namespace
 
 void registerLossOperators(OperatorTable &table) {
-  table.add("aten.cross_entropy_loss.default", crossEntropy);
   table.add("aten.mse_loss.default", distanceLoss<squared>);
   table.add("aten.l1_loss.default", distanceLoss<absolute>);
-  table.add({"aten.nll_loss.default", "aten.nll_loss_nd.default", "aten.nll_loss2d.default"},
-            negativeLogLikelihood<false>);
-  table.add({"aten.nll_loss_forward.default", "aten.nll_loss2d_forward.default"}, negativeLogLikelihood<true>);
+  table.add("aten.smooth_l1_loss.default", distanceLoss<smooth>);
+  table.add("aten.huber_loss.default", distanceLoss<huber>);
+  table.add("aten.binary_cross_entropy.default", binaryCrossEntropy);
+  table.add("aten.binary_cross_entropy_with_logits.default", binaryCrossEntropyWithLogits);
+  table.add("aten.kl_div.default", divergence);
+  table.add("aten.soft_margin_loss.default", softMargin);
+  table.add("aten.hinge_embedding_loss.default", hingeEmbedding);
+  table.add("aten.margin_ranking_loss.default", marginRanking);
+  table.add("aten.poisson_nll_loss.default", poisson);
+  table.add("aten.triplet_margin_loss.default", tripletMargin);
+  table.add("aten.cosine_embedding_loss.default", cosineEmbedding);
 }
 
 } // namespace raddle::import

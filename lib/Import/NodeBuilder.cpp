@@ -1,5 +1,6 @@
 #include "NodeBuilder.h"
 #include "mlir/IR/Location.h"
+#include "raddle/Dialect/NN/IR/NNOps.h"
 
 using namespace mlir;
 
@@ -236,15 +237,21 @@ SmallVector<int64_t> NodeBuilder::dimensions(StringRef name, int64_t rank) {
 // Results
 //===----------------------------------------------------------------------===//
 
-Type NodeBuilder::declaredElement() {
+Type NodeBuilder::declaredElement(size_t result) {
   if (failed())
     return nullptr;
-  if (node.outputs.empty() || node.outputs.front().kind != Kind::Tensor)
-    return fail("the result of " + node.target + " is no tensor"), nullptr;
-  llvm::Expected<RankedTensorType> type = state.declaredType(builder.getContext(), node.outputs.front().text);
+  if (result >= node.outputs.size() || node.outputs[result].kind != Kind::Tensor)
+    return fail("result " + Twine(result) + " of " + node.target + " is no tensor"), nullptr;
+  llvm::Expected<RankedTensorType> type = state.declaredType(builder.getContext(), node.outputs[result].text);
   if (!type)
     return fail(llvm::toString(type.takeError())), nullptr;
   return type->getElementType();
+}
+
+Value NodeBuilder::detach(Value value) {
+  if (failed() || !isa<FloatType>(elementOf(value)))
+    return value;
+  return nn::DetachOp::create(builder, loc, value.getType(), value);
 }
 
 Type NodeBuilder::resultType(ArrayRef<Operand> operands) {

@@ -49,8 +49,10 @@ public:
   /// Sorted and distinct; all dimensions where the list is absent or empty.
   llvm::SmallVector<int64_t> dimensions(llvm::StringRef name, int64_t rank);
 
-  /// Element type of the node's first result as the file declares it.
-  mlir::Type declaredElement();
+  /// Element type of one of the node's results as the file declares it.
+  mlir::Type declaredElement(size_t result = 0);
+  /// The value, without gradients.
+  mlir::Value detach(mlir::Value value);
   /// The operands' common type. A floating-point type that no tensor among them has is PyTorch's default type at
   /// export, which the file declares for the result.
   mlir::Type resultType(llvm::ArrayRef<Operand> operands);

@@ -8,8 +8,10 @@ OperatorTable::OperatorTable() {
   registerActivationOperators(*this);
   registerAttentionOperators(*this);
   registerConvolutionOperators(*this);
+  registerClassLossOperators(*this);
   registerComparisonOperators(*this);
   registerCreationOperators(*this);
+  registerDistanceOperators(*this);
   registerDivisionOperators(*this);
   registerExtremumOperators(*this);
   registerIndexingOperators(*this);
@@ -82,10 +84,6 @@ std::string refusalOf(const Node &node) {
     return "with train=True: export the module after eval(), or with dropout 0";
   if (target == "scaled_dot_product_attention.default" && isPositive("dropout_p"))
     return "with dropout_p above 0: export the module after eval(), or with dropout 0";
-  if (target == "cross_entropy_loss.default" && isPositive("label_smoothing"))
-    return "with label_smoothing above 0";
-  if ((target == "cross_entropy_loss.default" || target.starts_with("nll_loss")) && isGiven("weight"))
-    return "with class weights";
   if (target == "rrelu.default" && isTrue("training"))
     return "with training=True: export the module after eval()";
   if (target == "embedding.default" && isTrue("scale_grad_by_freq"))

@@ -38,8 +38,10 @@ std::vector<OperatorUse> findOperatorUses(mlir::MLIRContext *context, const Prog
 void registerActivationOperators(OperatorTable &table);
 void registerAttentionOperators(OperatorTable &table);
 void registerConvolutionOperators(OperatorTable &table);
+void registerClassLossOperators(OperatorTable &table);
 void registerComparisonOperators(OperatorTable &table);
 void registerCreationOperators(OperatorTable &table);
+void registerDistanceOperators(OperatorTable &table);
 void registerDivisionOperators(OperatorTable &table);
 void registerExtremumOperators(OperatorTable &table);
 void registerIndexingOperators(OperatorTable &table);

@@ -1,5 +1,4 @@
-#include "Body.h"
-#include "Operators.h"
+#include "ReductionOps.h"
 #include <cmath>
 
 using namespace mlir;
@@ -10,144 +9,165 @@ namespace {
 
 using Compare = Body::Compare;
 
-Value sumOver(NodeBuilder &node, Value value, ArrayRef<int64_t> dims, bool keep, Type type) {
-  return node.reduce(
-      value, dims, keep, type, Scalar::ofInt(0),
-      [](OpBuilder &builder, Location loc, Value acc, Value element) { return Body{builder, loc}.add(acc, element); });
-}
-
-/// The number of elements that fall together in one result.
-int64_t reducedCount(NodeBuilder &node, Value value, ArrayRef<int64_t> dims) {
-  int64_t count = 1;
-  for (int64_t dim : dims)
-    count *= node.shapeOf(value)[dim];
-  return count;
-}
-
 /// The type of a sum: what `dtype` asks for; else integers and booleans add as i64.
 Type sumType(NodeBuilder &node, Value self) {
   Type type = node.elementOf(self);
   return node.dtype("dtype", isa<FloatType>(type) ? type : Type(node.builder.getI64Type()));
 }
 
-LogicalResult sum(NodeBuilder &node) {
-  Value self = node.tensor("self");
-  if (node.failed())
+Value nanAsZero(const Body &body, Value x) { return Body::isFloat(x) ? body.select(body.isNan(x), 0, x) : x; }
+
+template <bool skipsNan> LogicalResult sum(NodeBuilder &node) {
+  std::optional<ReductionArguments> arguments = readReduction(node);
+  if (!arguments)
     return failure();
+  Value self = arguments->self;
   Type type = sumType(node, self);
-  SmallVector<int64_t> dims = node.dimensions("dim", node.rankOf(self));
-  bool keep = node.boolean("keepdim", false);
   if (node.failed())
     return failure();
-  return node.result(sumOver(node, self, dims, keep, type));
+  if (skipsNan)
+    self = applyUnary(node, self, node.elementOf(self), node.elementOf(self), nanAsZero);
+  return node.result(sumOver(node, self, arguments->dims, arguments->keep, type));
 }
 
-Value meanOver(NodeBuilder &node, Value self, ArrayRef<int64_t> dims, bool keep, Type type) {
-  Value total = sumOver(node, self, dims, keep, arithmeticType(type));
-  int64_t count = reducedCount(node, self, dims);
-  return node.elementwise({total}, arithmeticType(type), type,
-                          [&](OpBuilder &builder, Location loc, ValueRange elements) {
-                            Body body{builder, loc};
-                            Type element = elements[0].getType();
-                            return body.mul(elements[0], body.constant(element, 1.0 / double(count)));
-                          });
+/// The type of a mean and its like; an error for integers.
+Type meanType(NodeBuilder &node, Value self) {
+  Type type = node.dtype("dtype", node.elementOf(self));
+  if (!node.failed() && !isa<FloatType>(type))
+    node.fail(node.node.target + " of integers is not possible: convert to a floating-point type");
+  return type;
 }
 
 LogicalResult mean(NodeBuilder &node) {
-  Value self = node.tensor("self");
-  if (node.failed())
+  std::optional<ReductionArguments> arguments = readReduction(node);
+  if (!arguments)
     return failure();
-  Type type = node.dtype("dtype", node.elementOf(self));
-  SmallVector<int64_t> dims = node.dimensions("dim", node.rankOf(self));
-  bool keep = node.boolean("keepdim", false);
-  if (node.failed())
-    return failure();
-  if (!isa<FloatType>(type))
-    return node.fail("mean of integers is not possible: convert to a floating-point type"), failure();
-  return node.result(meanOver(node, self, dims, keep, type));
+  Type type = meanType(node, arguments->self);
+  return node.result(meanOver(node, arguments->self, arguments->dims, arguments->keep, type));
 }
 
-/// A square root whose gradient at 0 is 0, as PyTorch has it for norms and standard deviations.
-Value flatRoot(const Body &body, Value x) {
-  Value zero = body.constant(x.getType(), 0);
-  Value isZero = body.compare(Body::Compare::Equal, x, zero);
-  Value inside = body.select(isZero, body.constant(x.getType(), 1), x);
-  return body.select(isZero, zero, body.make<math::SqrtOp>(inside));
-}
-
-/// Variance by two passes; `correction` is subtracted from the count.
-LogicalResult variance(NodeBuilder &node, bool root) {
-  Value self = node.tensor("self");
+/// The sum of numbers over their count.
+LogicalResult nanMean(NodeBuilder &node) {
+  std::optional<ReductionArguments> arguments = readReduction(node);
+  if (!arguments)
+    return failure();
+  Type type = meanType(node, arguments->self);
   if (node.failed())
     return failure();
-  SmallVector<int64_t> dims = node.dimensions("dim", node.rankOf(self));
-  bool keep = node.boolean("keepdim", false);
+  Type wide = arithmeticType(type);
+  Value numbers = applyUnary(node, arguments->self, wide, wide, nanAsZero);
+  Value counted = applyUnary(node, arguments->self, wide, wide, [](const Body &body, Value x) {
+    return body.select(body.isNan(x), 0, body.constant(x.getType(), 1));
+  });
+  Value total = sumOver(node, numbers, arguments->dims, arguments->keep, wide);
+  Value count = sumOver(node, counted, arguments->dims, arguments->keep, wide);
+  return node.result(applyBinary(node, total, count, wide, type,
+                                 [](const Body &body, Value lhs, Value rhs) { return body.div(lhs, rhs); }));
+}
+
+LogicalResult product(NodeBuilder &node) {
+  std::optional<ReductionArguments> arguments = readReduction(node);
+  if (!arguments)
+    return failure();
+  Type type = sumType(node, arguments->self);
+  return node.result(node.reduce(
+      arguments->self, arguments->dims, arguments->keep, type, Scalar::ofInt(1),
+      [](OpBuilder &builder, Location loc, Value acc, Value element) { return Body{builder, loc}.mul(acc, element); }));
+}
+
+LogicalResult countNonzero(NodeBuilder &node) {
+  std::optional<ReductionArguments> arguments = readReduction(node);
+  if (!arguments)
+    return failure();
+  Value isSet = node.cast(arguments->self, node.builder.getI1Type());
+  return node.result(sumOver(node, isSet, arguments->dims, arguments->keep, node.builder.getI64Type()));
+}
+
+/// Variance by two passes, or its root; `withMean` gives the mean as well.
+template <bool isRoot, bool withMean> LogicalResult variance(NodeBuilder &node) {
+  std::optional<ReductionArguments> arguments = readReduction(node);
   // Older overloads say only whether the divisor is the count less one.
   double correction = node.real("correction", node.boolean("unbiased", true) ? 1.0 : 0.0);
-  if (node.failed())
+  if (!arguments || node.failed())
     return failure();
-  Type type = node.elementOf(self);
+  Type type = node.elementOf(arguments->self);
   if (!isa<FloatType>(type))
-    return node.fail("variance of integers is not possible"), failure();
-  double divisor = std::max(0.0, double(reducedCount(node, self, dims)) - correction);
-  Value center = meanOver(node, self, dims, /*keep=*/true, type);
-  Value squares = node.elementwise({self, center}, type, arithmeticType(type),
-                                   [](OpBuilder &builder, Location loc, ValueRange elements) {
-                                     Body body{builder, loc};
-                                     Value delta = body.sub(elements[0], elements[1]);
-                                     return body.mul(delta, delta);
-                                   });
-  if (node.failed())
-    return failure();
-  Value total = sumOver(node, squares, dims, keep, arithmeticType(type));
-  return node.result(node.elementwise({total}, type, type, [&](OpBuilder &builder, Location loc, ValueRange elements) {
-    Body body{builder, loc};
-    Value value = body.div(elements[0], body.constant(elements[0].getType(), divisor));
-    return root ? flatRoot(body, value) : value;
-  }));
+    return node.fail(node.node.target + " of integers is not possible"), failure();
+  Type wide = arithmeticType(type);
+  double divisor = std::max(0.0, double(reducedCount(arguments->self, arguments->dims)) - correction);
+  Value center = meanOver(node, arguments->self, arguments->dims, /*keep=*/true, wide);
+  Value squares =
+      applyBinary(node, arguments->self, center, wide, wide, [](const Body &body, Value element, Value mean) {
+        Value delta = body.sub(element, mean);
+        return body.mul(delta, delta);
+      });
+  Value total = sumOver(node, squares, arguments->dims, arguments->keep, wide);
+  Value result = applyFn(node, {total}, wide, type, [&](const Body &body, ValueRange elements) {
+    Value value = body.div(elements[0], divisor);
+    return isRoot ? flatRoot(body, value) : value;
+  });
+  if (!withMean)
+    return node.result(result);
+  return node.results({result, meanOver(node, arguments->self, arguments->dims, arguments->keep, type)});
 }
-LogicalResult var(NodeBuilder &node) { return variance(node, false); }
-LogicalResult standardDeviation(NodeBuilder &node) { return variance(node, true); }
 
 template <bool isAny> LogicalResult anyOrAll(NodeBuilder &node) {
-  Value self = node.tensor("self");
-  if (node.failed())
+  std::optional<ReductionArguments> arguments = readReduction(node);
+  if (!arguments)
     return failure();
-  SmallVector<int64_t> dims = node.dimensions("dim", node.rankOf(self));
-  bool keep = node.boolean("keepdim", false);
-  if (node.failed())
-    return failure();
-  return node.result(node.reduce(self, dims, keep, node.builder.getI1Type(), Scalar::ofBool(!isAny),
-                                 [](OpBuilder &builder, Location loc, Value acc, Value element) {
-                                   Body body{builder, loc};
-                                   return isAny ? body.max(acc, element) : body.min(acc, element);
-                                 }));
+  Value result = node.reduce(arguments->self, arguments->dims, arguments->keep, node.builder.getI1Type(),
+                             Scalar::ofBool(!isAny), [](OpBuilder &builder, Location loc, Value acc, Value element) {
+                               Body body{builder, loc};
+                               return isAny ? body.max(acc, element) : body.min(acc, element);
+                             });
+  // Of bytes PyTorch gives bytes.
+  return node.result(node.cast(result, node.declaredElement()));
 }
 
-/// (Σ |x|^p)^(1/p) for p = 1, 2 and the greatest |x| for p = ∞.
-LogicalResult vectorNorm(NodeBuilder &node) {
-  Value self = node.tensor("self");
-  double order = node.real(node.has("p") ? "p" : "ord", 2.0);
+/// max + log Σ exp(x − max). The maximum is a constant of the derivative; an infinite one is no number to subtract.
+LogicalResult logSumExp(NodeBuilder &node) {
+  std::optional<ReductionArguments> arguments = readReduction(node);
+  if (!arguments)
+    return failure();
+  Type type = node.realType({arguments->self});
   if (node.failed())
     return failure();
-  SmallVector<int64_t> dims = node.dimensions("dim", node.rankOf(self));
-  bool keep = node.boolean("keepdim", false);
-  Type type = node.elementOf(self);
-  if (!isa<FloatType>(type) || (order != 1 && order != 2 && order != INFINITY))
-    return node.fail("norm of order " + Twine(int64_t(order)) + " or of integers, expected order 1, 2 or infinity"),
-           failure();
   Type wide = arithmeticType(type);
-  Value total = node.reduce(self, dims, keep, wide, Scalar::ofFloat(0),
-                            [&](OpBuilder &builder, Location loc, Value acc, Value element) {
-                              Body body{builder, loc};
-                              if (order == 2)
-                                return body.add(acc, body.mul(element, element));
-                              Value size = body.make<math::AbsFOp>(element);
-                              return order == 1 ? body.add(acc, size) : body.max(acc, size);
-                            });
-  return node.result(node.elementwise({total}, wide, type, [&](OpBuilder &builder, Location loc, ValueRange elements) {
-    return order == 2 ? flatRoot(Body{builder, loc}, elements[0]) : elements[0];
-  }));
+  Value self = node.cast(arguments->self, wide);
+  Value greatest = extremumOver(node, node.detach(self), arguments->dims, /*keep=*/true, /*maximum=*/true);
+  greatest = applyUnary(node, greatest, wide, wide, [](const Body &body, Value x) {
+    return body.select(body.compare(Compare::Less, body.abs(x), INFINITY), x, body.constant(x.getType(), 0));
+  });
+  Value powers = applyBinary(node, self, greatest, wide, wide,
+                             [](const Body &body, Value x, Value shift) { return body.exp(body.sub(x, shift)); });
+  Value total = sumOver(node, powers, arguments->dims, /*keep=*/true, wide);
+  Value result = applyBinary(node, total, greatest, wide, type,
+                             [](const Body &body, Value sum, Value shift) { return body.add(body.log(sum), shift); });
+  if (node.failed() || arguments->keep)
+    return node.result(result);
+  Shape rest;
+  for (auto [dim, size] : llvm::enumerate(node.shapeOf(self)))
+    if (!llvm::is_contained(arguments->dims, int64_t(dim)))
+      rest.push_back(size);
+  return node.result(node.reshape(result, rest));
+}
+
+LogicalResult trace(NodeBuilder &node) {
+  Value self = node.tensor("self");
+  if (node.failed())
+    return failure();
+  if (node.rankOf(self) != 2)
+    return node.fail("trace of a tensor of shape " + node.describe(node.shapeOf(self)) + ", expected a matrix"),
+           failure();
+  Type type = node.elementOf(self), sumType = isa<FloatType>(type) ? type : Type(node.builder.getI64Type());
+  Value diagonal =
+      node.mapElements(node.shapeOf(self), {self}, type, [&](OpBuilder &builder, Location loc, ValueRange elements) {
+        Body body{builder, loc};
+        Value row = linalg::IndexOp::create(builder, loc, 0), column = linalg::IndexOp::create(builder, loc, 1);
+        Value isOnIt = arith::CmpIOp::create(builder, loc, arith::CmpIPredicate::eq, row, column);
+        return body.select(isOnIt, elements[0], body.constant(type, 0));
+      });
+  return node.result(sumOver(node, diagonal, {0, 1}, /*keep=*/false, sumType));
 }
 
 /// A running sum as a contraction: out[i] = Σ_j [j ≤ i] x[j]. Quadratic in the dimension, and differentiable by the
@@ -192,13 +212,20 @@ LogicalResult cumsum(NodeBuilder &node) {
 } // namespace
 
 void registerReductionOperators(OperatorTable &table) {
-  table.add({"aten.sum.default", "aten.sum.dim_IntList"}, sum);
+  table.add({"aten.sum.default", "aten.sum.dim_IntList"}, sum<false>);
+  table.add("aten.nansum.default", sum<true>);
   table.add({"aten.mean.default", "aten.mean.dim"}, mean);
-  table.add({"aten.var.correction", "aten.var.dim", "aten.var.default"}, var);
-  table.add({"aten.std.correction", "aten.std.dim", "aten.std.default"}, standardDeviation);
+  table.add("aten.nanmean.default", nanMean);
+  table.add({"aten.prod.default", "aten.prod.dim_int"}, product);
+  table.add({"aten.count_nonzero.default", "aten.count_nonzero.dim_IntList"}, countNonzero);
+  table.add({"aten.var.correction", "aten.var.dim", "aten.var.default"}, variance<false, false>);
+  table.add({"aten.std.correction", "aten.std.dim", "aten.std.default"}, variance<true, false>);
+  table.add({"aten.var_mean.correction", "aten.var_mean.dim", "aten.var_mean.default"}, variance<false, true>);
+  table.add({"aten.std_mean.correction", "aten.std_mean.dim", "aten.std_mean.default"}, variance<true, true>);
   table.add({"aten.any.default", "aten.any.dim", "aten.any.dims"}, anyOrAll<true>);
   table.add({"aten.all.default", "aten.all.dim", "aten.all.dims"}, anyOrAll<false>);
-  table.add({"aten.linalg_vector_norm.default", "aten.norm.ScalarOpt_dim"}, vectorNorm);
+  table.add({"aten.logsumexp.default", "aten.special_logsumexp.default"}, logSumExp);
+  table.add("aten.trace.default", trace);
   table.add("aten.cumsum.default", cumsum);
 }
 

@@ -13,14 +13,7 @@ namespace {
 LogicalResult identity(NodeBuilder &node) { return node.result(node.tensor(node.has("self") ? "self" : "input")); }
 
 /// No gradient flows through; integers have none anyway.
-LogicalResult detach(NodeBuilder &node) {
-  Value self = node.tensor("self");
-  if (node.failed())
-    return failure();
-  if (!isa<FloatType>(node.elementOf(self)))
-    return node.result(self);
-  return node.result(nn::DetachOp::create(node.builder, node.loc, self.getType(), self));
-}
+LogicalResult detach(NodeBuilder &node) { return node.result(node.detach(node.tensor("self"))); }
 
 /// Without training: everything is kept.
 LogicalResult nativeDropout(NodeBuilder &node) {

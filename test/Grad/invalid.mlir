@@ -65,14 +65,14 @@ func.func @main(%x: tensor<4xf32>) -> tensor<f32> {
   %s = linalg.softmax dimension(0) ins(%x : tensor<4xf32>) outs(%e : tensor<4xf32>) -> tensor<4xf32>
   %t = linalg.softmax dimension(0) ins(%s : tensor<4xf32>) outs(%e : tensor<4xf32>) -> tensor<4xf32>
   %one = arith.constant dense<1.0> : tensor<f32>
-  // expected-note @+1 {{'linalg.generic' (1 times): its body is neither elementwise nor a sum, maximum or minimum over an accumulator}}
-  %product = linalg.generic {indexing_maps = [affine_map<(i) -> (i)>, affine_map<(i) -> ()>], iterator_types = ["reduction"]}
+  // expected-note @+1 {{'linalg.generic' (1 times): its body is neither elementwise nor a sum, product, maximum or minimum over an accumulator}}
+  %difference = linalg.generic {indexing_maps = [affine_map<(i) -> (i)>, affine_map<(i) -> ()>], iterator_types = ["reduction"]}
       ins(%t : tensor<4xf32>) outs(%one : tensor<f32>) {
   ^bb0(%a: f32, %acc: f32):
-    %p = arith.mulf %acc, %a : f32
+    %p = arith.subf %acc, %a : f32
     linalg.yield %p : f32
   } -> tensor<f32>
-  return %product : tensor<f32>
+  return %difference : tensor<f32>
 }
 
 // -----

@@ -202,3 +202,12 @@ func.func @detach(%x: tensor<4xf32>) {
   %d = nn.detach %x : tensor<4xf32> -> tensor<2x2xf32>
   return
 }
+
+// -----
+
+// nn_rank_mean_c1
+func.func @rank_mean(%x: tensor<f32>) {
+  // expected-error @+1 {{expects 'result' of type 'tensor<f32>', is 'tensor<f64>'}}
+  %d = nn.rank_mean %x : tensor<f32> -> tensor<f64>
+  return
+}

@@ -66,6 +66,8 @@ func.func @losses(%table: tensor<10x4xf32>, %ids: tensor<2x3xi64>, %rows: tensor
   // CHECK: %{{.*}}, %{{.*}}, %[[LSE:.*]] = nn.cross_entropy {{.*}} {ignore_index = -100 : i64}
   %sum, %count, %lse = nn.cross_entropy %logits, %labels {ignore_index = -100 : i64}
     : tensor<6x10xf32>, tensor<6xi32> -> tensor<f32>, tensor<f32>, tensor<6xf32>
+  // CHECK: nn.rank_mean %{{.*}} : tensor<f32> -> tensor<f32>
+  %mean_count = nn.rank_mean %count : tensor<f32> -> tensor<f32>
   // CHECK: nn.cross_entropy_grad {{.*}} stats %[[LSE]] grad
   %dl = nn.cross_entropy_grad %logits, %labels stats %lse grad %grad {ignore_index = -100 : i64}
     : tensor<6x10xf32>, tensor<6xi32>, tensor<6xf32>, tensor<f32> -> tensor<6x10xf32>

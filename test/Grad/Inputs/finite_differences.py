@@ -75,6 +75,7 @@ SCALARS |= {
 
 STRUCTURED = {
     "sum": reduction(0.5, "%p = arith.mulf %a, %a : f64\n    %v = arith.addf %acc, %p : f64"),
+    "prod": reduction(1.5, "%v = arith.mulf %acc, %a : f64"),
     "amax": reduction(0.0, "%v = arith.maximumf %acc, %a : f64"),
     "amin": reduction(9.0, "%s = math.sin %a : f64\n    %v = arith.minimumf %s, %acc : f64"),
     "matmul": ("""

@@ -9,6 +9,7 @@ using namespace raddle;
 using namespace raddle::nn;
 
 FailureOr<SmallVector<Value>> DetachOp::decomposeOperation(OpBuilder &) { return SmallVector<Value>{getInput()}; }
+FailureOr<SmallVector<Value>> RankMeanOp::decomposeOperation(OpBuilder &) { return SmallVector<Value>{getInput()}; }
 
 /// Whether a label counts.
 static Value isCounted(const Scalars &s, Value label, int64_t ignoreIndex) {

@@ -79,6 +79,10 @@ LogicalResult DetachOp::buildBackward(OpBuilder &, ValueRange, ArrayRef<bool>, S
   return success();
 }
 
+LogicalResult RankMeanOp::buildBackward(OpBuilder &, ValueRange, ArrayRef<bool>, SmallVectorImpl<Value> &) {
+  return success();
+}
+
 LogicalResult EmbeddingOp::buildBackward(OpBuilder &builder, ValueRange resultGrads, ArrayRef<bool> wanted,
                                          SmallVectorImpl<Value> &operandGrads) {
   if (wanted[0])
@@ -87,13 +91,26 @@ LogicalResult EmbeddingOp::buildBackward(OpBuilder &builder, ValueRange resultGr
   return success();
 }
 
+/// The gradient of the logits through lse = log Σ exp(logits): the row's gradient times softmax.
+static Value buildLseBackward(OpBuilder &builder, CrossEntropyOp op, Value grad) {
+  auto type = cast<RankedTensorType>(op.getLogits().getType());
+  AffineMap whole = builder.getMultiDimIdentityMap(2), row = projection(builder.getContext(), 2, {0});
+  return buildElementwise(
+      builder, op.getLoc(), type, {op.getLogits(), op.getLse(), grad}, {whole, row, row},
+      [](const Scalars &s, ValueRange args) { return s.mul(args[2], s.exp(s.sub(args[0], args[1]))); });
+}
+
 LogicalResult CrossEntropyOp::buildBackward(OpBuilder &builder, ValueRange resultGrads, ArrayRef<bool> wanted,
                                             SmallVectorImpl<Value> &operandGrads) {
+  if (!wanted[0])
+    return success();
+  // The count does not depend on the logits.
+  Value ofSum, ofLse;
+  if (resultGrads[0])
+    ofSum = CrossEntropyGradOp::create(builder, getLoc(), getLogits().getType(), getLogits(), getLabels(), getLse(),
+                                       resultGrads[0], getIgnoreIndexAttr());
   if (resultGrads[2])
-    return emitOpError("has no gradient through 'lse'");
-  // The count does not depend on the logits: only the sum carries a gradient.
-  if (wanted[0] && resultGrads[0])
-    operandGrads[0] = CrossEntropyGradOp::create(builder, getLoc(), getLogits().getType(), getLogits(), getLabels(),
-                                                 getLse(), resultGrads[0], getIgnoreIndexAttr());
+    ofLse = buildLseBackward(builder, *this, resultGrads[2]);
+  operandGrads[0] = ofSum && ofLse ? buildSum(builder, getLoc(), ofSum, ofLse) : ofSum ? ofSum : ofLse;
   return success();
 }

@@ -212,6 +212,10 @@ LogicalResult DetachOp::verify() {
   return expectType(*this, "result", getResult(), getInput().getType());
 } // nn_detach_c1
 
+LogicalResult RankMeanOp::verify() {
+  return expectType(*this, "result", getResult(), getInput().getType());
+} // nn_rank_mean_c1
+
 LogicalResult SquaredNormOp::verify() {
   if (getTensors().empty()) // nn_squared_norm_c1
     return emitOpError("expects at least one tensor");

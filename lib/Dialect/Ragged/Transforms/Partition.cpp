@@ -295,6 +295,11 @@ private:
       Value mean = allReduce(op.getCount(), Reduction::Mean);
       op.getCount().replaceAllUsesExcept(mean, mean.getDefiningOp());
     });
+    function.walk([&](nn::RankMeanOp op) {
+      builder.setInsertionPointAfter(op);
+      op.replaceAllUsesWith(allReduce(op.getInput(), Reduction::Mean));
+      op.erase();
+    });
   }
 
   /// Whether the value does not depend on the batch.

@@ -310,6 +310,24 @@ def NN_DetachOp : NN_DifferentiableOp<"detach"> {
   let assemblyFormat = "$input attr-dict `:` type($input) `->` type($result)";
 }
 
+def NN_RankMeanOp : NN_DifferentiableOp<"rank_mean"> {
+  let summary = "the mean of a number over the ranks";
+  let description = [{
+    For divisors that depend on the batch alone, such as the weight of all labels: a rank's loss over the ranks' mean
+    divisor is its part of the global loss. On one rank it is the number itself. No gradient flows through.
+
+    ```mlir
+    %mean = nn.rank_mean %weight : tensor<f32> -> tensor<f32>
+    ```
+
+    Constraints:
+    - (nn_rank_mean_c1) the result has the type of the operand
+  }];
+  let arguments = (ins NN_ScalarFloat:$input);
+  let results = (outs NN_ScalarFloat:$result);
+  let assemblyFormat = "$input attr-dict `:` type($input) `->` type($result)";
+}
+
 //===----------------------------------------------------------------------===//
 // Optimizers
 //===----------------------------------------------------------------------===//
