@@ -113,9 +113,13 @@ def RaggedPlan : Pass<"ragged-plan", "::mlir::ModuleOp"> {
   let summary = "Choose buckets and lay parameters out in them";
   let description = [{
     Adds a `ragged.bucket` for each group of parameters that share a layer of the model (the name up to its first number; the
-    rest apart), every tensor at the first position that the rules allow in a bucket of the least shard size found.
+    rest apart), tensors placed for the least shard size that the planner finds. Units come from what the program does with a
+    parameter (`ragged.keep` and `ragged.layout` on its arguments) and from the option `block`. Buckets that the module has
+    already are laid out by hand: their parameters stay where they are.
   }];
-  let options = [Option<"ranks", "ranks", "int64_t", "1", "Number of ranks">];
+  let options = [Option<"ranks", "ranks", "int64_t", "1", "Number of ranks">,
+                 Option<"block", "block", "std::string", "\"none\"",
+                        "What stays together of matrices: RxC or rows:R, both as whole rows, or none">];
   let dependentDialects = ["::raddle::ragged::RaggedDialect"];
   let statistics = [Statistic<"numBuckets", "buckets", "Number of buckets">,
                     Statistic<"numPadding", "padding", "Elements of all buckets that belong to no tensor">];

@@ -11,8 +11,7 @@ ShardSizes::ShardSizes(const std::vector<Tensor> &tensors, int64_t ranks, int64_
   std::vector<Tensor> bySize(tensors);
   for (const Tensor &tensor : tensors) {
     total += tensor.elements;
-    if (tensor.elements > 0)
-      unit = std::max(unit, tensor.unit);
+    unit = std::max(unit, std::min(tensor.unit, tensor.elements));
   }
   least = alignUp(std::max(divideUp(total, ranks), unit), alignment);
   std::sort(bySize.begin(), bySize.end(), [](const Tensor &a, const Tensor &b) { return a.elements > b.elements; });

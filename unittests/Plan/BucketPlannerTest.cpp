@@ -87,7 +87,9 @@ public:
     c.shard = c.alignment * number(1, 8);
     for (int64_t count = number(0, 4); count > 0; --count) {
       int64_t unit = number(1, 6);
-      c.tensors.push_back({unit * number(0, 4), unit});
+      // The last unit may be shorter.
+      int64_t missing = number(0, 3) == 0 ? number(0, unit - 1) : 0;
+      c.tensors.push_back({std::max<int64_t>(unit * number(0, 4) - missing, 0), unit});
     }
     return c;
   }

@@ -8,8 +8,8 @@
 
 namespace raddle::plan {
 
-/// A tensor to place: its number of elements, and the number of elements that no slice boundary may cut apart. The unit
-/// is at least 1 and divides the elements.
+/// A tensor to place: its number of elements, and the number of elements, at least 1, that no slice boundary may cut
+/// apart, counted from its start; the last unit may be shorter.
 struct Tensor {
   int64_t elements;
   int64_t unit;

@@ -22,6 +22,50 @@ static void printExtents(mlir::AsmPrinter &printer, llvm::ArrayRef<int64_t> exte
   printer << ']';
 }
 
+/// What is kept: `tile [16, 8]`, `rows 16` or `whole`.
+static mlir::ParseResult parseKeptBlock(mlir::AsmParser &parser, llvm::SmallVector<int64_t> &block) {
+  if (mlir::succeeded(parser.parseOptionalKeyword("whole")))
+    return mlir::success();
+  if (mlir::succeeded(parser.parseOptionalKeyword("rows")))
+    return parser.parseInteger(block.emplace_back());
+  llvm::SMLoc place = parser.getCurrentLocation();
+  if (parser.parseKeyword("tile") || parseExtents(parser, block))
+    return mlir::failure();
+  if (block.size() == 2)
+    return mlir::success();
+  return parser.emitError(place, "expected a tile of two extents, got ") << block.size();
+}
+
+static void printKeptBlock(mlir::AsmPrinter &printer, llvm::ArrayRef<int64_t> block) {
+  if (block.empty()) {
+    printer << "whole";
+  } else if (block.size() == 1) {
+    printer << "rows " << block.front();
+  } else {
+    printer << "tile ";
+    printExtents(printer, block);
+  }
+}
+
+/// `row_major` or `panels [16, 8]`; the block may follow either.
+static mlir::ParseResult parseStorage(mlir::AsmParser &parser, raddle::ragged::StorageOrder &order,
+                                      llvm::SmallVector<int64_t> &block) {
+  mlir::FailureOr<raddle::ragged::StorageOrder> parsed = mlir::FieldParser<raddle::ragged::StorageOrder>::parse(parser);
+  if (failed(parsed))
+    return mlir::failure();
+  order = *parsed;
+  return parser.parseCommaSeparatedList(mlir::AsmParser::Delimiter::OptionalSquare,
+                                        [&] { return parser.parseInteger(block.emplace_back()); });
+}
+
+static void printStorage(mlir::AsmPrinter &printer, raddle::ragged::StorageOrder order, llvm::ArrayRef<int64_t> block) {
+  printer << stringifyStorageOrder(order);
+  if (block.empty())
+    return;
+  printer << ' ';
+  printExtents(printer, block);
+}
+
 #define GET_ATTRDEF_CLASSES
 #include "raddle/Dialect/Ragged/IR/RaggedAttrs.cpp.inc"
 
@@ -85,9 +129,8 @@ LogicalResult BucketOp::verify() {
       return emitOpError("slot '") << slot.getName() << "' covers [" << slot.getOffset() << ", "
                                    << slot.getOffset() + elements << "), outside the bucket's [0, " << total << ")";
     int64_t unit = slot.getUnit();
-    if (unit <= 0 || elements % unit != 0) // ragged_bucket_c4
-      return emitOpError("slot '") << slot.getName() << "' expects a positive unit that divides its " << elements
-                                   << " elements, is " << unit;
+    if (unit <= 0) // ragged_bucket_c4
+      return emitOpError("slot '") << slot.getName() << "' expects a positive unit, is " << unit;
     int64_t boundary = llvm::divideCeil(slot.getOffset(), shard) * shard;
     for (; boundary < slot.getOffset() + elements; boundary += shard)
       if ((boundary - slot.getOffset()) % unit != 0)

@@ -1,13 +1,14 @@
 // ragged-plan: buckets and the place of every parameter in them.
+#include "Units.h"
 #include "mlir/Dialect/Func/IR/FuncOps.h"
 #include "mlir/IR/BuiltinOps.h"
 #include "mlir/IR/Remarks.h"
 #include "raddle/Dialect/NN/IR/NNOps.h"
 #include "raddle/Dialect/Ragged/IR/RaggedOps.h"
 #include "raddle/Passes.h"
-#include "raddle/Plan/BucketPlanner.h"
+#include "raddle/Plan/Arithmetic.h"
+#include "raddle/Plan/ModelPlanner.h"
 #include "llvm/ADT/MapVector.h"
-#include "llvm/ADT/StringExtras.h"
 
 namespace raddle {
 #define GEN_PASS_DEF_RAGGEDPLAN
@@ -19,30 +20,10 @@ using namespace raddle;
 
 namespace {
 
-/// Offsets and slices are multiples of this many bytes, so that every tensor and every slice can be read by the widest
-/// loads and by a GPU's copy engines.
-constexpr int64_t kAlignmentBytes = 128;
-
-/// A parameter outside of layers gets a bucket of its own from this size on; smaller ones share one.
-constexpr int64_t kOwnBucketBytes = 256 * 1024;
-
 struct Parameter {
-  StringAttr name;
-  RankedTensorType type;
+  ragged::Cut cut;
   bool frozen;
 };
-
-/// The layer that a parameter belongs to: its name up to and with the first component that is a number, or nothing.
-StringRef layerOf(StringRef name) {
-  for (size_t begin = 0; begin <= name.size();) {
-    size_t end = std::min(name.find('.', begin), name.size());
-    StringRef component = name.slice(begin, end);
-    if (!component.empty() && llvm::all_of(component, llvm::isDigit))
-      return name.take_front(end);
-    begin = end + 1;
-  }
-  return {};
-}
 
 struct RaggedPlanPass : raddle::impl::RaggedPlanBase<RaggedPlanPass> {
   using Base::Base;
@@ -52,21 +33,29 @@ struct RaggedPlanPass : raddle::impl::RaggedPlanBase<RaggedPlanPass> {
       getOperation().emitError("expects at least one rank, is ") << int64_t(ranks);
       return signalPassFailure();
     }
+    std::optional<plan::Block> kept = plan::parseBlock(block);
+    if (!kept) {
+      getOperation().emitError("expects option block to be RxC, rows:R or none, is '") << block << "'";
+      return signalPassFailure();
+    }
     FailureOr<SmallVector<Parameter>> parameters = collectParameters();
-    if (failed(parameters))
+    if (failed(parameters) || failed(takeGiven(*parameters)))
       return signalPassFailure();
     llvm::MapVector<std::pair<StringRef, Type>, SmallVector<Parameter>> groups;
     std::vector<std::string> names;
     names.reserve(parameters->size());
     for (const Parameter &parameter : *parameters) {
       names.push_back(bucketName(parameter));
-      groups[{names.back(), parameter.type.getElementType()}].push_back(parameter);
+      groups[{names.back(), parameter.cut.type.getElementType()}].push_back(parameter);
     }
     OpBuilder builder(&getContext());
     getOperation()->setAttr("ragged.ranks", builder.getI64IntegerAttr(ranks));
     builder.setInsertionPointToStart(getOperation().getBody());
+    bool isPlanned = true;
     for (auto &[key, members] : groups)
-      addBucket(builder, key.first, key.second, members);
+      isPlanned &= succeeded(addBucket(builder, key.first, key.second, members, *kept));
+    if (!isPlanned)
+      signalPassFailure();
   }
 
 private:
@@ -80,12 +69,13 @@ private:
         auto type = dyn_cast<RankedTensorType>(function.getArgument(index).getType());
         if (!name || !type)
           continue;
-        Parameter parameter{name, type, static_cast<bool>(function.getArgAttr(index, "nn.frozen"))};
-        auto [entry, inserted] = found.insert({name, parameter});
-        if (inserted || entry->second.type == type)
+        Parameter parameter{{name, type, {}, {}}, static_cast<bool>(function.getArgAttr(index, "nn.frozen"))};
+        ragged::Cut &cut = found.insert({name, parameter}).first->second.cut;
+        conflict |= failed(cut.add(function, index));
+        if (cut.type == type)
           continue;
-        function.emitError("parameter '") << name.getValue() << "' is of type " << type << " here and "
-                                          << entry->second.type << " in another function";
+        function.emitError("parameter '")
+            << name.getValue() << "' is of type " << type << " here and " << cut.type << " in another function";
         conflict = true;
       }
     if (conflict)
@@ -93,27 +83,63 @@ private:
     return llvm::map_to_vector(found, [](auto &entry) { return entry.second; });
   }
 
-  /// Frozen parameters lie apart: their buckets have no gradients and no optimizer states.
-  std::string bucketName(const Parameter &parameter) {
-    StringRef name = layerOf(parameter.name.getValue());
-    if (name.empty()) {
-      int64_t bytes = parameter.type.getNumElements() * parameter.type.getElementTypeBitWidth() / 8;
-      name = bytes >= kOwnBucketBytes ? parameter.name.getValue() : StringRef("rest");
+  /// Buckets that the module has already are laid out by hand: their parameters are not planned. The mesh is
+  /// checked by those who use it.
+  LogicalResult takeGiven(SmallVector<Parameter> &parameters) {
+    bool isGood = true;
+    for (auto bucket : getOperation().getOps<ragged::BucketOp>()) {
+      llvm::erase_if(parameters, [&](const Parameter &parameter) {
+        ragged::SlotAttr slot = bucket.findSlot(parameter.cut.name);
+        if (!slot)
+          return false;
+        isGood &= succeeded(checkGiven(bucket, slot, parameter.cut));
+        return true;
+      });
     }
-    return (name + (parameter.frozen ? ".frozen" : "")).str();
+    return success(isGood);
   }
 
-  void addBucket(OpBuilder &builder, StringRef name, Type element, ArrayRef<Parameter> members) {
+  LogicalResult checkGiven(ragged::BucketOp bucket, ragged::SlotAttr slot, const ragged::Cut &cut) {
+    auto type = RankedTensorType::get(slot.getShape(), bucket.getElementType());
+    if (type != cut.type)
+      return bucket.emitError("bucket '") << bucket.getSymName() << "' has parameter " << cut.name << " as " << type
+                                          << ", the program as " << cut.type;
+    FailureOr<int64_t> unit = cut.unit(bucket, plan::Block());
+    if (failed(unit))
+      return failure();
+    if (slot.getUnit() % *unit != 0)
+      return bucket.emitError("bucket '")
+             << bucket.getSymName() << "' cuts parameter " << cut.name << " in units of " << slot.getUnit()
+             << ", expected a multiple of the " << *unit << " elements that stay together";
+    return cut.check(bucket, slot);
+  }
+
+  /// Frozen parameters lie apart: their buckets have no gradients and no optimizer states.
+  std::string bucketName(const Parameter &parameter) {
+    RankedTensorType type = parameter.cut.type;
+    int64_t bytes = type.getNumElements() * type.getElementTypeBitWidth() / 8;
+    std::string name(plan::defaultBucket(parameter.cut.name.getValue(), bytes));
+    return name + (parameter.frozen ? ".frozen" : "");
+  }
+
+  LogicalResult addBucket(OpBuilder &builder, StringRef name, Type element, ArrayRef<Parameter> members,
+                          const plan::Block &kept) {
     std::vector<plan::Tensor> tensors;
-    for (const Parameter &parameter : members)
-      tensors.push_back({parameter.type.getNumElements(), 1});
-    int64_t alignment = kAlignmentBytes * 8 / element.getIntOrFloatBitWidth();
-    plan::Layout layout = plan::planBucket(tensors, ranks, alignment);
+    bool isGood = true;
+    for (const Parameter &parameter : members) {
+      FailureOr<int64_t> unit = parameter.cut.unit(getOperation(), kept);
+      isGood &= succeeded(unit);
+      tensors.push_back({parameter.cut.type.getNumElements(), unit.value_or(1)});
+    }
+    if (!isGood)
+      return failure();
+    plan::Layout layout =
+        plan::planBucket(tensors, ranks, plan::alignmentOf(static_cast<int>(element.getIntOrFloatBitWidth())));
 
     SmallVector<Attribute> slots;
     for (auto [parameter, tensor, offset] : llvm::zip(members, tensors, layout.offsets))
-      slots.push_back(ragged::SlotAttr::get(&getContext(), parameter.name.getValue(), offset, parameter.type.getShape(),
-                                            tensor.unit));
+      slots.push_back(ragged::SlotAttr::get(&getContext(), parameter.cut.name.getValue(), offset,
+                                            parameter.cut.type.getShape(), tensor.unit));
     std::string symbol = name.str();
     // One name, several element types: the others say theirs.
     if (getOperation().lookupSymbol(symbol)) {
@@ -122,12 +148,16 @@ private:
     }
     auto bucket = ragged::BucketOp::create(builder, getOperation().getLoc(), symbol, ranks, layout.shard, element,
                                            builder.getArrayAttr(slots), nullptr);
+    for (auto [parameter, slot] : llvm::zip(members, bucket.getSlots().getAsRange<ragged::SlotAttr>()))
+      isGood &= succeeded(parameter.cut.check(bucket, slot));
     int64_t padding = bucket.getPadding();
     ++numBuckets;
     numPadding += padding;
     remark::analysis(bucket.getLoc(), remark::RemarkOpts::name("bucket").category("ragged-plan"))
         << symbol << ": " << std::to_string(members.size()) << " tensors, " << std::to_string(layout.shard)
-        << " elements a rank, " << std::to_string(padding) << " of padding";
+        << " elements a rank where " << std::to_string(plan::divideUp(bucket.getElements() - padding, ranks))
+        << " are the least, " << std::to_string(padding) << " of padding";
+    return success(isGood);
   }
 };
 

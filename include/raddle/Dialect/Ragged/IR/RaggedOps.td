@@ -22,7 +22,10 @@ def Ragged_Dialect : Dialect {
     which state the result becomes. `ragged.ranks` on the module is the number of ranks.
   }];
   let useDefaultAttributePrinterParser = 1;
+  let hasRegionArgAttrVerify = 1;
 }
+
+include "raddle/Dialect/Ragged/IR/RaggedLayout.td"
 
 class Ragged_Op<string mnemonic, list<Trait> traits = []> : Op<Ragged_Dialect, mnemonic, traits> {
   let hasVerifier = 1;
@@ -69,8 +72,8 @@ def Ragged_BucketOp : Ragged_Op<"bucket", [Symbol]> {
     - (ragged_bucket_c1) `ranks` and `shard` are positive
     - (ragged_bucket_c2) every slot lies inside [0, ranks * shard)
     - (ragged_bucket_c3) slots do not overlap and have distinct names
-    - (ragged_bucket_c4) every rank boundary inside a slot is at a whole number of units from its start, and the unit divides
-      the number of elements
+    - (ragged_bucket_c4) the unit is positive, and every rank boundary inside a slot is at a whole number of units from its start;
+      the last unit may be shorter
     - (ragged_bucket_c5) `parameters` has one dictionary a slot
   }];
   let arguments = (ins SymbolNameAttr:$sym_name, ConfinedAttr<I64Attr, []>:$ranks, I64Attr:$shard,
