@@ -8,7 +8,7 @@ include "mlir/Pass/PassBase.td"
 //===----------------------------------------------------------------------===//
 
 def NNDecompose : Pass<"nn-decompose"> {
-  let summary = "Replace ops of the nn dialect by their decompositions";
+  let summary = "Replace ops of the nn and moe dialects by their decompositions";
   let description = [{
     ```mlir
     %out, %rstd = nn.rms_norm %x {eps = 1.0e-6 : f64} : tensor<4x8xf32> -> tensor<4x8xf32>, tensor<4xf32>

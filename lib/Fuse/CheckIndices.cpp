@@ -1,6 +1,7 @@
 // fuse-check-indices: run-time checks of indices.
 #include "mlir/Dialect/Func/IR/FuncOps.h"
 #include "raddle/Dialect/Exec/IR/ExecOps.h"
+#include "raddle/Dialect/MoE/IR/MoEOps.h"
 #include "raddle/Dialect/NN/IR/NNOps.h"
 #include "raddle/Passes.h"
 
@@ -22,12 +23,21 @@ struct FuseCheckIndicesPass : raddle::impl::FuseCheckIndicesBase<FuseCheckIndice
       else if (auto checked = dyn_cast<nn::CheckedIndexOp>(op))
         check(op, checked.getIndices(), checked.getSize(), checked.getFromEnd() ? -int64_t(checked.getSize()) : 0, {},
               checked.getWhat());
+      else if (auto product = dyn_cast<moe::GroupedMatmulOp>(op))
+        checkOffsets(op, product.getOffsets(), product.getLhs());
+      else if (auto product = dyn_cast<moe::GroupedOuterOp>(op))
+        checkOffsets(op, product.getOffsets(), product.getLhs());
       else if (auto loss = dyn_cast<nn::CrossEntropyOp>(op))
         check(op, loss.getLabels(), loss.getLogits(), 1, loss.getIgnoreIndexAttr(), "class of a cross-entropy");
     });
   }
 
 private:
+  /// Offsets may point behind the last row.
+  void checkOffsets(Operation *op, Value offsets, Value rows) {
+    check(op, offsets, cast<RankedTensorType>(rows.getType()).getDimSize(0) + 1, 0, {}, "offset of a group of rows");
+  }
+
   void check(Operation *op, Value indices, Value selected, unsigned dim, IntegerAttr ignore, StringRef what) {
     check(op, indices, cast<RankedTensorType>(selected.getType()).getDimSize(dim), 0, ignore, what);
   }

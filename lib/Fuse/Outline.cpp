@@ -114,10 +114,10 @@ private:
     addOp(root, members, closure);
     numFused += group.size() - 1;
 
-    // A loop may carry what nobody reads afterwards, numbers among it.
+    // A loop may carry numbers, which have no memory. Tensors that nobody reads afterwards need some all the same.
     SmallVector<Value> results;
     for (Value result : root->getResults())
-      if (!result.use_empty() || root->getNumResults() == 1)
+      if (isa<TensorType>(result.getType()))
         results.push_back(result);
     func::FuncOp kernel = findOrAddKernel(buildKernel(root, results, closure));
     OpBuilder builder(root);

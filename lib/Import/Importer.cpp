@@ -8,6 +8,7 @@
 #include "mlir/Dialect/Tensor/IR/Tensor.h"
 #include "mlir/IR/Verifier.h"
 #include "mlir/Interfaces/SideEffectInterfaces.h"
+#include "raddle/Dialect/MoE/IR/MoEOps.h"
 #include "raddle/Dialect/NN/IR/NNOps.h"
 #include "raddle/Import/Import.h"
 #include "llvm/ADT/StringExtras.h"
@@ -180,7 +181,7 @@ OwningOpRef<ModuleOp> Importer::run(StringRef path) {
 
 OwningOpRef<ModuleOp> importPt2(llvm::MemoryBufferRef bytes, const ImportOptions &options, MLIRContext *context) {
   context->loadDialect<arith::ArithDialect, func::FuncDialect, linalg::LinalgDialect, math::MathDialect, nn::NNDialect,
-                       tensor::TensorDialect>();
+                       moe::MoEDialect, tensor::TensorDialect>();
   StringRef path = bytes.getBufferIdentifier();
   Location loc = FileLineColLoc::get(context, path, /*line=*/0, /*column=*/0);
   llvm::Expected<Archive> archive = Archive::open(bytes);

@@ -13,6 +13,7 @@ OperatorTable::OperatorTable() {
   registerCreationOperators(*this);
   registerDistanceOperators(*this);
   registerDivisionOperators(*this);
+  registerExpertOperators(*this);
   registerExtremumOperators(*this);
   registerIndexingOperators(*this);
   registerLinearOperators(*this);

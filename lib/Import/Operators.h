@@ -43,6 +43,7 @@ void registerComparisonOperators(OperatorTable &table);
 void registerCreationOperators(OperatorTable &table);
 void registerDistanceOperators(OperatorTable &table);
 void registerDivisionOperators(OperatorTable &table);
+void registerExpertOperators(OperatorTable &table);
 void registerExtremumOperators(OperatorTable &table);
 void registerIndexingOperators(OperatorTable &table);
 void registerLinearOperators(OperatorTable &table);

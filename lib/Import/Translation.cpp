@@ -4,6 +4,7 @@
 #include "mlir/Dialect/Linalg/IR/Linalg.h"
 #include "mlir/Dialect/Math/IR/Math.h"
 #include "mlir/Dialect/Tensor/IR/Tensor.h"
+#include "raddle/Dialect/MoE/IR/MoEOps.h"
 #include "raddle/Dialect/NN/IR/NNOps.h"
 #include "raddle/Import/Import.h"
 #include "llvm/Support/CommandLine.h"
@@ -29,7 +30,7 @@ void registerImportTranslation() {
       },
       [](DialectRegistry &registry) {
         registry.insert<arith::ArithDialect, func::FuncDialect, linalg::LinalgDialect, math::MathDialect, nn::NNDialect,
-                        tensor::TensorDialect>();
+                        moe::MoEDialect, tensor::TensorDialect>();
       });
 }
 

@@ -1,4 +1,5 @@
-// nn-decompose: replaces every op of the nn dialect by its decomposition.
+// nn-decompose: replaces every op of the nn and moe dialects by its decomposition.
+#include "raddle/Dialect/MoE/IR/MoEOps.h"
 #include "raddle/Dialect/NN/IR/NNOps.h"
 #include "raddle/Passes.h"
 
@@ -20,7 +21,7 @@ struct NNDecomposePass : raddle::impl::NNDecomposeBase<NNDecomposePass> {
   void runOnOperation() override {
     SmallVector<linalg::AggregatedOpInterface> ops;
     getOperation()->walk([&](linalg::AggregatedOpInterface op) {
-      if (isa<raddle::nn::NNDialect>(op->getDialect()))
+      if (isa<raddle::nn::NNDialect, raddle::moe::MoEDialect>(op->getDialect()))
         ops.push_back(op);
     });
     IRRewriter rewriter(&getContext());
