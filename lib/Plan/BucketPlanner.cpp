@@ -94,7 +94,7 @@ public:
 
 private:
   /// Placements of one tensor that a part of the search may cost.
-  static constexpr int64_t kMaxPlacements = 1 << 22;
+  static constexpr int64_t kMaxPlacements = 1 << 20;
 
   /// Sizes from the lower bound on, in steps that double from time to time. Ends: a shard that holds every tensor whole
   /// in one slice is feasible.
