@@ -1,6 +1,7 @@
 #include "Html.h"
 #include "Instructions.h"
 #include "Sections.h"
+#include "raddle/Bundle/Mesh.h"
 
 #include <algorithm>
 
@@ -57,7 +58,7 @@ std::string bar(const Bucket &bucket, const std::vector<const Parameter *> &tens
 
 std::string describeBucket(const Bundle &bundle, const Bucket &bucket, size_t index) {
   std::vector<const Parameter *> tensors = tensorsOf(bundle, index);
-  uint64_t whole = bucket.shard_elements() * bundle.ranks(), used = 0;
+  uint64_t whole = bucket.shard_elements() * shardRanks(bundle), used = 0;
   Table table({"tensor", "shape", "offset", "elements", "ranks"});
   for (const Parameter *tensor : tensors) {
     used += product(tensor->shape());
@@ -69,7 +70,7 @@ std::string describeBucket(const Bundle &bundle, const Bucket &bucket, size_t in
       EnumNameDType(bucket.dtype()) + ", " + formatInteger(bucket.shard_elements()) + " a rank, padding " +
       formatShare(static_cast<double>(whole - std::min(used, whole)), static_cast<double>(used)) + "</p>";
   if (whole != 0)
-    html += bar(bucket, tensors, bundle.ranks());
+    html += bar(bucket, tensors, shardRanks(bundle));
   return html + "<details><summary>" + std::to_string(tensors.size()) + " tensors</summary>" + table.html() +
          "</details>";
 }

@@ -1,6 +1,7 @@
 #include "Instructions.h"
 
 #include "Html.h"
+#include "raddle/Bundle/Mesh.h"
 
 using namespace raddle::bundle;
 
@@ -116,7 +117,8 @@ double flopsOf(const Gemm &gemm) {
          static_cast<double>(product(gemm.batch()));
 }
 
-uint64_t bytesSent(const Collective &collective, uint64_t ranks) {
+uint64_t bytesSent(const Collective &collective, const Bundle &bundle) {
+  uint64_t ranks = groupSize(bundle, collective.group());
   if (ranks == 0)
     return 0;
   switch (collective.kind()) {
@@ -126,6 +128,13 @@ uint64_t bytesSent(const Collective &collective, uint64_t ranks) {
     return bytesOf(collective.dst()) * (ranks - 1);
   case CollectiveKind::AllReduce:
     return 2 * bytesOf(collective.src()) * (ranks - 1) / ranks;
+  case CollectiveKind::Transfer: {
+    // The mean of the ranks, which differ.
+    uint64_t moved = 0;
+    for (const Piece *piece : Range(collective.pieces()))
+      moved += piece->from() != piece->to() ? piece->count() : 0;
+    return moved * byteSize(collective.src()->dtype()) / ranks;
+  }
   }
   return 0;
 }

@@ -39,7 +39,7 @@ uint64_t bytesOf(const bundle::Dispatch &dispatch);
 /// Two floating-point operations for each multiply and add.
 double flopsOf(const bundle::Gemm &gemm);
 /// Bytes that a rank sends: to an all-reduce the two halves of a ring, else the parts of all other ranks.
-uint64_t bytesSent(const bundle::Collective &collective, uint64_t ranks);
+uint64_t bytesSent(const bundle::Collective &collective, const bundle::Bundle &bundle);
 /// One line on an instruction: its kind, name, sizes.
 std::string describe(const bundle::Bundle &bundle, const bundle::Instruction &instruction);
 

@@ -90,8 +90,8 @@ std::string collectiveSection(const Bundle &bundle, const Variant &variant) {
     if (const Collective *collective = instruction->action_as_Collective()) {
       Group &group = groups[collective->kind()];
       ++group.count;
-      group.sent += bytesSent(*collective, bundle.ranks());
-      sent += bytesSent(*collective, bundle.ranks());
+      group.sent += bytesSent(*collective, bundle);
+      sent += bytesSent(*collective, bundle);
     }
   if (groups.empty())
     return "";

@@ -31,7 +31,7 @@ static void addEntries(const Bundle &bundle, Table &table) {
       uint64_t bytes = 0;
       for (const Instruction *instruction : Range(variant->instructions()))
         if (const Collective *collective = instruction->action_as_Collective())
-          bytes += bytesSent(*collective, bundle.ranks());
+          bytes += bytesSent(*collective, bundle);
       sent = std::max(sent, bytes);
     }
     table.add({"Arena of a rank, " + textOf(entry->name()), formatDouble(arena)});

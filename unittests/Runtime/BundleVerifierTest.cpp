@@ -5,6 +5,7 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <memory>
 #include <random>
 
 using raddle::runtime::verifyBundle;
@@ -185,6 +186,41 @@ TEST(BundleVerifier, RefusesACollectiveOfWrongSizes) {
   b.arenaBytes = 1024;
   b.collective(fb::CollectiveKind::AllGather, fb::Reduction::Sum, b.arena(0, {2}), b.arena(64, {5}));
   expectProblem(b, "the source has 2 elements, the destination 5, which does not fit AllGather of 3 ranks");
+}
+
+TEST(BundleVerifier, RefusesPiecesOutsideOfTheirBuffersAndRanks) {
+  auto withPieces = [](const std::vector<fb::Piece> &pieces) {
+    auto b = std::make_unique<TestBundle>();
+    b->ranks = 2;
+    b->arenaBytes = 256;
+    b->collective(fb::CollectiveKind::Transfer, fb::Reduction::Sum, b->arena(0, {4}), b->arena(128, {6}),
+                  fb::Group::All, pieces);
+    return b;
+  };
+  EXPECT_EQ(problems(*withPieces({{0, 1, 0, 2, 4}, {1, 1, 0, 0, 2}, {1, 0, 1, 0, 3}})), "");
+  expectProblem(*withPieces({{0, 2, 0, 0, 1}}), "piece 0: it goes from rank 0 to rank 2 of 2");
+  expectProblem(*withPieces({{0, 1, 0, 0, 1}, {0, 1, 2, 1, 3}}), "piece 1: 3 elements from 2 to 1 exceed a source of 4");
+  expectProblem(*withPieces({{0, 1, 0, 5, 2}}), "exceed a source of 4 or a destination of 6");
+  expectProblem(*withPieces({{0, 1, ~uint64_t(0), 0, 2}}), "exceed a source of 4");
+  expectProblem(*withPieces({{0, 1, 0, 1, 2}, {1, 1, 0, 2, 1}}), "two pieces write element 2 of rank 1");
+}
+
+TEST(BundleVerifier, RefusesShardsThatDoNotDivideTheRanks) {
+  TestBundle b;
+  b.ranks = 6;
+  b.shardRanks = 4;
+  expectProblem(b, "shard_ranks: 4 does not divide the 6 ranks");
+}
+
+TEST(BundleVerifier, RefusesCollectivesOnSeveralStreams) {
+  TestBundle b;
+  b.ranks = 2;
+  b.arenaBytes = 256;
+  b.collective(fb::CollectiveKind::AllGather, fb::Reduction::Sum, b.arena(0, {2}), b.arena(64, {4}));
+  b.instruction(fb::Action::Collective,
+                fb::CreateCollective(b.builder, fb::CollectiveKind::AllGather, fb::Reduction::Sum, b.arena(0, {2}),
+                                     b.arena(64, {4})));
+  expectProblem(b, "its collectives are on several streams");
 }
 
 TEST(BundleVerifier, RefusesACollectiveWhoseOperandsOverlap) {

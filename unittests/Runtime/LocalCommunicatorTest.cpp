@@ -136,3 +136,53 @@ TEST(LocalCommunicator, RefusesReductionsThatHaveNoMeaning) {
   EXPECT_THROW(checkReduction(DType::F16, Reduction::Sum), Error);
   EXPECT_THROW(checkReduction(DType::Bool, Reduction::Max), Error);
 }
+
+TEST_P(Ranks, TransferMovesPiecesBetweenAnyTwoRanks) {
+  int ranks = GetParam();
+  // Rank r's element i goes to rank (r + i) % ranks, to the place r * 3 + i; place 0 of everybody stays.
+  std::vector<Transfer> pieces;
+  for (int r = 0; r < ranks; ++r)
+    for (int i = 0; i < 3; ++i)
+      pieces.push_back({r, (r + i) % ranks, i * sizeof(float), (1 + r * 3 + i) * sizeof(float), sizeof(float)});
+  LocalGroup group(ranks);
+  onRanks(group, [&](Communicator &comm) {
+    std::vector<float> part(3), received(1 + 3 * ranks, -1.0f);
+    for (size_t i = 0; i < part.size(); ++i)
+      part[i] = value(comm.rank(), i);
+    comm.transfer(part.data(), received.data(), pieces);
+    EXPECT_EQ(received[0], -1.0f);
+    for (int r = 0; r < ranks; ++r)
+      for (int i = 0; i < 3; ++i)
+        EXPECT_EQ(received[1 + r * 3 + i], (r + i) % ranks == comm.rank() ? value(r, i) : -1.0f);
+  });
+}
+
+TEST(LocalCommunicator, SplitsIntoGroupsInTheOrderOfRanks) {
+  LocalGroup group(6);
+  onRanks(group, [&](Communicator &comm) {
+    std::shared_ptr<Communicator> part = comm.split(comm.rank() % 2);
+    ASSERT_EQ(part->size(), 3);
+    EXPECT_EQ(part->rank(), comm.rank() / 2);
+    int64_t own = comm.rank(), sum = 0;
+    part->allReduce(&own, &sum, 1, DType::I64, Reduction::Sum);
+    EXPECT_EQ(sum, comm.rank() % 2 ? 1 + 3 + 5 : 0 + 2 + 4);
+  });
+}
+
+TEST(LocalCommunicator, AnAbortReachesGroupsThatWereSplitOff) {
+  LocalGroup group(4);
+  std::atomic<int> stopped{0};
+  onRanks(group, [&](Communicator &comm) {
+    std::shared_ptr<Communicator> part = comm.split(comm.rank() / 2);
+    if (comm.rank() == 0)
+      return comm.abort();
+    // Rank 1 waits for rank 0, which does not come; ranks 2 and 3 may have met before the abort.
+    try {
+      for (;;)
+        part->barrier();
+    } catch (const Aborted &) {
+      ++stopped;
+    }
+  });
+  EXPECT_EQ(stopped, 3);
+}

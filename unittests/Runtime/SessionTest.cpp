@@ -71,15 +71,12 @@ public:
   }
 };
 
-class Training : public testing::TestWithParam<uint32_t> {};
-INSTANTIATE_TEST_SUITE_P(Session, Training, testing::Values(1, 2, 3, 4, 6));
-
-TEST_P(Training, EqualsTheWholeProblemOnAnyNumberOfRanks) {
+static void expectEqualToTheWholeProblem(uint32_t ranks, uint32_t replicas) {
   TestFolder folder;
   writeWeights(folder);
   SessionOptions options;
   options.threads = 2;
-  Session session(writeBundle(folder, linearTraining(GetParam(), rows)), options);
+  Session session(writeBundle(folder, linearTraining(ranks, rows, replicas)), options);
   Reference reference;
   size_t entry = session.findEntry("train_step");
   for (int step = 1; step <= 5; ++step) {
@@ -89,7 +86,7 @@ TEST_P(Training, EqualsTheWholeProblemOnAnyNumberOfRanks) {
     std::vector<HostArray> inputs = {{x.data(), DType::F32, {rows, linearInputs}}};
     session.run(entry, session.selectVariant(entry, inputs), inputs, {y.data(), &loss, &counted});
     std::vector<double> expected;
-    EXPECT_NEAR(loss, reference.step(x, expected, GetParam()), 1e-5);
+    EXPECT_NEAR(loss, reference.step(x, expected, ranks), 1e-5);
     for (size_t i = 0; i < y.size(); ++i)
       ASSERT_NEAR(y[i], expected[i], 1e-5);
     EXPECT_EQ(counted, step);
@@ -99,7 +96,19 @@ TEST_P(Training, EqualsTheWholeProblemOnAnyNumberOfRanks) {
   for (size_t i = 0; i < w.size(); ++i)
     EXPECT_NEAR(w[i], reference.w[i], 1e-5);
   EXPECT_EQ(session.statistics().runs, 5u);
-  EXPECT_EQ(session.statistics().bytesCommunicated == 0, GetParam() == 1);
+  EXPECT_EQ(session.statistics().bytesCommunicated == 0, ranks == 1);
+}
+
+class Training : public testing::TestWithParam<uint32_t> {};
+INSTANTIATE_TEST_SUITE_P(Session, Training, testing::Values(1, 2, 3, 4, 6));
+
+TEST_P(Training, EqualsTheWholeProblemOnAnyNumberOfRanks) { expectEqualToTheWholeProblem(GetParam(), 1); }
+
+TEST(Session, ReplicasOfShardsEqualTheWholeProblem) {
+  for (auto [ranks, replicas] : {std::pair<uint32_t, uint32_t>{4, 2}, {6, 2}, {6, 3}, {4, 4}}) {
+    SCOPED_TRACE(std::to_string(ranks) + " ranks, " + std::to_string(replicas) + " replicas");
+    expectEqualToTheWholeProblem(ranks, replicas);
+  }
 }
 
 TEST_P(Training, ParametersReadBackAsTheyWereWritten) {
@@ -160,7 +169,8 @@ TEST(Session, WritesATraceThatIsJson) {
   size_t complete = 0;
   for (simdjson::dom::element event : events)
     complete += std::string_view(event["ph"]) == "X";
-  EXPECT_EQ(complete, 2 * 9u);
+  // Two ranks with nine instructions each, and two waits for each of three collectives.
+  EXPECT_EQ(complete, 2 * (9u + 3 * 2));
 }
 
 // A lookup of two indices on every rank; rank 1 of two gets a bad one where `values` has it.

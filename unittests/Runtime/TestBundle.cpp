@@ -73,8 +73,19 @@ void TestBundle::gemm(flatbuffers::Offset<fb::Operand> a, flatbuffers::Offset<fb
 }
 
 void TestBundle::collective(fb::CollectiveKind kind, fb::Reduction reduction, flatbuffers::Offset<fb::Operand> src,
-                            flatbuffers::Offset<fb::Operand> dst) {
-  instruction(fb::Action::Collective, fb::CreateCollective(builder, kind, reduction, src, dst), "collective", 1);
+                            flatbuffers::Offset<fb::Operand> dst, fb::Group group,
+                            const std::vector<fb::Piece> &pieces) {
+  constexpr uint32_t compute = 0, communication = 1;
+  uint32_t ready = numEvents++, done = numEvents++;
+  flatbuffers::Offset<flatbuffers::Vector<const fb::Piece *>> list;
+  if (!pieces.empty())
+    list = builder.CreateVectorOfStructs(pieces);
+  instruction(fb::Action::Record, fb::CreateRecord(builder, ready), "", compute);
+  instruction(fb::Action::Wait, fb::CreateWait(builder, ready), "", communication);
+  instruction(fb::Action::Collective, fb::CreateCollective(builder, kind, reduction, src, dst, group, list),
+              "collective", communication);
+  instruction(fb::Action::Record, fb::CreateRecord(builder, done), "", communication);
+  instruction(fb::Action::Wait, fb::CreateWait(builder, done), "", compute);
 }
 
 std::vector<uint8_t> TestBundle::finish() {
@@ -88,17 +99,19 @@ std::vector<uint8_t> TestBundle::finish() {
       fb::CreateBundle(builder, version, builder.CreateString("test"), builder.CreateString(target), ranks,
                        builder.CreateString(weights), 7, learningRate, builder.CreateVector(parameters),
                        builder.CreateVector(buckets), builder.CreateVector(states), builder.CreateVector(constants),
-                       builder.CreateVector(codes), builder.CreateVector(kernels), entries);
+                       builder.CreateVector(codes), builder.CreateVector(kernels), entries, shardRanks);
   fb::FinishBundleBuffer(builder, root);
   return std::vector<uint8_t>(builder.GetBufferPointer(), builder.GetBufferPointer() + builder.GetSize());
 }
 
-std::vector<uint8_t> linearTraining(uint32_t ranks, uint64_t rows) {
+std::vector<uint8_t> linearTraining(uint32_t ranks, uint64_t rows, uint32_t replicas) {
   constexpr uint64_t width = sizeof(float);
-  uint64_t elements = linearInputs * linearOutputs, slice = (elements + ranks - 1) / ranks, whole = slice * ranks;
+  uint64_t shards = ranks / replicas;
+  uint64_t elements = linearInputs * linearOutputs, slice = (elements + shards - 1) / shards, whole = slice * shards;
   uint64_t part = rows / ranks;
   TestBundle b;
   b.ranks = ranks;
+  b.shardRanks = static_cast<uint32_t>(shards);
   b.entry = "train_step";
   b.weights = "model.pt2";
   b.state("layer.param", slice);
@@ -119,7 +132,7 @@ std::vector<uint8_t> linearTraining(uint32_t ranks, uint64_t rows) {
   auto x = [&] { return b.operand(Space::Input, 0, 0, {part, linearInputs}); };
   auto y = [&] { return b.operand(Space::Output, 0, 0, {part, linearOutputs}); };
   auto w = [&] { return b.operand(Space::State, 0, 0, {slice}); };
-  b.collective(fb::CollectiveKind::AllGather, fb::Reduction::Sum, w(), b.arena(gathered, {whole}));
+  b.collective(fb::CollectiveKind::AllGather, fb::Reduction::Sum, w(), b.arena(gathered, {whole}), fb::Group::Shards);
   b.gemm(x(), b.arena(gathered, {linearInputs, linearOutputs}), y(), part, linearOutputs, linearInputs);
   b.gemm(y(), y(), b.arena(sum, {1}), 1, 1, part * linearOutputs);
   b.collective(fb::CollectiveKind::AllReduce, fb::Reduction::Mean, b.arena(sum, {1}),
@@ -127,7 +140,10 @@ std::vector<uint8_t> linearTraining(uint32_t ranks, uint64_t rows) {
   b.instruction(fb::Action::Zero, fb::CreateZero(b.builder, b.arena(gradient, {whole})));
   b.gemm(x(), y(), b.arena(gradient, {linearInputs, linearOutputs}), linearInputs, linearOutputs, part, true);
   b.collective(fb::CollectiveKind::ReduceScatter, fb::Reduction::Mean, b.arena(gradient, {whole}),
-               b.arena(reduced, {slice}));
+               b.arena(reduced, {slice}), fb::Group::Shards);
+  if (replicas > 1)
+    b.collective(fb::CollectiveKind::AllReduce, fb::Reduction::Mean, b.arena(reduced, {slice}),
+                 b.arena(reduced, {slice}), fb::Group::Replicas);
   b.gemm(b.operand(Space::Constant, 0, 0, {1}), b.arena(reduced, {slice}), w(), 1, slice, 1, false, false, -0.5f, 1);
   b.instruction(fb::Action::Copy, fb::CreateCopy(b.builder, b.operand(Space::Input, 1, 0, {}, fb::DType::I64),
                                                  b.operand(Space::Output, 2, 0, {}, fb::DType::I64)));

@@ -14,7 +14,7 @@ public:
   flatbuffers::FlatBufferBuilder builder;
 
   uint32_t version = 1;
-  uint32_t ranks = 1;
+  uint32_t ranks = 1, shardRanks = 0;
   std::string target = "cpu:x86_64";
   std::string entry = "main";
   std::string weights;
@@ -53,8 +53,10 @@ public:
   void gemm(flatbuffers::Offset<fb::Operand> a, flatbuffers::Offset<fb::Operand> b, flatbuffers::Offset<fb::Operand> c,
             uint64_t m, uint64_t n, uint64_t k, bool transposeA = false, bool transposeB = false, float alpha = 1,
             float beta = 0);
+  /// A collective on the stream of communication, which waits for compute before and lets it go on afterwards.
   void collective(fb::CollectiveKind kind, fb::Reduction reduction, flatbuffers::Offset<fb::Operand> src,
-                  flatbuffers::Offset<fb::Operand> dst);
+                  flatbuffers::Offset<fb::Operand> dst, fb::Group group = fb::Group::All,
+                  const std::vector<fb::Piece> &pieces = {});
 
   /// The FlatBuffer. Call once.
   std::vector<uint8_t> finish();
@@ -74,8 +76,9 @@ private:
 };
 
 /// One training step of y = x * W on `ranks` ranks: W [6, 4] in one bucket, x [rows, 6] over all ranks, outputs "y" and
-/// "loss" (mean over ranks of the sum of y * y); W -= 0.5 * mean over ranks of x^T * y.
-std::vector<uint8_t> linearTraining(uint32_t ranks, uint64_t rows);
+/// "loss" (mean over ranks of the sum of y * y); W -= 0.5 * mean over ranks of x^T * y. W is cut over the ranks of each
+/// of `replicas` groups.
+std::vector<uint8_t> linearTraining(uint32_t ranks, uint64_t rows, uint32_t replicas = 1);
 
 /// Where linearTraining finds W's bytes.
 constexpr const char *linearEntry = "model/data/weights/weight_0";

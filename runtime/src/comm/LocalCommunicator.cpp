@@ -104,7 +104,36 @@ public:
     group.wait();
   }
 
+  void transfer(const void *src, void *dst, const std::vector<Transfer> &pieces, StreamHandle) override {
+    publish(src, dst);
+    for (const Transfer &piece : pieces)
+      if (piece.to == ownRank)
+        std::memcpy(static_cast<char *>(dst) + piece.target,
+                    static_cast<const char *>(group.sources[piece.from]) + piece.source, piece.bytes);
+    group.wait();
+  }
+
   void barrier() override { group.wait(); }
+
+  std::shared_ptr<Communicator> split(int colour) override {
+    publish(&colour, nullptr);
+    std::vector<int> members;
+    for (int r = 0; r < ranks; ++r)
+      if (*static_cast<const int *>(group.sources[r]) == colour)
+        members.push_back(r);
+    std::shared_ptr<LocalGroup> part;
+    if (members.front() == ownRank) {
+      part = std::make_shared<LocalGroup>(static_cast<int>(members.size()));
+      group.destinations[ownRank] = &part;
+      std::lock_guard<std::mutex> lock(group.mutex);
+      group.parts.push_back(part);
+    }
+    group.wait();
+    part = *static_cast<std::shared_ptr<LocalGroup> *>(group.destinations[members.front()]);
+    group.wait();
+    int index = static_cast<int>(std::find(members.begin(), members.end(), ownRank) - members.begin());
+    return std::shared_ptr<Communicator>(part, &part->member(index));
+  }
 
   void abort() override { group.abort(); }
 
@@ -145,12 +174,16 @@ void LocalGroup::abort() {
   std::lock_guard<std::mutex> lock(mutex);
   aborted = true;
   turn.notify_all();
+  for (const std::shared_ptr<LocalGroup> &part : parts)
+    part->abort();
 }
 
 void LocalGroup::reset() {
   std::lock_guard<std::mutex> lock(mutex);
   aborted = false;
   waiting = 0;
+  for (const std::shared_ptr<LocalGroup> &part : parts)
+    part->reset();
 }
 
 } // namespace raddle::runtime

@@ -90,6 +90,12 @@ public:
     check(MPI_Comm_size(world, &ranks), "MPI_Comm_size");
   }
 
+  explicit MpiCommunicator(MPI_Comm part) : world(part) {
+    check(MPI_Comm_set_errhandler(world, MPI_ERRORS_RETURN), "MPI_Comm_set_errhandler");
+    check(MPI_Comm_rank(world, &ownRank), "MPI_Comm_rank");
+    check(MPI_Comm_size(world, &ranks), "MPI_Comm_size");
+  }
+
   ~MpiCommunicator() override {
     MPI_Comm_free(&world);
     if (ownsMpi)
@@ -137,6 +143,36 @@ public:
       check(MPI_Bcast(static_cast<char *>(buffer) + at, static_cast<int>(std::min<size_t>(bytes - at, INT_MAX)),
                       MPI_BYTE, root, world),
             "MPI_Bcast");
+  }
+
+  void transfer(const void *src, void *dst, const std::vector<Transfer> &pieces, StreamHandle) override {
+    std::vector<MPI_Request> requests;
+    // Messages between two ranks arrive in the order of the list, which both share.
+    auto post = [&](auto call, const char *name, auto *data, size_t bytes, int other) {
+      for (size_t at = 0; at < bytes; at += INT_MAX) {
+        requests.emplace_back();
+        check(call(data + at, static_cast<int>(std::min<size_t>(bytes - at, INT_MAX)), MPI_BYTE, other, 0, world,
+                   &requests.back()),
+              name);
+      }
+    };
+    for (const Transfer &piece : pieces) {
+      const char *from = static_cast<const char *>(src) + piece.source;
+      char *to = static_cast<char *>(dst) + piece.target;
+      if (piece.from == ownRank && piece.to == ownRank)
+        std::copy(from, from + piece.bytes, to);
+      else if (piece.from == ownRank)
+        post(MPI_Isend, "MPI_Isend", from, piece.bytes, piece.to);
+      else if (piece.to == ownRank)
+        post(MPI_Irecv, "MPI_Irecv", to, piece.bytes, piece.from);
+    }
+    check(MPI_Waitall(static_cast<int>(requests.size()), requests.data(), MPI_STATUSES_IGNORE), "MPI_Waitall");
+  }
+
+  std::shared_ptr<Communicator> split(int colour) override {
+    MPI_Comm part;
+    check(MPI_Comm_split(world, colour, ownRank, &part), "MPI_Comm_split");
+    return std::make_shared<MpiCommunicator>(part);
   }
 
   void barrier() override { check(MPI_Barrier(world), "MPI_Barrier"); }

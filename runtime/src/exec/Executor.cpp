@@ -10,9 +10,9 @@ namespace raddle::runtime {
 
 static uint64_t roundUp(uint64_t bytes) { return (bytes + bufferAlignment - 1) / bufferAlignment * bufferAlignment; }
 
-Executor::Executor(const bundle::Bundle &bundle, const LoadedCode &code, Communicator &communicator, unsigned threads,
+Executor::Executor(const bundle::Bundle &bundle, const LoadedCode &code, const Groups &groups, unsigned threads,
                    bool traced)
-    : bundle(bundle), communicator(communicator), pool(threads) {
+    : bundle(bundle), groups(groups), pool(threads) {
   allocateStates();
   uint64_t arenaBytes = 0;
   for (const bundle::EntryPoint *entry : *bundle.entries())
@@ -25,7 +25,7 @@ Executor::Executor(const bundle::Bundle &bundle, const LoadedCode &code, Communi
     for (const bundle::Variant *variant : *entry->variants())
       programs.emplace_back(bundle, *variant, code, Buffers{arena.data(), states});
   if (traced)
-    trace = std::make_unique<Trace>(rank());
+    traces.assign(numStreams, Trace(rank()));
 }
 
 void Executor::allocateStates() {
@@ -55,15 +55,55 @@ void Executor::load(uint64_t seed, const std::string &weights) {
 void Executor::run(size_t index, void *const *inputs, void *const *outputs) {
   Program &program = programs[index];
   program.bind(inputs, outputs);
-  for (const Step &step : program.steps()) {
+  events.reset(program.events());
+  if (program.communicates())
+    runBeside(program);
+  else
+    runStream(program, computeStream);
+}
+
+void Executor::runBeside(Program &program) {
+  if (!communication)
+    communication = std::make_unique<StreamThread>();
+  std::exception_ptr errors[numStreams];
+  bool aborted[numStreams] = {};
+  auto guarded = [&](uint32_t stream) {
     try {
-      if (!trace) {
+      runStream(program, stream);
+      return;
+    } catch (const Aborted &) {
+      aborted[stream] = true;
+      errors[stream] = std::current_exception();
+    } catch (...) {
+      errors[stream] = std::current_exception();
+    }
+    // Of ranks that fail, the one that is furthest behind waits for nobody but its own other stream: it ends here and
+    // stops the rest.
+    events.cancel();
+  };
+  std::function<void()> communicate = [&] { guarded(communicationStream); };
+  communication->start(communicate);
+  guarded(computeStream);
+  communication->wait();
+  // A stream that was stopped by the other one does not hide its error.
+  uint32_t first = errors[computeStream] && !aborted[computeStream] ? computeStream : communicationStream;
+  if (!errors[first])
+    first = computeStream;
+  if (errors[first])
+    std::rethrow_exception(errors[first]);
+}
+
+void Executor::runStream(Program &program, uint32_t stream) {
+  for (const Step &step : program.steps(stream)) {
+    try {
+      if (traces.empty()) {
         execute(step, program.operands(step));
         continue;
       }
       Trace::Clock::time_point begin = Trace::Clock::now();
       const char *kind = execute(step, program.operands(step));
-      trace->add({*step.name ? step.name : kind, kind, step.stream, begin, Trace::Clock::now()});
+      if (!std::holds_alternative<RecordCall>(step.call))
+        traces[stream].add({*step.name ? step.name : kind, kind, stream, begin, Trace::Clock::now()});
     } catch (const Aborted &) {
       throw;
     } catch (const Error &error) {
@@ -94,11 +134,20 @@ const char *Executor::execute(const Step &step, void *const *operands) {
     zeroBytes(operands[0], zero->bytes, pool);
     return "zero";
   }
+  if (const auto *record = std::get_if<RecordCall>(&step.call)) {
+    events.record(record->event);
+    return "record";
+  }
+  if (const auto *wait = std::get_if<WaitCall>(&step.call)) {
+    events.wait(wait->event);
+    return "wait";
+  }
   check(std::get<CheckCall>(step.call), operands[0]);
   return "check";
 }
 
 void Executor::communicate(const CollectiveCall &call, void *const *operands) {
+  Communicator &communicator = groups.of(call.group);
   switch (call.kind) {
   case bundle::CollectiveKind::AllGather:
     return communicator.allGather(operands[0], operands[1], call.count * byteSize(call.dtype));
@@ -106,6 +155,8 @@ void Executor::communicate(const CollectiveCall &call, void *const *operands) {
     return communicator.reduceScatter(operands[0], operands[1], call.count, call.dtype, call.reduction);
   case bundle::CollectiveKind::AllReduce:
     return communicator.allReduce(operands[0], operands[1], call.count, call.dtype, call.reduction);
+  case bundle::CollectiveKind::Transfer:
+    return communicator.transfer(operands[0], operands[1], call.pieces);
   }
 }
 

@@ -2,6 +2,7 @@
 #pragma once
 
 #include "Program.h"
+#include "Streams.h"
 
 #include "raddle/runtime/AlignedBuffer.h"
 #include "raddle/runtime/Communicator.h"
@@ -12,36 +13,51 @@
 
 namespace raddle::runtime {
 
+/// The groups that one rank belongs to.
+struct Groups {
+  Communicator &all, &shards, &replicas;
+
+  Communicator &of(bundle::Group group) const {
+    return group == bundle::Group::All ? all : group == bundle::Group::Shards ? shards : replicas;
+  }
+};
+
 class Executor {
 public:
   /// Allocates the rank's states (zero) and arena and lowers all variants, numbered through all entry points. Throws
   /// Error when memory does not suffice.
-  Executor(const bundle::Bundle &bundle, const LoadedCode &code, Communicator &communicator, unsigned threads,
-           bool trace);
+  Executor(const bundle::Bundle &bundle, const LoadedCode &code, const Groups &groups, unsigned threads, bool trace);
 
   /// Fills the parameters.
   void load(uint64_t seed, const std::string &weights);
 
-  /// Runs a program. `inputs` and `outputs` are this rank's parts. Throws Error, naming rank and instruction.
+  /// Runs a program: communication on a thread of its own beside compute, each waiting for the other where the program
+  /// says so. `inputs` and `outputs` are this rank's parts. Throws Error, naming rank and instruction.
   void run(size_t program, void *const *inputs, void *const *outputs);
 
-  int rank() const { return communicator.rank(); }
+  int rank() const { return groups.all.rank(); }
   uint8_t *state(uint32_t index) { return states[index]; }
   const Program &program(size_t index) const { return programs[index]; }
-  const Trace *recorded() const { return trace.get(); }
+  /// What each stream did; empty without tracing.
+  const std::vector<Trace> &recorded() const { return traces; }
   uint64_t stateBytes() const { return stateMemory.size(); }
   uint64_t arenaBytes() const { return arena.size(); }
 
 private:
   const bundle::Bundle &bundle;
-  Communicator &communicator;
+  Groups groups;
   ThreadPool pool;
   AlignedBuffer stateMemory, arena;
   std::vector<uint8_t *> states;
   std::vector<Program> programs;
-  std::unique_ptr<Trace> trace;
+  std::vector<Trace> traces;
+  Events events;
+  // Made when a program communicates.
+  std::unique_ptr<StreamThread> communication;
 
   void allocateStates();
+  void runStream(Program &program, uint32_t stream);
+  void runBeside(Program &program);
   const char *execute(const Step &step, void *const *operands);
   void communicate(const CollectiveCall &call, void *const *operands);
   void check(const CheckCall &call, const void *src) const;

@@ -1,5 +1,6 @@
 #include "Program.h"
 
+#include "raddle/Bundle/Mesh.h"
 #include "raddle/runtime/Parameters.h"
 
 namespace raddle::runtime {
@@ -9,7 +10,8 @@ static uint64_t bytesOf(const bundle::Operand &operand) {
 }
 
 Program::Program(const bundle::Bundle &bundle, const bundle::Variant &variant, const LoadedCode &code,
-                 const Buffers &buffers) {
+                 const Buffers &buffers)
+    : eventCount(variant.num_events()) {
   for (size_t i = 0; variant.instructions() && i < variant.instructions()->size(); ++i)
     addInstruction(bundle, *variant.instructions()->Get(i), code, buffers);
 }
@@ -43,15 +45,38 @@ void Program::addOperand(const bundle::Bundle &bundle, const bundle::Operand &op
   addresses.push_back(base + operand.offset());
 }
 
-CollectiveCall Program::makeCollective(const bundle::Collective &collective, uint64_t ranks) {
+CollectiveCall Program::makeCollective(const bundle::Bundle &bundle, const bundle::Collective &collective) {
   bool gather = collective.kind() == bundle::CollectiveKind::AllGather;
-  bool all = collective.kind() == bundle::CollectiveKind::AllReduce;
   uint64_t count = elementsOf((gather ? collective.src() : collective.dst())->shape());
-  DType dtype = collective.src()->dtype();
-  // An all-reduce is a reduce-scatter and an all-gather, each moving the other ranks' parts once.
-  uint64_t bytes = count * byteSize(dtype);
-  communicated += all ? 2 * bytes * (ranks - 1) / ranks : bytes * (ranks - 1);
-  return {collective.kind(), collective.reduction(), dtype, count};
+  CollectiveCall call{collective.kind(), collective.reduction(), collective.group(), collective.src()->dtype(),
+                      count,             {}};
+  size_t width = byteSize(call.dtype);
+  for (size_t i = 0; collective.pieces() && i < collective.pieces()->size(); ++i) {
+    const bundle::Piece &piece = *collective.pieces()->Get(i);
+    call.pieces.push_back({static_cast<int>(piece.from()), static_cast<int>(piece.to()), piece.source() * width,
+                           piece.target() * width, piece.count() * width});
+  }
+  communicated += receivedBytes(bundle, call);
+  return call;
+}
+
+uint64_t Program::receivedBytes(const bundle::Bundle &bundle, const CollectiveCall &call) {
+  uint64_t size = bundle::groupSize(bundle, call.group), bytes = call.count * byteSize(call.dtype);
+  switch (call.kind) {
+  case bundle::CollectiveKind::AllGather:
+  case bundle::CollectiveKind::ReduceScatter:
+    return bytes * (size - 1);
+  case bundle::CollectiveKind::AllReduce:
+    // A reduce-scatter and an all-gather, each moving the other ranks' parts once.
+    return 2 * bytes * (size - 1) / size;
+  case bundle::CollectiveKind::Transfer:
+    break;
+  }
+  // Ranks differ here; the mean of all is what can be compared with a formula.
+  uint64_t moved = 0;
+  for (const Transfer &piece : call.pieces)
+    moved += piece.from != piece.to ? piece.bytes : 0;
+  return moved / size;
 }
 
 void Program::addInstruction(const bundle::Bundle &bundle, const bundle::Instruction &instruction,
@@ -84,7 +109,7 @@ void Program::addInstruction(const bundle::Bundle &bundle, const bundle::Instruc
     const bundle::Collective &collective = *instruction.action_as_Collective();
     add(collective.src());
     add(collective.dst());
-    step.call = makeCollective(collective, bundle.ranks());
+    step.call = makeCollective(bundle, collective);
     break;
   }
   case bundle::Action::Copy: {
@@ -113,12 +138,15 @@ void Program::addInstruction(const bundle::Bundle &bundle, const bundle::Instruc
     break;
   }
   case bundle::Action::Record:
+    step.call = RecordCall{instruction.action_as_Record()->event()};
+    break;
   case bundle::Action::Wait:
+    step.call = WaitCall{instruction.action_as_Wait()->event()};
+    break;
   case bundle::Action::NONE:
-    // A CPU executes all streams in the order of the program, in which every event is recorded before it is waited for.
     return;
   }
-  list.push_back(std::move(step));
+  streams[step.stream].push_back(std::move(step));
 }
 
 } // namespace raddle::runtime

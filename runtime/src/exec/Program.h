@@ -2,6 +2,7 @@
 #pragma once
 
 #include "raddle/runtime/CodeLoader.h"
+#include "raddle/runtime/Communicator.h"
 #include "raddle/runtime/CpuOperations.h"
 
 #include <variant>
@@ -20,8 +21,10 @@ struct GemmCall {
 struct CollectiveCall {
   bundle::CollectiveKind kind;
   bundle::Reduction reduction;
+  bundle::Group group;
   DType dtype;
   uint64_t count; // elements that one rank contributes to a gather, or gets from a reduction
+  std::vector<Transfer> pieces;
 };
 struct CopyCall {
   uint64_t bytes;
@@ -36,8 +39,15 @@ struct CheckCall {
   const char *what;
 };
 
+struct RecordCall {
+  uint32_t event;
+};
+struct WaitCall {
+  uint32_t event;
+};
+
 struct Step {
-  std::variant<KernelCall, GemmCall, CollectiveCall, CopyCall, ZeroCall, CheckCall> call;
+  std::variant<KernelCall, GemmCall, CollectiveCall, CopyCall, ZeroCall, CheckCall, RecordCall, WaitCall> call;
   uint32_t operands;
   uint32_t stream;
   const char *name;
@@ -49,6 +59,9 @@ struct Buffers {
   const std::vector<uint8_t *> &states;
 };
 
+/// Streams of a program.
+constexpr uint32_t computeStream = 0, communicationStream = 1, numStreams = 2;
+
 /// The lowered variant. Addresses of arena, states and constants are fixed; those of inputs and outputs are set by
 /// `bind` before each run.
 class Program {
@@ -57,7 +70,10 @@ public:
 
   void bind(void *const *inputs, void *const *outputs);
 
-  const std::vector<Step> &steps() const { return list; }
+  /// The instructions of one stream, in order.
+  const std::vector<Step> &steps(uint32_t stream) const { return streams[stream]; }
+  uint32_t events() const { return eventCount; }
+  bool communicates() const { return !streams[communicationStream].empty(); }
   void *const *operands(const Step &step) const { return addresses.data() + step.operands; }
 
   /// Per run: bytes received from other ranks, bytes moved by copies.
@@ -71,7 +87,8 @@ private:
     uint32_t index;
     uint64_t offset;
   };
-  std::vector<Step> list;
+  std::vector<Step> streams[numStreams];
+  uint32_t eventCount;
   std::vector<void *> addresses;
   std::vector<Fixup> fixups;
   uint64_t communicated = 0, copied = 0;
@@ -79,7 +96,8 @@ private:
   void addOperand(const bundle::Bundle &bundle, const bundle::Operand &operand, const Buffers &buffers);
   void addInstruction(const bundle::Bundle &bundle, const bundle::Instruction &instruction, const LoadedCode &code,
                       const Buffers &buffers);
-  CollectiveCall makeCollective(const bundle::Collective &collective, uint64_t ranks);
+  CollectiveCall makeCollective(const bundle::Bundle &bundle, const bundle::Collective &collective);
+  static uint64_t receivedBytes(const bundle::Bundle &bundle, const CollectiveCall &call);
 };
 
 } // namespace raddle::runtime

@@ -2,6 +2,7 @@
 
 #include "raddle/runtime/BundleFile.h"
 #include "raddle/runtime/Error.h"
+#include "raddle/Bundle/Mesh.h"
 #include "raddle/runtime/Weights.h"
 
 #include <algorithm>
@@ -50,6 +51,17 @@ static unsigned ranksHere(const bundle::Bundle &bundle, const Communicator *worl
   return static_cast<unsigned>(std::max(count, 1));
 }
 
+Communicator &Session::Implementation::communicator(size_t executor) {
+  return world ? *world : group->member(static_cast<int>(executor));
+}
+
+void Session::Implementation::makeGroups(size_t executor) {
+  Communicator &all = communicator(executor);
+  int shards = static_cast<int>(bundle::shardRanks(*bundle));
+  shardGroups[executor] = all.split(all.rank() / shards);
+  replicaGroups[executor] = all.split(all.rank() % shards);
+}
+
 void Session::Implementation::makeRanks(const SessionOptions &options) {
   // A rank is a thread with a state of its own: more than any machine has processors is a mistake in the file.
   constexpr uint32_t maxLocalRanks = 4096;
@@ -62,11 +74,19 @@ void Session::Implementation::makeRanks(const SessionOptions &options) {
   size_t count = world ? 1 : bundle->ranks();
   if (!world)
     group = std::make_unique<LocalGroup>(static_cast<int>(count));
-  for (size_t i = 0; i < count; ++i) {
-    Communicator &communicator = world ? *world : group->member(static_cast<int>(i));
-    executors.push_back(std::make_unique<Executor>(*bundle, *code, communicator, threadCount, options.trace));
-  }
   threads = std::make_unique<RankThreads>(count);
+  bool replicated = bundle::shardRanks(*bundle) != bundle->ranks();
+  if (replicated) {
+    shardGroups.resize(count);
+    replicaGroups.resize(count);
+    onRanks([&](size_t i) { makeGroups(i); });
+  }
+  for (size_t i = 0; i < count; ++i) {
+    Communicator &all = communicator(i);
+    // Without replicas nothing is exchanged among the ranks of one shard.
+    Groups groups{all, replicated ? *shardGroups[i] : all, replicated ? *replicaGroups[i] : all};
+    executors.push_back(std::make_unique<Executor>(*bundle, *code, groups, threadCount, options.trace));
+  }
 }
 
 void Session::Implementation::makeTables() {
@@ -176,8 +196,8 @@ Statistics Session::statistics() const {
 void Session::writeTrace(const std::string &path) const {
   std::vector<const Trace *> traces;
   for (const std::unique_ptr<Executor> &executor : impl->executors)
-    if (executor->recorded())
-      traces.push_back(executor->recorded());
+    for (const Trace &trace : executor->recorded())
+      traces.push_back(&trace);
   if (traces.empty())
     throw Error("cannot write a trace: the session was made without tracing");
   runtime::writeTrace(path, traces, impl->start);

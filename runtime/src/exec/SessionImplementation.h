@@ -31,6 +31,8 @@ struct Session::Implementation {
   const bundle::Bundle *bundle = nullptr;
   std::shared_ptr<Communicator> world;
   std::unique_ptr<LocalGroup> group;
+  // Per executor: the rank's replica and the ranks of its shard.
+  std::vector<std::shared_ptr<Communicator>> shardGroups, replicaGroups;
   std::unique_ptr<LoadedCode> code;
   std::vector<std::unique_ptr<Executor>> executors;
   std::unique_ptr<RankThreads> threads;
@@ -51,6 +53,8 @@ struct Session::Implementation {
   void open(const std::string &path, const SessionOptions &options);
   void describeEntries();
   void describeParameters();
+  Communicator &communicator(size_t executor);
+  void makeGroups(size_t executor);
   void makeRanks(const SessionOptions &options);
   void makeTables();
   /// Runs a body for the index of every executor, on the threads of ranks; a failure stops the others.

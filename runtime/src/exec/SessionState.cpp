@@ -2,6 +2,7 @@
 
 #include "raddle/runtime/Convert.h"
 #include "raddle/runtime/Error.h"
+#include "raddle/Bundle/Mesh.h"
 #include "raddle/runtime/Parameters.h"
 
 namespace raddle::runtime {
@@ -50,7 +51,7 @@ void Session::readParameter(size_t index, void *dst, DType dtype) {
   const bundle::Parameter &parameter = *impl->bundle->parameters()->Get(static_cast<uint32_t>(index));
   std::vector<uint8_t> received;
   // A parameter that is whole on every rank is taken from this process's first.
-  uint32_t owners = parameter.bucket() < 0 ? 1 : ranks();
+  uint32_t owners = parameter.bucket() < 0 ? 1 : bundle::shardRanks(*impl->bundle);
   for (uint32_t r = 0; r < owners; ++r) {
     ParameterPart part = partOf(*impl->bundle, parameter, r);
     if (part.count == 0)

@@ -80,8 +80,8 @@ private:
 /// One library call; operands and extents.
 void verifyGemm(const bundle::Gemm &gemm, OperandChecker &operands, const std::string &where, Report &report);
 
-/// One collective; kinds, sizes and overlap.
-void verifyCollective(const bundle::Collective &collective, uint64_t ranks, OperandChecker &operands,
+/// One collective; kinds, sizes, pieces and overlap.
+void verifyCollective(const bundle::Collective &collective, const bundle::Bundle &bundle, OperandChecker &operands,
                       const std::string &where, Report &report);
 
 } // namespace raddle::runtime::verify

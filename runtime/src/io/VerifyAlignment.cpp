@@ -3,7 +3,7 @@
 namespace raddle::runtime::verify {
 
 // FlatBuffers' own verifier checks where the length of a vector lies, not where its elements do.
-static bool isAligned(const flatbuffers::Vector<uint64_t> *vector) {
+template <typename T> static bool isAligned(const flatbuffers::Vector<T> *vector) {
   return sizeOf(vector) == 0 || reinterpret_cast<uintptr_t>(vector->Data()) % alignof(uint64_t) == 0;
 }
 
@@ -29,7 +29,9 @@ static bool isAligned(const bundle::Instruction &instruction) {
   case bundle::Action::Gemm:
     return isAligned(*instruction.action_as_Gemm());
   case bundle::Action::Collective:
-    return isAligned(instruction.action_as_Collective()->src()) && isAligned(instruction.action_as_Collective()->dst());
+    return isAligned(instruction.action_as_Collective()->src()) &&
+           isAligned(instruction.action_as_Collective()->dst()) &&
+           isAligned(instruction.action_as_Collective()->pieces());
   case bundle::Action::Copy:
     return isAligned(instruction.action_as_Copy()->src()) && isAligned(instruction.action_as_Copy()->dst());
   case bundle::Action::Zero:
@@ -62,7 +64,7 @@ void verifyAlignment(const bundle::Bundle &bundle, Report &report) {
     for (size_t j = 0; j < sizeOf(bundle.entries()->Get(i)->variants()); ++j)
       good = good && isAligned(*bundle.entries()->Get(i)->variants()->Get(j));
   if (!good)
-    report.add("a shape or a list of strides is not aligned to " + std::to_string(alignof(uint64_t)) + " bytes");
+    report.add("a shape, a list of strides or of pieces is not aligned to " + std::to_string(alignof(uint64_t)) + " bytes");
 }
 
 } // namespace raddle::runtime::verify

@@ -139,34 +139,4 @@ void verifyGemm(const bundle::Gemm &gemm, OperandChecker &operands, const std::s
   verifyMatrix(*c, gemm.m(), gemm.n(), gemm.ldc(), gemm, gemm.stride_c(), where + ": operand c: ", report);
 }
 
-void verifyCollective(const bundle::Collective &collective, uint64_t ranks, OperandChecker &operands,
-                      const std::string &where, Report &report) {
-  std::optional<Place> src = operands.check(collective.src(), where, "source", false);
-  std::optional<Place> dst = operands.check(collective.dst(), where, "destination", true);
-  if (collective.kind() > bundle::CollectiveKind::MAX || collective.reduction() > bundle::Reduction::MAX) {
-    report.add(where + ": unknown collective " + std::to_string(static_cast<int>(collective.kind())) +
-               " or reduction " + std::to_string(static_cast<int>(collective.reduction())));
-    return;
-  }
-  if (!src || !dst)
-    return;
-  bool gather = collective.kind() == bundle::CollectiveKind::AllGather;
-  bool scatter = collective.kind() == bundle::CollectiveKind::ReduceScatter;
-  if (src->dtype != dst->dtype)
-    report.add(where + ": the source is " + nameOf(src->dtype) + ", the destination " + nameOf(dst->dtype));
-  uint64_t slice = gather ? src->elements : dst->elements, whole = gather ? dst->elements : src->elements, product;
-  if (__builtin_mul_overflow(slice, gather || scatter ? ranks : 1, &product) || product != whole)
-    report.add(where + ": the source has " + std::to_string(src->elements) + " elements, the destination " +
-               std::to_string(dst->elements) + ", which does not fit " +
-               bundle::EnumNameCollectiveKind(collective.kind()) + " of " + std::to_string(ranks) + " ranks");
-  if (src->overlaps(*dst) && !(src->sameAs(*dst) && !gather && !scatter))
-    report.add(where + ": the source overlaps the destination");
-  bool reducible =
-      src->dtype == DType::F32 || src->dtype == DType::F64 || src->dtype == DType::I64 || src->dtype == DType::I32;
-  if (!gather && !reducible)
-    report.add(where + ": a reduction takes f32, f64, i64 or i32, found " + nameOf(src->dtype));
-  if (!gather && collective.reduction() == bundle::Reduction::Mean && !isFloat(src->dtype))
-    report.add(where + ": a mean takes floating-point elements, found " + nameOf(src->dtype));
-}
-
 } // namespace raddle::runtime::verify

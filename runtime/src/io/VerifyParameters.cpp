@@ -1,5 +1,7 @@
 #include "Verifier.h"
 
+#include "raddle/Bundle/Mesh.h"
+
 #include <algorithm>
 #include <set>
 
@@ -70,7 +72,7 @@ static void verifyPlace(const bundle::Bundle &bundle, const bundle::Parameter &p
     report.add(where + "it is " + nameOf(parameter.dtype()) + ", its bucket '" + bucket.name()->str() + "' is " +
                nameOf(bucket.dtype()));
   // An overflowing bucket has been reported already.
-  if (__builtin_mul_overflow(bucket.shard_elements(), static_cast<uint64_t>(bundle.ranks()), &total))
+  if (__builtin_mul_overflow(bucket.shard_elements(), static_cast<uint64_t>(bundle::shardRanks(bundle)), &total))
     return;
   if (__builtin_add_overflow(parameter.offset(), elements, &end) || end > total)
     report.add(where + "elements from " + std::to_string(parameter.offset()) + ", " + std::to_string(elements) +

@@ -24,11 +24,16 @@ public:
       return;
     for (size_t i = 0; i < sizeOf(variant.instructions()) && !report.full(); ++i)
       verifyInstruction(*variant.instructions()->Get(i), i);
+    // Ranks would start them in different orders otherwise, and wait for each other for ever.
+    if (collectiveStreams.size() > 1)
+      report.add(where + ": its collectives are on several streams");
   }
 
 private:
   // A bound on a table that the reader allocates from a number in the file.
   static constexpr uint32_t maxEvents = 1u << 24;
+  // Compute and communication.
+  static constexpr uint32_t maxStreams = 2;
 
   const bundle::Bundle &bundle;
   const bundle::Variant &variant;
@@ -36,8 +41,12 @@ private:
   Report &report;
   OperandChecker operands;
   std::vector<bool> recorded;
+  std::set<uint32_t> collectiveStreams;
 
   void verifyLimits() {
+    if (variant.num_streams() > maxStreams)
+      report.add(where + ": expected at most " + std::to_string(maxStreams) + " streams, found " +
+                 std::to_string(variant.num_streams()));
     if (variant.arena_bytes() > static_cast<uint64_t>(std::numeric_limits<int64_t>::max()))
       report.add(where + ": arena of " + std::to_string(variant.arena_bytes()) + " bytes is too large");
     if (variant.num_events() > maxEvents)
@@ -130,7 +139,8 @@ private:
     case bundle::Action::Gemm:
       return verifyGemm(*instruction.action_as_Gemm(), operands, at, report);
     case bundle::Action::Collective:
-      return verifyCollective(*instruction.action_as_Collective(), bundle.ranks(), operands, at, report);
+      collectiveStreams.insert(instruction.stream());
+      return verifyCollective(*instruction.action_as_Collective(), bundle, operands, at, report);
     case bundle::Action::Copy:
       return verifyCopy(*instruction.action_as_Copy(), at);
     case bundle::Action::Zero:

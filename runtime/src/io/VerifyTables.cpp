@@ -1,5 +1,6 @@
 #include "Verifier.h"
 
+#include "raddle/Bundle/Mesh.h"
 #include "raddle/runtime/AlignedBuffer.h"
 
 #include <limits>
@@ -13,6 +14,9 @@ static void verifyHeader(const bundle::Bundle &bundle, Report &report) {
     report.add("version: expected " + std::to_string(knownVersion) + ", found " + std::to_string(bundle.version()));
   if (bundle.ranks() < 1)
     report.add("ranks: expected at least 1, found 0");
+  else if (bundle.ranks() % bundle::shardRanks(bundle) != 0)
+    report.add("shard_ranks: " + std::to_string(bundle.shard_ranks()) + " does not divide the " +
+               std::to_string(bundle.ranks()) + " ranks");
   std::string target = bundle.target()->str();
   if (target.rfind("cpu", 0) != 0 && target.rfind("cuda", 0) != 0)
     report.add("target: expected 'cpu...' or 'cuda...', found '" + target + "'");
@@ -60,7 +64,7 @@ static void verifyBuckets(const bundle::Bundle &bundle, Report &report) {
       continue;
     }
     uint64_t bytes;
-    if (__builtin_mul_overflow(bucket.shard_elements(), static_cast<uint64_t>(bundle.ranks()), &bytes) ||
+    if (__builtin_mul_overflow(bucket.shard_elements(), static_cast<uint64_t>(bundle::shardRanks(bundle)), &bytes) ||
         __builtin_mul_overflow(bytes, byteSize(bucket.dtype()), &bytes))
       report.add(where + "the size of " + std::to_string(bucket.shard_elements()) + " elements a rank overflows");
     verifyBucketState(bundle, bucket, bucket.param_state(), where, report);

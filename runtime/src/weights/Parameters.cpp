@@ -1,5 +1,7 @@
 #include "raddle/runtime/Parameters.h"
 
+#include "raddle/Bundle/Mesh.h"
+
 #include <algorithm>
 
 namespace raddle::runtime {
@@ -16,7 +18,7 @@ ParameterPart partOf(const bundle::Bundle &bundle, const bundle::Parameter &para
   if (parameter.bucket() < 0)
     return {0, elements, parameter.state(), 0};
   const bundle::Bucket &bucket = *bundle.buckets()->Get(static_cast<uint32_t>(parameter.bucket()));
-  uint64_t sliceBegin = rank * bucket.shard_elements(), sliceEnd = sliceBegin + bucket.shard_elements();
+  uint64_t sliceBegin = rank % bundle::shardRanks(bundle) * bucket.shard_elements(), sliceEnd = sliceBegin + bucket.shard_elements();
   uint64_t begin = std::max(parameter.offset(), sliceBegin);
   uint64_t end = std::min(parameter.offset() + elements, sliceEnd);
   if (begin >= end)

@@ -6,11 +6,19 @@
 #include <cstddef>
 #include <memory>
 #include <string>
+#include <vector>
 
 namespace raddle::runtime {
 
 /// A queue of a device on which a collective is ordered; null for CPUs, where a call returns when its result is there.
 using StreamHandle = void *;
+
+/// Bytes [source, source + bytes) of rank `from`'s source become bytes [target, target + bytes) of rank `to`'s
+/// destination.
+struct Transfer {
+  int from, to;
+  size_t source, target, bytes;
+};
 
 /// One rank's view of a group of ranks. Every rank makes the same calls in the same order; a call blocks (or, with a
 /// stream, is enqueued) until all have made it. Sizes are those of one rank's part unless said otherwise. Reductions
@@ -37,9 +45,18 @@ public:
   /// Every rank's `buffer` gets the bytes of `root`'s.
   virtual void broadcast(void *buffer, size_t bytes, int root, StreamHandle stream = nullptr) = 0;
 
+  /// Moves pieces between ranks, and inside of them; every rank gives the same list. Targets do not overlap, and `src`
+  /// and `dst` do not either.
+  virtual void transfer(const void *src, void *dst, const std::vector<Transfer> &pieces,
+                        StreamHandle stream = nullptr) = 0;
+
   virtual void barrier() = 0;
 
-  /// Stops all ranks: their present and later calls fail. Between processes this ends all of them.
+  /// The group of those ranks of this one that call with the same colour, in the order of ranks.
+  virtual std::shared_ptr<Communicator> split(int colour) = 0;
+
+  /// Stops all ranks, in groups split from this one too: their present and later calls fail. Between processes this ends
+  /// all of them.
   virtual void abort() = 0;
 };
 

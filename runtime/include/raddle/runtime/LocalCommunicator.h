@@ -22,7 +22,7 @@ public:
   /// The communicator of one rank; valid as long as the group.
   Communicator &member(int rank) { return *members[rank]; }
 
-  /// Makes the group usable again after an abort. No rank may be in a call.
+  /// Makes the group, and those split from it, usable again after an abort. No rank may be in a call.
   void reset();
 
 private:
@@ -32,6 +32,8 @@ private:
   // What each rank handed over in the present call; written before a barrier, read after it.
   std::vector<const void *> sources;
   std::vector<void *> destinations;
+  // Groups split from this one, so that an abort reaches them.
+  std::vector<std::shared_ptr<LocalGroup>> parts;
   std::mutex mutex;
   std::condition_variable turn;
   int waiting = 0;
