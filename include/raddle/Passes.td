@@ -118,6 +118,7 @@ def RaggedPlan : Pass<"ragged-plan", "::mlir::ModuleOp"> {
     already are laid out by hand: their parameters stay where they are.
   }];
   let options = [Option<"ranks", "ranks", "int64_t", "1", "Number of ranks">,
+                 Option<"replicas", "replicas", "int64_t", "1", "Groups of ranks that hold a copy of all parameters each">,
                  Option<"block", "block", "std::string", "\"none\"",
                         "What stays together of matrices: RxC or rows:R, both as whole rows, or none">];
   let dependentDialects = ["::raddle::ragged::RaggedDialect"];
@@ -137,6 +138,41 @@ def RaggedPartition : Pass<"ragged-partition", "::mlir::ModuleOp"> {
                            "::mlir::tensor::TensorDialect", "::raddle::ragged::RaggedDialect", "::raddle::nn::NNDialect"];
   let statistics = [Statistic<"numGathers", "gathers", "Number of gathers">,
                     Statistic<"numReduceScatters", "reduce-scatters", "Number of reduce-scatters">];
+}
+
+def RaggedAssignRoots : Pass<"ragged-assign-roots", "::mlir::ModuleOp"> {
+  let summary = "Choose the ranks on which tensors are whole";
+  let description = [{
+    Fills in `roots` of `ragged.gather_to_roots` and `ragged.scatter_from_roots` where it is missing, the same for all ops on one
+    bucket. The work on a matrix [m, n] is taken as m·n·min(m, n), as of a Newton–Schulz iteration, that on another tensor as
+    its number of elements; the largest goes first, each to the rank with the least work so far.
+
+    ```mlir
+    %w:2 = ragged.gather_to_roots %slice of @b : (tensor<96xf32>) -> (tensor<16x8xf32>, tensor<8x8xf32>)
+    // becomes
+    %w:2 = ragged.gather_to_roots %slice of @b roots [0, 1] : (tensor<96xf32>) -> (tensor<16x8xf32>, tensor<8x8xf32>)
+    ```
+  }];
+}
+
+def RaggedCastBeforeGather : Pass<"ragged-cast-before-gather", "::mlir::ModuleOp"> {
+  let summary = "Cast slices rather than gathered buckets";
+  let description = [{
+    Where all that is read of a gathered bucket is cast to one narrower element type first, the rank's slice is cast, so that
+    less is communicated and held.
+
+    ```mlir
+    %full = ragged.gather %slice of @b : tensor<96xf32> -> tensor<384xf32>
+    %w = ragged.slot "w" of %full in @b : tensor<384xf32> -> tensor<16x24xf32>
+    %c = linalg.generic … arith.truncf … : tensor<16x24xf32> -> tensor<16x24xbf16>
+    // becomes
+    %s = linalg.generic … arith.truncf … : tensor<96xf32> -> tensor<96xbf16>
+    %full = ragged.gather %s of @b : tensor<96xbf16> -> tensor<384xbf16>
+    %c = ragged.slot "w" of %full in @b : tensor<384xbf16> -> tensor<16x24xbf16>
+    ```
+  }];
+  let dependentDialects = ["::mlir::arith::ArithDialect", "::mlir::linalg::LinalgDialect", "::mlir::tensor::TensorDialect"];
+  let statistics = [Statistic<"numCasts", "casts", "Number of gathers that became narrower">];
 }
 
 def RaggedVerify : Pass<"ragged-verify", "::mlir::ModuleOp"> {
@@ -184,12 +220,48 @@ def FuseVerify : Pass<"fuse-verify", "::mlir::ModuleOp"> {
 // Schedule
 //===----------------------------------------------------------------------===//
 
+def RaggedReshard : Pass<"ragged-reshard", "::mlir::ModuleOp"> {
+  let summary = "Gather buckets again rather than hold them, where memory is short";
+  let description = [{
+    A gathered bucket that lies idle while the most memory is in use, as between forward and backward, is gathered a second
+    time instead. Without a budget this goes on until it lowers the peak no more; with one, until the peak fits, the bucket
+    with the most bytes first. The budget covers a rank's states and the arena. A remark says what was done with each bucket.
+
+    ```mlir
+    %full = ragged.gather %slice of @b : tensor<96xf32> -> tensor<384xf32>
+    … uses of %full, others, uses of %full
+    // becomes
+    %full = ragged.gather %slice of @b : tensor<96xf32> -> tensor<384xf32>
+    … uses of %full, others
+    %again = ragged.gather %slice of @b {phase = 1} : tensor<96xf32> -> tensor<384xf32>
+    … uses of %again
+    ```
+  }];
+  let options = [Option<"budget", "budget", "int64_t", "0", "Bytes that a rank may use; 0: as few as gathering again allows">];
+  let dependentDialects = ["::raddle::ragged::RaggedDialect"];
+  let statistics = [Statistic<"numAgain", "gathered-again", "Number of gathers added">];
+}
+
+def RaggedPrefetch : Pass<"ragged-prefetch", "::mlir::ModuleOp"> {
+  let summary = "Start gathers early, so that they run beside compute";
+  let description = [{
+    Moves every gather up to where compute begins to use the one before it: one bucket is in use then, and one on its way. It
+    stays where it would raise the peak of memory above the budget, or, without one, above what it was. The order of
+    collectives does not change.
+  }];
+  let options = [Option<"budget", "budget", "int64_t", "0", "Bytes that a rank may use; 0: no more than without prefetching">];
+  let dependentDialects = ["::raddle::ragged::RaggedDialect"];
+  let statistics = [Statistic<"numMoved", "prefetched", "Number of gathers that start early">];
+}
+
 def ScheduleAssign : Pass<"schedule-assign", "::mlir::ModuleOp"> {
   let summary = "Give every buffer an address and every op a stream";
   let description = [{
     Each entry point becomes an `exec.program`. Views, slots and packed gradients share the memory of what they view; values
     whose lives do not overlap share the arena. A result that replaces a state is written into it.
+    A budget that is exceeded is an error.
   }];
+  let options = [Option<"budget", "budget", "int64_t", "0", "Bytes of states and arena that a rank may use; 0: any">];
   let dependentDialects = ["::raddle::exec::ExecDialect", "::mlir::memref::MemRefDialect"];
   let statistics = [Statistic<"numCopies", "copies", "Number of copies that no placement could avoid">,
                     Statistic<"numPackCopies", "pack-copies", "Number of copies into buckets">,

@@ -98,6 +98,15 @@ private:
     return {bundle::Action::Gemm, gemm.Finish().Union()};
   }
 
+  flatbuffers::Offset<flatbuffers::Vector<const bundle::Piece *>> writePieces(exec::CollectiveOp op) {
+    if (!op.getPieces())
+      return {};
+    std::vector<bundle::Piece> pieces;
+    for (auto numbers = *op.getPieces(); !numbers.empty(); numbers = numbers.drop_front(exec::kPieceNumbers))
+      pieces.emplace_back(numbers[0], numbers[1], numbers[2], numbers[3], numbers[4]);
+    return builder.CreateVectorOfStructs(pieces);
+  }
+
   Action writeAction(Operation *op) {
     return llvm::TypeSwitch<Operation *, Action>(op)
         .Case([&](exec::DispatchOp op) -> Action {
@@ -110,7 +119,8 @@ private:
           auto src = operand(op.getSrc()), dst = operand(op.getDst());
           return {bundle::Action::Collective,
                   bundle::CreateCollective(builder, static_cast<bundle::CollectiveKind>(op.getKind()),
-                                           static_cast<bundle::Reduction>(op.getReduction()), src, dst)
+                                           static_cast<bundle::Reduction>(op.getReduction()), src, dst,
+                                           static_cast<bundle::Group>(op.getGroup()), writePieces(op))
                       .Union()};
         })
         .Case([&](exec::CopyOp op) -> Action {

@@ -147,8 +147,9 @@ private:
           optimizerStates[bucket.getValue()].push_back(name);
       }
     if (auto attribute = module->getAttrOfType<IntegerAttr>("ragged.ranks"))
-      ranks = attribute.getInt();
+      ranks = shards = attribute.getInt();
     for (auto bucket : module.getOps<ragged::BucketOp>()) {
+      shards = bucket.getRanks();
       Type element = bucket.getElementType();
       uint32_t param =
           addState((bucket.getSymName() + ".param").str(), bundle::StateKind::Parameter, element, bucket.getShard());
@@ -271,7 +272,7 @@ private:
     auto entryTable = builder.CreateVector(entries);
     auto root = bundle::CreateBundle(builder, 1, producer, targetName, ranks, weights, options.seed,
                                      options.learningRate, parameterTable, bucketTable, stateTable, constantTable,
-                                     codeTable, kernelTable, entryTable);
+                                     codeTable, kernelTable, entryTable, shards);
     bundle::FinishBundleBuffer(builder, root);
   }
 
@@ -280,7 +281,7 @@ private:
   flatbuffers::FlatBufferBuilder builder;
   BundleIndices indices;
   std::string target;
-  uint32_t ranks = 1;
+  uint32_t ranks = 1, shards = 1;
   Offsets<bundle::Parameter> parameters;
   Offsets<bundle::Bucket> buckets;
   Offsets<bundle::State> states;

@@ -79,8 +79,11 @@ void addStage(OpPassManager &manager, Stage stage, const PipelineOptions &option
   case Stage::Shard: {
     RaggedPlanOptions plan;
     plan.ranks = options.ranks;
+    plan.replicas = options.replicas;
     manager.addPass(createRaggedPlan(plan));
     manager.addPass(createRaggedPartition());
+    manager.addPass(createRaggedCastBeforeGather());
+    manager.addPass(createRaggedAssignRoots());
     addCleanup(manager);
     manager.addPass(createRaggedVerify());
     return;
@@ -94,7 +97,9 @@ void addStage(OpPassManager &manager, Stage stage, const PipelineOptions &option
     manager.addPass(createFuseVerify());
     return;
   case Stage::Schedule:
-    manager.addPass(createScheduleAssign());
+    manager.addPass(createRaggedReshard({options.memoryBudget}));
+    manager.addPass(createRaggedPrefetch({options.memoryBudget}));
+    manager.addPass(createScheduleAssign({options.memoryBudget}));
     manager.addPass(createScheduleVerify());
     return;
   case Stage::Generate:

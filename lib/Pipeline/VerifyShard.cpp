@@ -22,19 +22,23 @@ struct RaggedVerifyPass : raddle::impl::RaggedVerifyBase<RaggedVerifyPass> {
       getOperation().emitError("expects the number of ranks as attribute 'ragged.ranks'");
       return signalPassFailure();
     }
-    for (auto bucket : getOperation().getOps<ragged::BucketOp>())
-      checkRanks(bucket, bucket.getRanks(), ranks.getInt());
+    std::optional<int64_t> shards = ragged::verifyMesh(getOperation());
+    if (!shards)
+      return signalPassFailure();
     for (auto function : getOperation().getOps<func::FuncOp>()) {
-      function.walk([&](ragged::AllReduceOp op) { checkRanks(op, op.getRanks(), ranks.getInt()); });
+      function.walk([&](ragged::AllReduceOp op) { checkRanks(op, ranks.getInt(), *shards); });
       checkStates(function);
     }
   }
 
 private:
-  void checkRanks(Operation *op, int64_t actual, int64_t expected) {
-    if (actual == expected)
+  void checkRanks(ragged::AllReduceOp op, int64_t ranks, int64_t shards) {
+    int64_t expected = op.getGroup() == ragged::Group::All      ? ranks
+                       : op.getGroup() == ragged::Group::Shards ? shards
+                                                                : ranks / shards;
+    if (static_cast<int64_t>(op.getRanks()) == expected)
       return;
-    op->emitOpError("expects ") << expected << " ranks, as the module has, is " << actual;
+    op->emitOpError("expects ") << expected << " ranks, as the module has, is " << static_cast<int64_t>(op.getRanks());
     signalPassFailure();
   }
 

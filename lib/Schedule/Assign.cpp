@@ -5,6 +5,7 @@
 #include "mlir/Dialect/Tensor/IR/Tensor.h"
 #include "mlir/IR/BuiltinOps.h"
 #include "raddle/Passes.h"
+#include "raddle/Plan/Redistribute.h"
 #include "llvm/ADT/MapVector.h"
 
 namespace raddle {
@@ -28,8 +29,10 @@ struct CopyCounts {
 /// Writes one function as a program.
 class ProgramWriter {
 public:
-  ProgramWriter(func::FuncOp function, Placement &placement, SymbolTableCollection &symbols, CopyCounts &counts)
-      : function(function), placement(placement), symbols(symbols), counts(counts), builder(function.getContext()) {}
+  ProgramWriter(func::FuncOp function, Placement &placement, SymbolTableCollection &symbols, bool replicated,
+                CopyCounts &counts)
+      : function(function), placement(placement), symbols(symbols), replicated(replicated), counts(counts),
+        builder(function.getContext()) {}
 
   exec::ProgramOp run() {
     builder.setInsertionPoint(function);
@@ -40,8 +43,8 @@ public:
     builder.createBlock(&program.getBody());
     for (Operation &op : function.getBody().front())
       write(&op);
-    while (!waiting.empty())
-      waitFor(waiting.back());
+    if (!waiting.empty())
+      waitFor(waiting.size() - 1);
     program.setEvents(events);
     return program;
   }
@@ -52,6 +55,7 @@ public:
 private:
   /// A collective that compute has not waited for yet: its event, and the allocations that it reads and writes.
   struct Pending {
+    exec::CollectiveKind kind;
     int64_t event;
     SmallVector<Place> places;
   };
@@ -80,31 +84,39 @@ private:
     for (Value value : llvm::concat<Value>(SmallVector<Value>(op->getOperands()), SmallVector<Value>(op->getResults())))
       if (isa<TensorType>(value.getType()))
         touched.push_back(placement.lookup(value));
-    for (size_t i = 0; i < waiting.size();) {
+    for (size_t i = waiting.size(); i-- > 0;) {
       bool conflict = llvm::any_of(waiting[i].places, [&](const Place &place) {
         return llvm::any_of(
             touched, [&](const Place &other) { return place.space == other.space && place.index == other.index; });
       });
       if (conflict)
-        waitFor(waiting[i]);
-      else
-        ++i;
+        return waitFor(i);
     }
   }
 
-  void waitFor(const Pending &pending) {
-    auto wait = exec::WaitOp::create(builder, function.getLoc(), integer(pending.event), integer(Compute));
-    for (const Place &place : pending.places)
-      if (place.space == exec::Space::Arena)
-        held.push_back({wait, place.index});
-    int64_t event = pending.event;
-    llvm::erase_if(waiting, [&](const Pending &other) { return other.event == event; });
+  /// Collectives run one after the other: those before are done then, too.
+  void waitFor(size_t position) {
+    auto wait = exec::WaitOp::create(builder, function.getLoc(), integer(waiting[position].event), integer(Compute));
+    for (const Pending &pending : ArrayRef(waiting).take_front(position + 1))
+      for (const Place &place : pending.places)
+        if (place.space == exec::Space::Arena)
+          held.push_back({wait, place.index});
+    waiting.erase(waiting.begin(), waiting.begin() + position + 1);
+  }
+
+  /// One reduction of gradients may run beside compute; the memory of those before it is free again.
+  void waitForReductions() {
+    for (size_t i = waiting.size(); i-- > 0;)
+      if (waiting[i].kind == exec::CollectiveKind::ReduceScatter)
+        return waitFor(i);
   }
 
   void write(Operation *op) {
     if (isView(op) || isa<ragged::SlotOp, arith::ConstantOp>(op))
       return;
-    synchronise(op);
+    // Collectives follow one another anyway.
+    if (!isCollective(op))
+      synchronise(op);
     Location loc = op->getLoc();
     llvm::TypeSwitch<Operation *>(op)
         .Case([&](exec::DispatchOp dispatch) {
@@ -123,17 +135,22 @@ private:
                                      integer(Compute));
         })
         .Case([&](ragged::GatherOp gather) {
-          writeCollective(loc, exec::CollectiveKind::AllGather, exec::Reduction::Sum, gather.getSlice(),
+          writeCollective(loc, exec::CollectiveKind::AllGather, exec::Reduction::Sum, shards(), gather.getSlice(),
                           gather.getFull());
         })
         .Case([&](ragged::ReduceScatterOp scatter) {
-          writeCollective(loc, exec::CollectiveKind::ReduceScatter, reductionOf(scatter.getReduction()),
+          waitForReductions();
+          writeCollective(loc, exec::CollectiveKind::ReduceScatter, reductionOf(scatter.getReduction()), shards(),
                           scatter.getFull(), scatter.getSlice());
         })
         .Case([&](ragged::AllReduceOp reduce) {
-          writeCollective(loc, exec::CollectiveKind::AllReduce, reductionOf(reduce.getReduction()), reduce.getInput(),
-                          reduce.getResult());
+          auto group = static_cast<exec::Group>(static_cast<uint32_t>(reduce.getGroup()));
+          writeCollective(loc, exec::CollectiveKind::AllReduce, reductionOf(reduce.getReduction()), group,
+                          reduce.getInput(), reduce.getResult());
         })
+        .Case([&](ragged::RedistributeOp op) { writeRedistribution(op); })
+        .Case([&](ragged::GatherToRootsOp op) { writeGatherToRoots(op); })
+        .Case([&](ragged::ScatterFromRootsOp op) { writeScatterFromRoots(op); })
         .Case([&](ragged::PackOp pack) { writePack(pack); })
         .Case([&](func::ReturnOp terminator) { writeResults(terminator); })
         .Default([](Operation *op) { llvm::report_fatal_error("op that 'fuse-verify' should have refused"); });
@@ -143,16 +160,75 @@ private:
     return static_cast<exec::Reduction>(static_cast<uint32_t>(reduction));
   }
 
-  void writeCollective(Location loc, exec::CollectiveKind kind, exec::Reduction reduction, Value src, Value dst) {
+  static bool isCollective(Operation *op) {
+    return isa<ragged::GatherOp, ragged::ReduceScatterOp, ragged::AllReduceOp, ragged::RedistributeOp,
+               ragged::GatherToRootsOp, ragged::ScatterFromRootsOp>(op);
+  }
+
+  /// The ranks of one replica: all, where there is one.
+  exec::Group shards() const { return replicated ? exec::Group::Shards : exec::Group::All; }
+
+  void writeCollective(Location loc, exec::CollectiveKind kind, exec::Reduction reduction, exec::Group group, Value src,
+                       Value dst, DenseI64ArrayAttr pieces = {}) {
     int64_t ready = events++, done = events++;
     Value from = bufferOf(src), into = bufferOf(dst);
+    MLIRContext *context = builder.getContext();
     exec::RecordOp::create(builder, loc, integer(ready), integer(Compute));
     exec::WaitOp::create(builder, loc, integer(ready), integer(Communication));
-    exec::CollectiveOp::create(builder, loc, exec::CollectiveKindAttr::get(builder.getContext(), kind),
-                               exec::ReductionAttr::get(builder.getContext(), reduction), from, into,
-                               integer(Communication));
+    exec::CollectiveOp::create(builder, loc, exec::CollectiveKindAttr::get(context, kind),
+                               exec::ReductionAttr::get(context, reduction), from, into,
+                               exec::GroupAttr::get(context, group), pieces, integer(Communication));
     exec::RecordOp::create(builder, loc, integer(done), integer(Communication));
-    waiting.push_back({done, {placement.lookup(src), placement.lookup(dst)}});
+    waiting.push_back({kind, done, {placement.lookup(src), placement.lookup(dst)}});
+  }
+
+  void writeTransfer(Location loc, Value src, Value dst, ArrayRef<plan::Piece> pieces) {
+    SmallVector<int64_t> numbers;
+    for (const plan::Piece &piece : pieces)
+      numbers.append({piece.from, piece.to, piece.source, piece.target, piece.count});
+    writeCollective(loc, exec::CollectiveKind::Transfer, exec::Reduction::Sum, shards(), src, dst,
+                    builder.getDenseI64ArrayAttr(numbers));
+  }
+
+  ragged::BucketOp bucketOf(Operation *op, FlatSymbolRefAttr name) {
+    return symbols.lookupNearestSymbolFrom<ragged::BucketOp>(op, name);
+  }
+
+  static plan::Interval intervalOf(ragged::BucketOp bucket, ragged::SlotAttr slot) {
+    return {slot.getOffset(), static_cast<int64_t>(bucket.getShard())};
+  }
+
+  /// What no slot covers is zero.
+  void clearPadding(Location loc, ragged::BucketOp bucket, Value slice) {
+    if (bucket.getPadding() != 0)
+      exec::ZeroOp::create(builder, loc, bufferOf(slice), integer(Compute));
+  }
+
+  void writeRedistribution(ragged::RedistributeOp op) {
+    ragged::BucketOp source = bucketOf(op, op.getSourceAttr()), target = bucketOf(op, op.getTargetAttr());
+    std::vector<plan::Piece> pieces;
+    for (auto slot : source.getSlots().getAsRange<ragged::SlotAttr>())
+      plan::appendRedistribution(pieces, intervalOf(source, slot),
+                                 intervalOf(target, target.findSlot(slot.getName())), slot.getElements());
+    clearPadding(op.getLoc(), target, op.getResult());
+    writeTransfer(op.getLoc(), op.getSlice(), op.getResult(), pieces);
+  }
+
+  void writeGatherToRoots(ragged::GatherToRootsOp op) {
+    ragged::BucketOp bucket = bucketOf(op, op.getBucketAttr());
+    for (auto [slot, tensor, root] :
+         llvm::zip(bucket.getSlots().getAsRange<ragged::SlotAttr>(), op.getTensors(), *op.getRoots()))
+      writeTransfer(op.getLoc(), op.getSlice(), tensor,
+                    plan::gatherToRoot(intervalOf(bucket, slot), slot.getElements(), root));
+  }
+
+  void writeScatterFromRoots(ragged::ScatterFromRootsOp op) {
+    ragged::BucketOp bucket = bucketOf(op, op.getBucketAttr());
+    clearPadding(op.getLoc(), bucket, op.getSlice());
+    for (auto [slot, tensor, root] :
+         llvm::zip(bucket.getSlots().getAsRange<ragged::SlotAttr>(), op.getTensors(), *op.getRoots()))
+      writeTransfer(op.getLoc(), tensor, op.getSlice(),
+                    plan::scatterFromRoot(intervalOf(bucket, slot), slot.getElements(), root));
   }
 
   void writeCopy(Location loc, Value value, Place place) {
@@ -219,6 +295,7 @@ private:
   func::FuncOp function;
   Placement &placement;
   SymbolTableCollection &symbols;
+  bool replicated;
   CopyCounts &counts;
   OpBuilder builder;
   exec::ProgramOp program;
@@ -229,6 +306,8 @@ private:
 };
 
 struct ScheduleAssignPass : raddle::impl::ScheduleAssignBase<ScheduleAssignPass> {
+  using Base::Base;
+
   void runOnOperation() override {
     SymbolTableCollection symbols;
     OpBuilder builder(&getContext());
@@ -239,6 +318,11 @@ struct ScheduleAssignPass : raddle::impl::ScheduleAssignBase<ScheduleAssignPass>
       numConstants += inserted;
       return entry->second;
     };
+    std::optional<int64_t> shards = ragged::verifyMesh(getOperation());
+    if (!shards)
+      return signalPassFailure();
+    auto ranks = getOperation()->getAttrOfType<IntegerAttr>("ragged.ranks");
+    bool replicated = ranks && ranks.getInt() != *shards;
     SmallVector<func::FuncOp> functions(getOperation().getOps<func::FuncOp>());
     for (func::FuncOp function : functions) {
       if (function->hasAttr("exec.kernel") || function.isExternal())
@@ -247,9 +331,10 @@ struct ScheduleAssignPass : raddle::impl::ScheduleAssignBase<ScheduleAssignPass>
       if (failed(placement.run(addConstant)))
         return signalPassFailure();
       CopyCounts counts;
-      ProgramWriter writer(function, placement, symbols, counts);
+      ProgramWriter writer(function, placement, symbols, replicated, counts);
       exec::ProgramOp program = writer.run();
       assignAddresses(program, placement, writer.getHeldAllocations());
+      checkBudget(program);
       numCopies += counts.results;
       numPackCopies += counts.packs;
       function.erase();
@@ -291,6 +376,17 @@ private:
     program.setAllocationsAttr(describe(placement.allocations));
     numArenaBytes.updateMax(arena);
     numLowerBound.updateMax(lowerBoundBytes(placement.allocations));
+  }
+
+  void checkBudget(exec::ProgramOp program) {
+    int64_t states = 0, arena = program.getArena();
+    for (auto state : program.getStates().getAsRange<DictionaryAttr>())
+      states += bytesOf(state.getAs<TypeAttr>("type").getValue());
+    if (budget == 0 || states + arena <= budget)
+      return;
+    program.emitError("needs ") << states + arena << " bytes a rank (" << states << " of states, " << arena
+                                << " of arena), the memory budget is " << int64_t(budget);
+    signalPassFailure();
   }
 
   ArrayAttr describe(ArrayRef<Allocation> allocations) {

@@ -33,5 +33,5 @@ func.func @step(%a: tensor<4xf32> {nn.param = "a"}, %b: tensor<4xf32> {nn.param 
 // -----
 
 ragged.bucket @a ranks 2 shard 32 : f32 {slots = []}
-// expected-error @+1 {{expects 2 ranks, as the module has, is 3}}
+// expected-error @+1 {{is cut over 3 ranks, expects a divisor of the 2 that the module has}}
 ragged.bucket @b ranks 3 shard 32 : f32 {slots = []}

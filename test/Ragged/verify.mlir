@@ -7,7 +7,7 @@ module {}
 
 module attributes {ragged.ranks = 2 : i64} {
   ragged.bucket @b ranks 2 shard 32 : f32 {slots = []}
-  // expected-error @+1 {{expects 2 ranks, as the module has, is 3}}
+  // expected-error @+1 {{is cut over 3 ranks, expects a divisor of the 2 that the module has}}
   ragged.bucket @c ranks 3 shard 32 : f32 {slots = []}
   // expected-error @+4 {{takes 'w' whole: expects a slice of a bucket}}
   // expected-error @+3 {{state 's' of type 'tensor<31xf32>' is no slice of bucket 'b'}}

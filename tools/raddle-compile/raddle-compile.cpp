@@ -35,7 +35,8 @@ namespace {
 struct Options {
   std::string inputPath, outputPath, mode = "infer", target = "cpu", optimizer = "adamw", dtype = "f32";
   std::string quant, vwn, bypass, dumpStages, stopAfter, startAt, reportPath, timing;
-  int64_t ranks = 1, batch = 0;
+  int64_t ranks = 1, replicas = 1, batch = 0;
+  uint64_t memoryBudget = 0;
   unsigned loss = 0;
   double learningRate = 1e-3, weightDecay = 0.0, momentum = 0.0, eps = 1e-8, clipNorm = 0.0;
   std::vector<double> betas{0.9, 0.999};
@@ -48,6 +49,13 @@ void addOptions(CLI::App &app, Options &o) {
   app.add_option("--mode", o.mode, "infer or train")->capture_default_str();
   app.add_option("--target", o.target, "Machine to generate code for: cpu")->capture_default_str();
   app.add_option("--ranks", o.ranks, "Number of ranks that share the work")->capture_default_str();
+  app.add_option("--replicas", o.replicas, "Groups of ranks that hold a copy of all parameters each")
+      ->capture_default_str();
+  app.add_option("--memory-budget", o.memoryBudget,
+                 "Bytes that a rank may use for states and intermediate results, with a unit such as 512MB if you like: "
+                 "buckets are held between forward and backward while they fit, and gathered again where not; default: "
+                 "as few as that allows")
+      ->transform(CLI::AsSizeValue(/*kb_is_1000=*/false));
   app.add_option("--optimizer", o.optimizer, "sgd or adamw")->capture_default_str();
   app.add_option("--dtype", o.dtype, "Type to compute in: f32")->capture_default_str();
   app.add_option("--loss", o.loss, "Index of the output that is the loss")->capture_default_str();
@@ -120,6 +128,11 @@ LogicalResult checkOptions() {
     belowOne("betas", beta);
   if (o.ranks < 1)
     problems.push_back("--ranks expects at least 1, is " + std::to_string(o.ranks));
+  if (o.replicas < 1 || (o.ranks >= 1 && o.ranks % o.replicas != 0))
+    problems.push_back("--replicas expects a divisor of the " + std::to_string(o.ranks) + " ranks, is " +
+                       std::to_string(o.replicas));
+  if (o.memoryBudget > static_cast<uint64_t>(std::numeric_limits<int64_t>::max()))
+    problems.push_back("--memory-budget expects fewer than 2^63 bytes, is " + std::to_string(o.memoryBudget));
   if (o.batch < 0)
     problems.push_back("--batch expects at least 1, is " + std::to_string(o.batch));
   for (auto [option, value] : {std::pair{"--stop-after", &o.stopAfter}, {"--start-at", &o.startAt}})
@@ -257,6 +270,8 @@ raddle::PipelineOptions pipelineOptions() {
   raddle::PipelineOptions options;
   options.train = o.mode == "train";
   options.ranks = o.ranks;
+  options.replicas = o.replicas;
+  options.memoryBudget = static_cast<int64_t>(o.memoryBudget);
   options.loss = o.loss;
   options.optimizer = o.optimizer;
   options.weightDecay = o.weightDecay;

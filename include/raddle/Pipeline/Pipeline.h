@@ -22,6 +22,8 @@ std::optional<Stage> parseStage(llvm::StringRef name);
 struct PipelineOptions {
   bool train = false;
   int64_t ranks = 1;
+  int64_t replicas = 1;     ///< groups of ranks that hold a copy of all parameters each; divides `ranks`
+  int64_t memoryBudget = 0; ///< bytes that a rank may use for states and arena; 0: as few as gathering again allows
   unsigned loss = 0;
   std::string optimizer = "adamw"; ///< "sgd" or "adamw"
   double weightDecay = 0.0;

@@ -50,7 +50,24 @@ SmallVector<Operation *> ProgramOp::getInstructions() {
   return instructions;
 }
 
+/// The order of records and waits. The program checks it, in one walk: events cannot look for each other in long programs.
+static LogicalResult verifyEvents(ProgramOp program) {
+  llvm::DenseSet<uint64_t> recorded;
+  for (Operation &op : program.getBody().front()) {
+    if (auto record = dyn_cast<RecordOp>(op)) {
+      if (!recorded.insert(record.getEvent()).second) // exec_record_c1
+        return record.emitOpError("records event ") << record.getEvent() << " a second time";
+    } else if (auto wait = dyn_cast<WaitOp>(op)) {
+      if (!recorded.contains(wait.getEvent())) // exec_wait_c1
+        return wait.emitOpError("waits for event ") << wait.getEvent() << ", which is not recorded before";
+    }
+  }
+  return success();
+}
+
 LogicalResult ProgramOp::verify() {
+  if (failed(verifyEvents(*this)))
+    return failure();
   WalkResult result = walk([&](Operation *op) {
     for (Type type : llvm::concat<const Type>(op->getOperandTypes(), op->getResultTypes()))
       if (isa<TensorType>(type)) { // exec_program_c3
@@ -218,11 +235,29 @@ LogicalResult CheckIndexOp::verify() {
   return success();
 }
 
+/// exec_collective_c3
+static LogicalResult verifyPieces(CollectiveOp op, ArrayRef<int64_t> numbers, int64_t from, int64_t into) {
+  if (numbers.size() % kPieceNumbers != 0)
+    return op.emitOpError("expects ") << kPieceNumbers << " numbers a piece, is " << numbers.size() << " in all";
+  for (; !numbers.empty(); numbers = numbers.drop_front(kPieceNumbers)) {
+    int64_t source = numbers[2], target = numbers[3], count = numbers[4];
+    if (llvm::any_of(numbers.take_front(kPieceNumbers), [](int64_t number) { return number < 0; }) ||
+        count > from || source > from - count || count > into || target > into - count)
+      return op.emitOpError("moves ") << count << " elements from " << source << " to " << target
+                                      << ", outside a source of " << from << " or a destination of " << into;
+  }
+  return success();
+}
+
 LogicalResult CollectiveOp::verify() {
   auto src = cast<MemRefType>(getSrc().getType()), dst = cast<MemRefType>(getDst().getType());
   if (src.getElementType() != dst.getElementType()) // exec_collective_c1
     return emitOpError("expects one element type, is ") << src << " and " << dst;
   int64_t from = src.getNumElements(), into = dst.getNumElements();
+  if ((getKind() == CollectiveKind::Transfer) != getPieces().has_value()) // exec_collective_c3
+    return emitOpError("expects 'pieces' of a transfer, and of nothing else");
+  if (getKind() == CollectiveKind::Transfer)
+    return verifyPieces(*this, *getPieces(), from, into);
   bool fits = getKind() == CollectiveKind::AllReduce   ? from == into
               : getKind() == CollectiveKind::AllGather ? from > 0 && into % from == 0
                                                        : into > 0 && from % into == 0;
@@ -244,17 +279,7 @@ LogicalResult RecordOp::verify() {
     return emitOpError("expects to be inside an 'exec.program'");
   if (getEvent() >= program.getEvents()) // exec_record_c1
     return emitOpError("expects an event below ") << program.getEvents() << ", is " << getEvent();
-  for (Operation *op = (*this)->getPrevNode(); op; op = op->getPrevNode())
-    if (auto other = dyn_cast<RecordOp>(op); other && other.getEvent() == getEvent())
-      return emitOpError("records event ") << getEvent() << " a second time";
   return success();
-}
-
-LogicalResult WaitOp::verify() {
-  for (Operation *op = (*this)->getPrevNode(); op; op = op->getPrevNode())
-    if (auto record = dyn_cast<RecordOp>(op); record && record.getEvent() == getEvent()) // exec_wait_c1
-      return success();
-  return emitOpError("waits for event ") << getEvent() << ", which is not recorded before";
 }
 
 #define GET_OP_CLASSES

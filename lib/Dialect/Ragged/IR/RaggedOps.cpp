@@ -146,6 +146,30 @@ LogicalResult BucketOp::verify() {
   return success();
 }
 
+std::optional<int64_t> raddle::ragged::verifyMesh(ModuleOp module) {
+  auto attribute = module->getAttrOfType<IntegerAttr>("ragged.ranks");
+  int64_t ranks = attribute ? attribute.getInt() : 1;
+  int64_t shards = ranks;
+  BucketOp first;
+  for (auto bucket : module.getOps<BucketOp>()) {
+    int64_t own = bucket.getRanks();
+    if (!first && ranks % own == 0) {
+      first = bucket;
+      shards = own;
+      continue;
+    }
+    if (first && own == shards)
+      continue;
+    InFlightDiagnostic error = bucket.emitError("is cut over ") << own << " ranks, expects ";
+    if (!first)
+      return error << "a divisor of the " << ranks << " that the module has", std::nullopt;
+    error << shards << ", as another bucket";
+    error.attachNote(first.getLoc()) << "bucket '" << first.getSymName() << "' is here";
+    return std::nullopt;
+  }
+  return shards;
+}
+
 //===----------------------------------------------------------------------===//
 // Uses of a bucket
 //===----------------------------------------------------------------------===//
@@ -156,9 +180,10 @@ static FailureOr<BucketOp> findBucket(Operation *op, SymbolTableCollection &symb
   return op->emitOpError("expects a bucket, ") << name << " is none";
 }
 
-static LogicalResult expectType(Operation *op, BucketOp bucket, Value value, ArrayRef<int64_t> shape,
-                                const Twine &what) {
-  auto expected = RankedTensorType::get(shape, bucket.getElementType());
+/// Of the bucket's element type, or of the one that the bucket's slices were cast to.
+static LogicalResult expectType(Operation *op, BucketOp bucket, Value value, ArrayRef<int64_t> shape, const Twine &what,
+                                Type element = {}) {
+  auto expected = RankedTensorType::get(shape, element ? element : bucket.getElementType());
   if (value.getType() == expected)
     return success();
   InFlightDiagnostic error = op->emitOpError("expects ")
@@ -171,9 +196,10 @@ LogicalResult GatherOp::verifySymbolUses(SymbolTableCollection &symbols) {
   FailureOr<BucketOp> bucket = findBucket(*this, symbols, getBucketAttr());
   if (failed(bucket))
     return failure();
-  if (failed(expectType(*this, *bucket, getSlice(), static_cast<int64_t>(bucket->getShard()), "a slice")))
+  Type element = getElementTypeOrSelf(getSlice());
+  if (failed(expectType(*this, *bucket, getSlice(), static_cast<int64_t>(bucket->getShard()), "a slice", element)))
     return failure();
-  return expectType(*this, *bucket, getFull(), bucket->getElements(), "the whole bucket"); // ragged_gather_c1
+  return expectType(*this, *bucket, getFull(), bucket->getElements(), "the whole bucket", element); // ragged_gather_c1
 }
 
 LogicalResult SlotOp::verifySymbolUses(SymbolTableCollection &symbols) {
@@ -183,9 +209,10 @@ LogicalResult SlotOp::verifySymbolUses(SymbolTableCollection &symbols) {
   SlotAttr slot = bucket->findSlot(getSlot());
   if (!slot) // ragged_slot_c1
     return emitOpError("expects a slot of bucket ") << getBucketAttr() << ", '" << getSlot() << "' is none";
-  if (failed(expectType(*this, *bucket, getFull(), bucket->getElements(), "the whole bucket"))) // ragged_slot_c2
+  Type element = getElementTypeOrSelf(getFull());
+  if (failed(expectType(*this, *bucket, getFull(), bucket->getElements(), "the whole bucket", element))) // ragged_slot_c2
     return failure();
-  return expectType(*this, *bucket, getTensor(), slot.getShape(), "slot '" + getSlot() + "'");
+  return expectType(*this, *bucket, getTensor(), slot.getShape(), "slot '" + getSlot() + "'", element);
 }
 
 LogicalResult PackOp::verifySymbolUses(SymbolTableCollection &symbols) {
@@ -209,6 +236,68 @@ LogicalResult ReduceScatterOp::verifySymbolUses(SymbolTableCollection &symbols) 
   if (failed(expectType(*this, *bucket, getFull(), bucket->getElements(), "the whole bucket")))
     return failure();
   return expectType(*this, *bucket, getSlice(), static_cast<int64_t>(bucket->getShard()), "a slice");
+}
+
+LogicalResult RedistributeOp::verifySymbolUses(SymbolTableCollection &symbols) {
+  FailureOr<BucketOp> source = findBucket(*this, symbols, getSourceAttr());
+  FailureOr<BucketOp> target = findBucket(*this, symbols, getTargetAttr());
+  if (failed(source) || failed(target))
+    return failure();
+  Type element = getElementTypeOrSelf(getSlice()); // ragged_redistribute_c1
+  if (failed(expectType(*this, *source, getSlice(), static_cast<int64_t>(source->getShard()), "a slice", element)) ||
+      failed(expectType(*this, *target, getResult(), static_cast<int64_t>(target->getShard()), "a slice", element)))
+    return failure();
+  if (source->getRanks() != target->getRanks()) // ragged_redistribute_c2
+    return emitOpError("expects buckets of as many ranks, is ") << source->getRanks() << " and " << target->getRanks();
+  if (source->getSlots().size() != target->getSlots().size())
+    return emitOpError("expects buckets of as many tensors, is ")
+           << source->getSlots().size() << " and " << target->getSlots().size();
+  llvm::StringMap<int64_t> elements;
+  for (auto slot : target->getSlots().getAsRange<SlotAttr>())
+    elements[slot.getName()] = slot.getElements();
+  for (auto slot : source->getSlots().getAsRange<SlotAttr>()) {
+    auto other = elements.find(slot.getName());
+    if (other == elements.end() || other->second != slot.getElements())
+      return emitOpError("expects ") << slot.getElements() << " elements of '" << slot.getName() << "' in bucket "
+                                     << getTargetAttr() << ", is " << (other == elements.end() ? 0 : other->second);
+  }
+  return success();
+}
+
+/// What whole tensors on roots share: a slice, one tensor a slot, one root a slot.
+static LogicalResult verifyRoots(Operation *op, BucketOp bucket, Value slice, ValueRange tensors,
+                                 std::optional<ArrayRef<int64_t>> roots) {
+  Type element = getElementTypeOrSelf(slice);
+  if (failed(expectType(op, bucket, slice, static_cast<int64_t>(bucket.getShard()), "a slice", element)))
+    return failure();
+  size_t count = bucket.getSlots().size();
+  if (tensors.size() != count)
+    return op->emitOpError("expects ") << count << " tensors, one a slot of '" << bucket.getSymName() << "', is "
+                                       << tensors.size();
+  for (auto [slot, tensor] : llvm::zip(bucket.getSlots().getAsRange<SlotAttr>(), tensors))
+    if (failed(expectType(op, bucket, tensor, slot.getShape(), "slot '" + slot.getName() + "'", element)))
+      return failure();
+  if (!roots)
+    return success();
+  if (roots->size() != count)
+    return op->emitOpError("expects ") << count << " roots, one a slot of '" << bucket.getSymName() << "', is "
+                                       << roots->size();
+  for (int64_t root : *roots)
+    if (root < 0 || root >= static_cast<int64_t>(bucket.getRanks()))
+      return op->emitOpError("expects roots in [0, ") << bucket.getRanks() << "), is " << root;
+  return success();
+}
+
+LogicalResult GatherToRootsOp::verifySymbolUses(SymbolTableCollection &symbols) {
+  FailureOr<BucketOp> bucket = findBucket(*this, symbols, getBucketAttr());
+  // ragged_gather_to_roots_c1, ragged_gather_to_roots_c2
+  return success(succeeded(bucket) && succeeded(verifyRoots(*this, *bucket, getSlice(), getTensors(), getRoots())));
+}
+
+LogicalResult ScatterFromRootsOp::verifySymbolUses(SymbolTableCollection &symbols) {
+  FailureOr<BucketOp> bucket = findBucket(*this, symbols, getBucketAttr());
+  // ragged_scatter_from_roots_c1, ragged_scatter_from_roots_c2
+  return success(succeeded(bucket) && succeeded(verifyRoots(*this, *bucket, getSlice(), getTensors(), getRoots())));
 }
 
 LogicalResult AllReduceOp::verify() {

@@ -40,8 +40,9 @@ struct BucketUse {
 /// Makes one function into a rank's program.
 class FunctionPartitioner {
 public:
-  FunctionPartitioner(func::FuncOp function, ArrayRef<BucketOp> buckets, int64_t ranks)
-      : function(function), context(function.getContext()), builder(context), arguments(function), ranks(ranks) {
+  FunctionPartitioner(func::FuncOp function, ArrayRef<BucketOp> buckets, int64_t ranks, int64_t shards)
+      : function(function), context(function.getContext()), builder(context), arguments(function), ranks(ranks),
+        shards(shards) {
     for (BucketOp bucket : buckets)
       uses.insert({bucket, BucketUse{bucket, SmallVector<Value>(bucket.getSlots().size()), {}, {}, {}}});
   }
@@ -154,7 +155,8 @@ private:
     auto bucketName = FlatSymbolRefAttr::get(use.bucket.getSymNameAttr());
     // One rank owns the whole bucket.
     Value full = use.slice;
-    if (ranks > 1)
+    bool cut = use.bucket.getRanks() > 1;
+    if (cut)
       full = GatherOp::create(builder, use.bucket.getLoc(), wholeType(use.bucket), use.slice, bucketName);
     for (auto [slot, parameter] : llvm::zip(use.bucket.getSlots().getAsRange<SlotAttr>(), use.parameters)) {
       if (!parameter || llvm::none_of(parameter.getUses(), isReader))
@@ -163,7 +165,7 @@ private:
                                   builder.getStringAttr(slot.getName()), bucketName);
       parameter.replaceUsesWithIf(view, isReader);
     }
-    return ranks > 1;
+    return cut;
   }
 
   /// Packs the gradients when the last one is there, and combines them over the ranks.
@@ -184,16 +186,27 @@ private:
     auto bucketName = FlatSymbolRefAttr::get(use.bucket.getSymNameAttr());
     Location loc = use.bucket.getLoc();
     use.gradient = PackOp::create(builder, loc, wholeType(use.bucket), grads, bucketName);
-    if (ranks == 1)
-      return 0;
-    use.gradient = ReduceScatterOp::create(builder, loc, use.slice.getType(),
-                                           ReductionAttr::get(context, Reduction::Mean), use.gradient, bucketName);
-    return 1;
+    bool cut = use.bucket.getRanks() > 1;
+    if (cut)
+      use.gradient = ReduceScatterOp::create(builder, loc, use.slice.getType(),
+                                             ReductionAttr::get(context, Reduction::Mean), use.gradient, bucketName);
+    use.gradient = allReduce(use.gradient, Reduction::Mean, Group::Replicas);
+    return cut;
   }
 
-  Value allReduce(Value value, Reduction reduction) {
+  int64_t groupSize(Group group) const {
+    return group == Group::All ? ranks : group == Group::Shards ? shards : ranks / shards;
+  }
+
+  /// The value itself where the group is one rank.
+  Value allReduce(Value value, Reduction reduction, Group group = Group::All) {
+    int64_t size = groupSize(group);
+    if (size == 1)
+      return value;
+    if (size == ranks)
+      group = Group::All;
     return AllReduceOp::create(builder, value.getLoc(), value.getType(), ReductionAttr::get(context, reduction), value,
-                               builder.getI64IntegerAttr(ranks));
+                               builder.getI64IntegerAttr(size), GroupAttr::get(context, group));
   }
 
   /// Norms over gradients become norms over slices, added over the ranks. Padding is zero and adds nothing.
@@ -214,9 +227,9 @@ private:
         continue;
       builder.setInsertionPointAfter(norm);
       norm.getTensorsMutable().assign(operands.getArrayRef());
-      if (ranks == 1)
+      Value total = allReduce(norm.getResult(), Reduction::Sum, Group::Shards);
+      if (total == norm.getResult())
         continue;
-      Value total = allReduce(norm.getResult(), Reduction::Sum);
       norm.getResult().replaceAllUsesExcept(total, total.getDefiningOp());
     }
   }
@@ -384,7 +397,8 @@ private:
   MLIRContext *context;
   OpBuilder builder;
   ArgumentAppender arguments;
-  int64_t ranks;
+  int64_t ranks;  // of all replicas
+  int64_t shards; // ranks that share one copy of a bucket
   llvm::MapVector<Operation *, BucketUse> uses;
   /// Updated slices of all buckets and what is said of them as results; the updates of whole tensors that they replace.
   SmallVector<Value> slices;
@@ -401,15 +415,13 @@ struct RaggedPartitionPass : raddle::impl::RaggedPartitionBase<RaggedPartitionPa
       getOperation().emitError("expects the number of ranks as attribute 'ragged.ranks', as 'ragged-plan' leaves it");
       return signalPassFailure();
     }
-    for (BucketOp bucket : buckets)
-      if (static_cast<int64_t>(bucket.getRanks()) != ranks.getInt()) {
-        bucket.emitError("expects ") << ranks.getInt() << " ranks, as the module has, is " << bucket.getRanks();
-        return signalPassFailure();
-      }
+    std::optional<int64_t> shards = verifyMesh(getOperation());
+    if (!shards)
+      return signalPassFailure();
     recordParameters(buckets);
     for (auto function : getOperation().getOps<func::FuncOp>()) {
       int64_t gathers = 0, scatters = 0;
-      if (failed(FunctionPartitioner(function, buckets, ranks.getInt()).run(gathers, scatters)))
+      if (failed(FunctionPartitioner(function, buckets, ranks.getInt(), *shards).run(gathers, scatters)))
         return signalPassFailure();
       numGathers += gathers;
       numReduceScatters += scatters;

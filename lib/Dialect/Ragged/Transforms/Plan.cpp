@@ -29,8 +29,9 @@ struct RaggedPlanPass : raddle::impl::RaggedPlanBase<RaggedPlanPass> {
   using Base::Base;
 
   void runOnOperation() override {
-    if (ranks < 1) {
-      getOperation().emitError("expects at least one rank, is ") << int64_t(ranks);
+    if (ranks < 1 || replicas < 1 || ranks % replicas != 0) {
+      getOperation().emitError("expects at least one rank, and replicas that divide the ranks, is ")
+          << int64_t(ranks) << " ranks and " << int64_t(replicas) << " replicas";
       return signalPassFailure();
     }
     std::optional<plan::Block> kept = plan::parseBlock(block);
@@ -134,7 +135,7 @@ private:
     if (!isGood)
       return failure();
     plan::Layout layout =
-        plan::planBucket(tensors, ranks, plan::alignmentOf(static_cast<int>(element.getIntOrFloatBitWidth())));
+        plan::planBucket(tensors, ranks / replicas, plan::alignmentOf(static_cast<int>(element.getIntOrFloatBitWidth())));
 
     SmallVector<Attribute> slots;
     for (auto [parameter, tensor, offset] : llvm::zip(members, tensors, layout.offsets))
@@ -146,7 +147,7 @@ private:
       llvm::raw_string_ostream stream(symbol);
       stream << '.' << element;
     }
-    auto bucket = ragged::BucketOp::create(builder, getOperation().getLoc(), symbol, ranks, layout.shard, element,
+    auto bucket = ragged::BucketOp::create(builder, getOperation().getLoc(), symbol, ranks / replicas, layout.shard, element,
                                            builder.getArrayAttr(slots), nullptr);
     for (auto [parameter, slot] : llvm::zip(members, bucket.getSlots().getAsRange<ragged::SlotAttr>()))
       isGood &= succeeded(parameter.cut.check(bucket, slot));

@@ -18,4 +18,11 @@
 #define GET_OP_CLASSES
 #include "raddle/Dialect/Exec/IR/ExecOps.h.inc"
 
+namespace raddle::exec {
+
+/// How many numbers describe one piece of a transfer: from, to, source, target, count.
+constexpr unsigned kPieceNumbers = 5;
+
+} // namespace raddle::exec
+
 #endif // RADDLE_DIALECT_EXEC_IR_EXECOPS_H

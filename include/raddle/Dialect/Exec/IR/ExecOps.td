@@ -35,7 +35,7 @@ def Exec_SpaceAttr : EnumAttr<Exec_Dialect, Exec_Space, "space">;
 
 def Exec_CollectiveKind : I32EnumAttr<"CollectiveKind", "which collective", [
     I32EnumAttrCase<"AllGather", 0, "all_gather">, I32EnumAttrCase<"ReduceScatter", 1, "reduce_scatter">,
-    I32EnumAttrCase<"AllReduce", 2, "all_reduce">]> {
+    I32EnumAttrCase<"AllReduce", 2, "all_reduce">, I32EnumAttrCase<"Transfer", 3, "transfer">]> {
   let cppNamespace = "::raddle::exec";
   let genSpecializedAttr = 0;
 }
@@ -47,6 +47,14 @@ def Exec_Reduction : I32EnumAttr<"Reduction", "how values of the ranks are combi
   let genSpecializedAttr = 0;
 }
 def Exec_ReductionAttr : EnumAttr<Exec_Dialect, Exec_Reduction, "reduction">;
+
+def Exec_Group : I32EnumAttr<"Group", "which ranks take part", [
+    I32EnumAttrCase<"All", 0, "all">, I32EnumAttrCase<"Shards", 1, "shards">,
+    I32EnumAttrCase<"Replicas", 2, "replicas">]> {
+  let cppNamespace = "::raddle::exec";
+  let genSpecializedAttr = 0;
+}
+def Exec_GroupAttr : EnumAttr<Exec_Dialect, Exec_Group, "group">;
 
 def Exec_Element : AnyTypeOf<[AnyFloat, AnySignlessInteger, UI8]>;
 def Exec_Memory : StaticShapeMemRefOf<[Exec_Element]>;
@@ -189,16 +197,24 @@ def Exec_CheckIndexOp : Exec_Op<"check_index"> {
 }
 
 def Exec_CollectiveOp : Exec_Op<"collective"> {
-  let summary = "a collective over all ranks, on buffers";
+  let summary = "a collective over a group of ranks, on buffers";
   let description = [{
+    A transfer moves `pieces`, five numbers each: from this rank of the group, to that one, from this element of the source, to
+    that one of the destination, and how many.
+
+    ```mlir
+    exec.collective all_gather sum %slice into %full {group = #exec<group shards>} : memref<96xf32>, memref<384xf32>
+    ```
     Constraints:
     - (exec_collective_c1) element types agree
     - (exec_collective_c2) all_gather: the destination is a multiple of the source; reduce_scatter: the source is a
       multiple of the destination; all_reduce: equal sizes
+    - (exec_collective_c3) a transfer, and nothing else, has pieces; each lies inside source and destination
   }];
   let arguments = (ins Exec_CollectiveKindAttr:$kind, Exec_ReductionAttr:$reduction,
                        Exec_Memory:$src, Exec_Memory:$dst,
-                       DefaultValuedAttr<I64Attr, "1">:$stream);
+                       DefaultValuedAttr<Exec_GroupAttr, "::raddle::exec::Group::All">:$group,
+                       OptionalAttr<DenseI64ArrayAttr>:$pieces, DefaultValuedAttr<I64Attr, "1">:$stream);
   let assemblyFormat = "$kind $reduction $src `into` $dst attr-dict `:` type($src) `,` type($dst)";
 }
 
@@ -238,6 +254,7 @@ def Exec_WaitOp : Exec_Op<"wait"> {
   }];
   let arguments = (ins I64Attr:$event, I64Attr:$stream);
   let assemblyFormat = "$event `on` $stream attr-dict";
+  let hasVerifier = 0;
 }
 
 #endif // RADDLE_DIALECT_EXEC_IR_EXECOPS_TD

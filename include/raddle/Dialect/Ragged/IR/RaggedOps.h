@@ -4,6 +4,7 @@
 #include "mlir/Bytecode/BytecodeOpInterface.h"
 #include "mlir/Dialect/Linalg/IR/Linalg.h"
 #include "mlir/IR/BuiltinTypes.h"
+#include "mlir/IR/BuiltinOps.h"
 #include "mlir/IR/Dialect.h"
 #include "mlir/IR/OpDefinition.h"
 #include "mlir/IR/SymbolTable.h"
@@ -17,5 +18,13 @@
 #include "raddle/Dialect/Ragged/IR/RaggedAttrs.h.inc"
 #define GET_OP_CLASSES
 #include "raddle/Dialect/Ragged/IR/RaggedOps.h.inc"
+
+namespace raddle::ragged {
+
+/// The number of ranks that share one copy of every bucket: a divisor of the module's `ragged.ranks`, the same for all
+/// buckets, or all ranks where there is no bucket. Reports what does not fit.
+std::optional<int64_t> verifyMesh(mlir::ModuleOp module);
+
+} // namespace raddle::ragged
 
 #endif // RADDLE_DIALECT_RAGGED_IR_RAGGEDOPS_H

@@ -13,13 +13,14 @@ def Ragged_Dialect : Dialect {
   let cppNamespace = "::raddle::ragged";
   let summary = "buckets of tensors that are cut over ranks, and their collectives";
   let description = [{
-    A bucket is one flat buffer of `ranks * shard` elements. Rank r owns elements [r * shard, (r + 1) * shard). Tensors
+    A bucket is one flat buffer of `ranks * shard` elements. Of the ranks that share one copy of it, rank r owns elements [r * shard, (r + 1) * shard). Tensors
     lie contiguously at fixed offsets, so that a gathered bucket is a set of views and a gradient bucket is written in
     place by those that compute the gradients: nothing is copied to pack or to unpack.
 
     `ragged.state = "name"` on an argument of a function marks a rank's persistent slice; `ragged.bucket = @bucket` beside it
     names its layout, `ragged.role` is `param` or the name of an optimizer state. `ragged.alias = "name"` on a result says
-    which state the result becomes. `ragged.ranks` on the module is the number of ranks.
+    which state the result becomes. `ragged.ranks` on the module is the number of all ranks: with n times as many as the
+    buckets have there are n replicas, and rank r holds slice r modulo the bucket's ranks.
   }];
   let useDefaultAttributePrinterParser = 1;
   let hasRegionArgAttrVerify = 1;
@@ -37,6 +38,16 @@ def Ragged_Reduction : I32EnumAttr<"Reduction", "how values of the ranks are com
   let genSpecializedAttr = 0;
 }
 def Ragged_ReductionAttr : EnumAttr<Ragged_Dialect, Ragged_Reduction, "reduction"> {
+  let assemblyFormat = "`<` $value `>`";
+}
+
+def Ragged_Group : I32EnumAttr<"Group", "which ranks take part", [
+    I32EnumAttrCase<"All", 0, "all">, I32EnumAttrCase<"Shards", 1, "shards">,
+    I32EnumAttrCase<"Replicas", 2, "replicas">]> {
+  let cppNamespace = "::raddle::ragged";
+  let genSpecializedAttr = 0;
+}
+def Ragged_GroupAttr : EnumAttr<Ragged_Dialect, Ragged_Group, "group"> {
   let assemblyFormat = "`<` $value `>`";
 }
 
@@ -95,10 +106,16 @@ def Ragged_GatherOp : Ragged_Op<"gather", [Pure, DeclareOpInterfaceMethods<Symbo
     ```mlir
     %full = ragged.gather %slice of @layers_0 : tensor<96xf32> -> tensor<384xf32>
     ```
+    A bucket may be gathered several times, so that its memory is free in between; `phase` tells these gathers apart, or they
+    would be merged as equal values.
+
+    The element type may be another one than the bucket's: of a slice that was cast before it is gathered.
+
     Constraints:
-    - (ragged_gather_c1) the operand is [shard] and the result [ranks * shard] of the bucket, of its element type
+    - (ragged_gather_c1) the operand is [shard] and the result [ranks * shard] of the bucket, of one element type
   }];
-  let arguments = (ins 1DTensorOf<[AnyType]>:$slice, FlatSymbolRefAttr:$bucket);
+  let arguments = (ins 1DTensorOf<[AnyType]>:$slice, FlatSymbolRefAttr:$bucket,
+                       DefaultValuedAttr<I64Attr, "0">:$phase);
   let results = (outs 1DTensorOf<[AnyType]>:$full);
   let assemblyFormat = "$slice `of` $bucket attr-dict `:` type($slice) `->` type($full)";
   let hasVerifier = 0;
@@ -112,7 +129,7 @@ def Ragged_SlotOp : Ragged_Op<"slot", [Pure, DeclareOpInterfaceMethods<SymbolUse
     ```
     Constraints:
     - (ragged_slot_c1) the bucket has a slot of that name
-    - (ragged_slot_c2) the operand is [ranks * shard] and the result has the slot's shape, both of the bucket's element type
+    - (ragged_slot_c2) the operand is [ranks * shard] and the result has the slot's shape, both of one element type
   }];
   let arguments = (ins 1DTensorOf<[AnyType]>:$full, StrAttr:$slot, FlatSymbolRefAttr:$bucket);
   let results = (outs AnyStaticShapeTensor:$tensor);
@@ -159,13 +176,74 @@ def Ragged_AllReduceOp : Ragged_Op<"all_reduce", [Pure, SameOperandsAndResultTyp
   let description = [{
     ```mlir
     %loss = ragged.all_reduce <mean> %local over 4 : tensor<f32>
+    %slice = ragged.all_reduce <mean> %part over 2 {group = #ragged.group<replicas>} : tensor<96xf32>
     ```
+    `group` says which ranks these are: all, those of one replica, or those that hold the same slice.
+
     Constraints:
     - (ragged_all_reduce_c1) the number of ranks is positive
   }];
-  let arguments = (ins Ragged_ReductionAttr:$reduction, AnyStaticShapeTensor:$input, I64Attr:$ranks);
+  let arguments = (ins Ragged_ReductionAttr:$reduction, AnyStaticShapeTensor:$input, I64Attr:$ranks,
+                       DefaultValuedAttr<Ragged_GroupAttr, "::raddle::ragged::Group::All">:$group);
   let results = (outs AnyStaticShapeTensor:$result);
   let assemblyFormat = "$reduction $input `over` $ranks attr-dict `:` type($input)";
+}
+
+def Ragged_RedistributeOp : Ragged_Op<"redistribute", [Pure, DeclareOpInterfaceMethods<SymbolUserOpInterface>]> {
+  let summary = "a rank's slice in another layout of the same tensors";
+  let description = [{
+    Every rank receives the elements that its slice of the second bucket covers from the ranks that own them in the first.
+    Padding of the result is zero.
+
+    ```mlir
+    %b = ragged.redistribute %a from @rows to @blocks : tensor<96xf32> -> tensor<128xf32>
+    ```
+    Constraints:
+    - (ragged_redistribute_c1) the operand is a slice of the first bucket, the result one of the second, of one element type
+    - (ragged_redistribute_c2) both buckets have the same number of ranks, and slots of the same names and numbers of elements
+  }];
+  let arguments = (ins 1DTensorOf<[AnyType]>:$slice, FlatSymbolRefAttr:$source, FlatSymbolRefAttr:$target);
+  let results = (outs 1DTensorOf<[AnyType]>:$result);
+  let assemblyFormat = "$slice `from` $source `to` $target attr-dict `:` type($slice) `->` type($result)";
+  let hasVerifier = 0;
+}
+
+def Ragged_GatherToRootsOp : Ragged_Op<"gather_to_roots", [Pure, DeclareOpInterfaceMethods<SymbolUserOpInterface>]> {
+  let summary = "whole tensors of a bucket, each on one rank";
+  let description = [{
+    Tensor i of the bucket arrives on rank `roots[i]`; on other ranks the result is unspecified. Without `roots` the compiler
+    chooses them, so that every rank gets about the same work.
+
+    ```mlir
+    %w:2 = ragged.gather_to_roots %slice of @layers_0 roots [0, 1] : (tensor<96xf32>) -> (tensor<16x8xf32>, tensor<8x8xf32>)
+    ```
+    Constraints:
+    - (ragged_gather_to_roots_c1) the operand is a slice of the bucket; one result a slot, of its shape, of one element type
+    - (ragged_gather_to_roots_c2) one root a slot, each in [0, ranks)
+  }];
+  let arguments = (ins 1DTensorOf<[AnyType]>:$slice, FlatSymbolRefAttr:$bucket, OptionalAttr<DenseI64ArrayAttr>:$roots);
+  let results = (outs Variadic<AnyStaticShapeTensor>:$tensors);
+  let assemblyFormat = "$slice `of` $bucket (`roots` $roots^)? attr-dict `:` functional-type($slice, $tensors)";
+  let hasVerifier = 0;
+}
+
+def Ragged_ScatterFromRootsOp : Ragged_Op<"scatter_from_roots", [Pure, DeclareOpInterfaceMethods<SymbolUserOpInterface>]> {
+  let summary = "a rank's slice of tensors that are whole, each on one rank";
+  let description = [{
+    The inverse of `ragged.gather_to_roots`. Padding of the result is zero.
+
+    ```mlir
+    %slice = ragged.scatter_from_roots %a, %b into @layers_0 roots [0, 1] : (tensor<16x8xf32>, tensor<8x8xf32>) -> tensor<96xf32>
+    ```
+    Constraints:
+    - (ragged_scatter_from_roots_c1) one operand a slot, of its shape; the result is a slice of the bucket, of one element type
+    - (ragged_scatter_from_roots_c2) one root a slot, each in [0, ranks)
+  }];
+  let arguments = (ins Variadic<AnyStaticShapeTensor>:$tensors, FlatSymbolRefAttr:$bucket,
+                       OptionalAttr<DenseI64ArrayAttr>:$roots);
+  let results = (outs 1DTensorOf<[AnyType]>:$slice);
+  let assemblyFormat = "$tensors `into` $bucket (`roots` $roots^)? attr-dict `:` functional-type($tensors, $slice)";
+  let hasVerifier = 0;
 }
 
 #endif // RADDLE_DIALECT_RAGGED_IR_RAGGEDOPS_TD

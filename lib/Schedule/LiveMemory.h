@@ -1,0 +1,46 @@
+// How much memory a function needs at each of its ops, before addresses are given.
+#ifndef RADDLE_LIB_SCHEDULE_LIVEMEMORY_H
+#define RADDLE_LIB_SCHEDULE_LIVEMEMORY_H
+
+#include "Placement.h"
+
+namespace raddle {
+
+/// The bytes of the arena that are in use at every op of a function, as `schedule-assign` will place its values. Moves of
+/// gathers are followed by `change`; positions stay those of the ops when the object was made.
+class LiveMemory {
+public:
+  /// Reports values that cannot be placed.
+  static llvm::FailureOr<LiveMemory> compute(mlir::func::FuncOp function, mlir::SymbolTableCollection &symbols);
+
+  /// Number of the op in its block.
+  int64_t position(mlir::Operation *op) const { return positions.lookup(op); }
+  mlir::Operation *at(int64_t position) const { return ops[position]; }
+
+  /// The position where most is in use; the first of several.
+  int64_t peakPosition() const;
+  int64_t peak() const { return bytes.empty() ? 0 : bytes[peakPosition()]; }
+  int64_t bytesAt(int64_t position) const { return bytes[position]; }
+
+  /// Adds to what is in use at [first, last).
+  void change(int64_t first, int64_t last, int64_t amount);
+
+  /// Bytes that a rank keeps between calls for this function.
+  int64_t stateBytes() const { return states; }
+
+  /// The positions of ops that read a tensor of a gathered bucket, sorted, each once.
+  llvm::SmallVector<int64_t> uses(ragged::GatherOp gather) const;
+
+private:
+  llvm::DenseMap<mlir::Operation *, int64_t> positions;
+  llvm::SmallVector<mlir::Operation *> ops;
+  llvm::SmallVector<int64_t> bytes;
+  int64_t states = 0;
+};
+
+/// A slot of a bucket or a reshape: it shows memory that its operand has.
+bool showsMemory(mlir::Operation *op);
+
+} // namespace raddle
+
+#endif // RADDLE_LIB_SCHEDULE_LIVEMEMORY_H
