@@ -6,6 +6,7 @@
 #include "raddle/Dialect/Ragged/IR/RaggedOps.h"
 #include "raddle/runtime/BundleFile.h"
 #include "llvm/ADT/StringExtras.h"
+#include "llvm/ADT/StringSet.h"
 
 using namespace mlir;
 
@@ -138,10 +139,13 @@ private:
   void writeBuckets() {
     // Optimizer states of a bucket are known from the programs that take them.
     llvm::StringMap<SmallVector<StringRef>> optimizerStates;
+    llvm::StringSet<> stored;
     for (auto program : module.getOps<exec::ProgramOp>())
       for (auto state : program.getStates().getAsRange<DictionaryAttr>()) {
         auto bucket = state.getAs<FlatSymbolRefAttr>("ragged.bucket");
         StringRef name = stringIn(state, "ragged.state");
+        if (bucket)
+          stored.insert(bucket.getValue());
         if (bucket && stringIn(state, "ragged.role") != "param" &&
             !llvm::is_contained(optimizerStates[bucket.getValue()], name))
           optimizerStates[bucket.getValue()].push_back(name);
@@ -150,6 +154,9 @@ private:
       ranks = shards = attribute.getInt();
     for (auto bucket : module.getOps<ragged::BucketOp>()) {
       shards = bucket.getRanks();
+      // A layout that values only pass through holds no parameters.
+      if (!stored.contains(bucket.getSymName()))
+        continue;
       Type element = bucket.getElementType();
       uint32_t param =
           addState((bucket.getSymName() + ".param").str(), bundle::StateKind::Parameter, element, bucket.getShard());

@@ -17,25 +17,25 @@ namespace {
 
 struct RaggedVerifyPass : raddle::impl::RaggedVerifyBase<RaggedVerifyPass> {
   void runOnOperation() override {
-    auto ranks = getOperation()->getAttrOfType<IntegerAttr>("ragged.ranks");
-    if (!ranks) {
+    if (!getOperation()->getAttrOfType<IntegerAttr>("ragged.ranks")) {
       getOperation().emitError("expects the number of ranks as attribute 'ragged.ranks'");
       return signalPassFailure();
     }
-    std::optional<int64_t> shards = ragged::verifyMesh(getOperation());
-    if (!shards)
-      return signalPassFailure();
+    std::optional<ragged::Mesh> mesh = ragged::verifyMesh(getOperation());
+    if (!mesh)
+      signalPassFailure();
     for (auto function : getOperation().getOps<func::FuncOp>()) {
-      function.walk([&](ragged::AllReduceOp op) { checkRanks(op, ranks.getInt(), *shards); });
+      if (mesh)
+        function.walk([&](ragged::AllReduceOp op) { checkRanks(op, *mesh); });
       checkStates(function);
     }
   }
 
 private:
-  void checkRanks(ragged::AllReduceOp op, int64_t ranks, int64_t shards) {
-    int64_t expected = op.getGroup() == ragged::Group::All      ? ranks
-                       : op.getGroup() == ragged::Group::Shards ? shards
-                                                                : ranks / shards;
+  void checkRanks(ragged::AllReduceOp op, const ragged::Mesh &mesh) {
+    int64_t expected = op.getGroup() == ragged::Group::All      ? mesh.ranks
+                       : op.getGroup() == ragged::Group::Shards ? mesh.shards
+                                                                : mesh.replicas();
     if (static_cast<int64_t>(op.getRanks()) == expected)
       return;
     op->emitOpError("expects ") << expected << " ranks, as the module has, is " << static_cast<int64_t>(op.getRanks());

@@ -318,11 +318,9 @@ struct ScheduleAssignPass : raddle::impl::ScheduleAssignBase<ScheduleAssignPass>
       numConstants += inserted;
       return entry->second;
     };
-    std::optional<int64_t> shards = ragged::verifyMesh(getOperation());
-    if (!shards)
+    std::optional<ragged::Mesh> mesh = ragged::verifyMesh(getOperation());
+    if (!mesh)
       return signalPassFailure();
-    auto ranks = getOperation()->getAttrOfType<IntegerAttr>("ragged.ranks");
-    bool replicated = ranks && ranks.getInt() != *shards;
     SmallVector<func::FuncOp> functions(getOperation().getOps<func::FuncOp>());
     for (func::FuncOp function : functions) {
       if (function->hasAttr("exec.kernel") || function.isExternal())
@@ -331,7 +329,7 @@ struct ScheduleAssignPass : raddle::impl::ScheduleAssignBase<ScheduleAssignPass>
       if (failed(placement.run(addConstant)))
         return signalPassFailure();
       CopyCounts counts;
-      ProgramWriter writer(function, placement, symbols, replicated, counts);
+      ProgramWriter writer(function, placement, symbols, mesh->replicas() > 1, counts);
       exec::ProgramOp program = writer.run();
       assignAddresses(program, placement, writer.getHeldAllocations());
       checkBudget(program);

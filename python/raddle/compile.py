@@ -70,6 +70,9 @@ def _global_batch(args, ranks):
 
 def _command(source, output, mode, ranks, batch, options):
     command = [tool("raddle-compile"), str(source), f"--mode={mode}", "--target=cpu", f"--ranks={ranks}"]
+    command.append(f"--replicas={options['replicas']}")
+    if options["memory_budget"] is not None:
+        command.append(f"--memory-budget={int(options['memory_budget'])}")
     if batch is not None:
         command.append(f"--batch={batch}")
     if mode == "train":
@@ -116,6 +119,8 @@ def compile(
     seed=0,
     groups=None,
     decay_mask=None,
+    replicas=1,
+    memory_budget=None,
 ):
     """Compiles a ``torch.nn.Module`` or the path of a ``.pt2`` and returns a ``Program``.
 
@@ -123,6 +128,11 @@ def compile(
     dimension 0. With ``mode="train"``, ``loss`` is the index of the scalar output to minimise and the options from
     ``optimizer`` on describe a step; ``mode="infer"`` needs none of them. The module does not change, and nothing is
     shared with it afterwards.
+
+    The ranks form ``replicas`` groups, each of which holds a copy of all parameters and states, cut over its ranks.
+    ``memory_budget`` is the number of bytes that a rank may use for states and intermediate results: buckets of
+    parameters are held between forward and backward while they fit, and gathered again where not; by default, as few
+    bytes as that allows.
 
     Raises CompileError with the compiler's message, ValueError for arguments that make no sense, and
     NotImplementedError for options that this release lacks.
@@ -132,6 +142,10 @@ def compile(
         raise ValueError(f"mode: expected 'infer' or 'train', found {mode!r}")
     if isinstance(ranks, bool) or not isinstance(ranks, int) or ranks < 1:
         raise ValueError(f"ranks: expected a whole number from 1, found {ranks!r}")
+    if isinstance(replicas, bool) or not isinstance(replicas, int) or replicas < 1 or ranks % replicas != 0:
+        raise ValueError(f"replicas: expected a divisor of the {ranks} ranks, found {replicas!r}")
+    if memory_budget is not None and not memory_budget > 0:
+        raise ValueError(f"memory_budget: expected a number of bytes above 0 or None, found {memory_budget!r}")
     _refuse_unsupported(options)
     _check_optimizer(optimizer)
     _check_numbers(options)

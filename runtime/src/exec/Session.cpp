@@ -75,16 +75,11 @@ void Session::Implementation::makeRanks(const SessionOptions &options) {
   if (!world)
     group = std::make_unique<LocalGroup>(static_cast<int>(count));
   threads = std::make_unique<RankThreads>(count);
-  bool replicated = bundle::shardRanks(*bundle) != bundle->ranks();
-  if (replicated) {
-    shardGroups.resize(count);
-    replicaGroups.resize(count);
-    onRanks([&](size_t i) { makeGroups(i); });
-  }
+  shardGroups.resize(count);
+  replicaGroups.resize(count);
+  onRanks([&](size_t i) { makeGroups(i); });
   for (size_t i = 0; i < count; ++i) {
-    Communicator &all = communicator(i);
-    // Without replicas nothing is exchanged among the ranks of one shard.
-    Groups groups{all, replicated ? *shardGroups[i] : all, replicated ? *replicaGroups[i] : all};
+    Groups groups{communicator(i), *shardGroups[i], *replicaGroups[i]};
     executors.push_back(std::make_unique<Executor>(*bundle, *code, groups, threadCount, options.trace));
   }
 }

@@ -278,3 +278,30 @@ func.func @copy(%a: memref<4x2xf32>, %b: memref<8xf32>) {
   exec.copy %a into %b : memref<4x2xf32>, memref<8xf32>
   return
 }
+
+// -----
+
+// exec_collective_c3
+func.func @pieces_missing(%a: memref<4xf32>, %b: memref<8xf32>) {
+  // expected-error @+1 {{expects 'pieces' of a transfer, and of nothing else}}
+  exec.collective transfer sum %a into %b : memref<4xf32>, memref<8xf32>
+  return
+}
+
+// -----
+
+// exec_collective_c3
+func.func @pieces_outside(%a: memref<4xf32>, %b: memref<8xf32>) {
+  // expected-error @+1 {{moves 3 elements from 2 to 0, outside a source of 4 or a destination of 8}}
+  exec.collective transfer sum %a into %b {pieces = array<i64: 0, 1, 2, 0, 3>} : memref<4xf32>, memref<8xf32>
+  return
+}
+
+// -----
+
+// exec_collective_c3
+func.func @pieces_cut_off(%a: memref<4xf32>, %b: memref<8xf32>) {
+  // expected-error @+1 {{expects 5 numbers a piece, is 4 in all}}
+  exec.collective transfer sum %a into %b {pieces = array<i64: 0, 1, 2, 0>} : memref<4xf32>, memref<8xf32>
+  return
+}

@@ -157,3 +157,85 @@ func.func @reduction(%loss: tensor<f32>) {
   %mean = ragged.all_reduce <product> %loss over 2 : tensor<f32>
   return
 }
+
+// -----
+
+// expected-note @+1 {{bucket 'b' is here}}
+ragged.bucket @b ranks 2 shard 48 : f32 {slots = [#ragged.slot<"w" at 0 shape [6, 10] unit 1>]}
+ragged.bucket @c ranks 2 shard 32 : f32 {slots = [#ragged.slot<"w" at 0 shape [60] unit 1>]}
+
+// ragged_redistribute_c1
+func.func @redistribute_slice(%slice: tensor<32xf32>) {
+  // expected-error @+1 {{expects a slice of type 'tensor<48xf32>', is 'tensor<32xf32>'}}
+  %other = ragged.redistribute %slice from @b to @c : tensor<32xf32> -> tensor<32xf32>
+  return
+}
+
+// -----
+
+ragged.bucket @b ranks 2 shard 48 : f32 {slots = [#ragged.slot<"w" at 0 shape [6, 10] unit 1>]}
+ragged.bucket @c ranks 2 shard 32 : f32 {slots = [#ragged.slot<"v" at 0 shape [60] unit 1>]}
+
+// ragged_redistribute_c2
+func.func @redistribute_names(%slice: tensor<48xf32>) {
+  // expected-error @+1 {{expects 60 elements of 'w' in bucket @c, is 0}}
+  %other = ragged.redistribute %slice from @b to @c : tensor<48xf32> -> tensor<32xf32>
+  return
+}
+
+// -----
+
+ragged.bucket @b ranks 2 shard 48 : f32 {slots = [#ragged.slot<"w" at 0 shape [6, 10] unit 1>]}
+ragged.bucket @c ranks 3 shard 32 : f32 {slots = [#ragged.slot<"w" at 0 shape [60] unit 1>]}
+
+// ragged_redistribute_c2
+func.func @redistribute_ranks(%slice: tensor<48xf32>) {
+  // expected-error @+1 {{expects buckets of as many ranks, is 2 and 3}}
+  %other = ragged.redistribute %slice from @b to @c : tensor<48xf32> -> tensor<32xf32>
+  return
+}
+
+// -----
+
+// expected-note @+1 {{bucket 'b' is here}}
+ragged.bucket @b ranks 2 shard 48 : f32 {slots = [#ragged.slot<"w" at 0 shape [6, 10] unit 1>]}
+
+// ragged_gather_to_roots_c1
+func.func @gather_to_roots_shape(%slice: tensor<48xf32>) {
+  // expected-error @+1 {{expects slot 'w' of type 'tensor<6x10xf32>', is 'tensor<60xf32>'}}
+  %w = ragged.gather_to_roots %slice of @b roots [0] : (tensor<48xf32>) -> tensor<60xf32>
+  return
+}
+
+// -----
+
+ragged.bucket @b ranks 2 shard 48 : f32 {slots = [#ragged.slot<"w" at 0 shape [6, 10] unit 1>]}
+
+// ragged_gather_to_roots_c2
+func.func @gather_to_roots_range(%slice: tensor<48xf32>) {
+  // expected-error @+1 {{expects roots in [0, 2), is 2}}
+  %w = ragged.gather_to_roots %slice of @b roots [2] : (tensor<48xf32>) -> tensor<6x10xf32>
+  return
+}
+
+// -----
+
+ragged.bucket @b ranks 2 shard 48 : f32 {slots = [#ragged.slot<"w" at 0 shape [6, 10] unit 1>]}
+
+// ragged_scatter_from_roots_c1
+func.func @scatter_from_roots_count(%w: tensor<6x10xf32>) {
+  // expected-error @+1 {{expects 1 tensors, one a slot of 'b', is 2}}
+  %slice = ragged.scatter_from_roots %w, %w into @b roots [0] : (tensor<6x10xf32>, tensor<6x10xf32>) -> tensor<48xf32>
+  return
+}
+
+// -----
+
+ragged.bucket @b ranks 2 shard 48 : f32 {slots = [#ragged.slot<"w" at 0 shape [6, 10] unit 1>]}
+
+// ragged_scatter_from_roots_c2
+func.func @scatter_from_roots_count_of_roots(%w: tensor<6x10xf32>) {
+  // expected-error @+1 {{expects 1 roots, one a slot of 'b', is 2}}
+  %slice = ragged.scatter_from_roots %w into @b roots [0, 1] : (tensor<6x10xf32>) -> tensor<48xf32>
+  return
+}

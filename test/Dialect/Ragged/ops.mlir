@@ -31,5 +31,34 @@ func.func @uses(%slice: tensor<96xf32>, %dw: tensor<13x24xf32>, %db: tensor<24xf
   %sum = ragged.all_reduce <sum> %loss over 4 : tensor<f32>
   // CHECK: ragged.all_reduce <max>
   %max = ragged.all_reduce <max> %loss over 4 : tensor<f32>
+  // CHECK: ragged.all_reduce <mean> %{{.*}} over 2 {group = #ragged.group<replicas>} : tensor<f32>
+  %group = ragged.all_reduce <mean> %loss over 2 {group = #ragged.group<replicas>} : tensor<f32>
+  // CHECK: ragged.gather %{{.*}} of @layers_0 {phase = 1 : i64} : tensor<96xf32> -> tensor<384xf32>
+  %again = ragged.gather %slice of @layers_0 {phase = 1 : i64} : tensor<96xf32> -> tensor<384xf32>
+  return
+}
+
+// A slice that was cast is gathered as what it is.
+// CHECK-LABEL: @narrow
+func.func @narrow(%slice: tensor<96xbf16>) {
+  // CHECK: ragged.gather %{{.*}} of @layers_0 : tensor<96xbf16> -> tensor<384xbf16>
+  %full = ragged.gather %slice of @layers_0 : tensor<96xbf16> -> tensor<384xbf16>
+  // CHECK: ragged.slot "layers.0.bias" of %{{.*}} in @layers_0 : tensor<384xbf16> -> tensor<24xbf16>
+  %b = ragged.slot "layers.0.bias" of %full in @layers_0 : tensor<384xbf16> -> tensor<24xbf16>
+  return
+}
+
+ragged.bucket @roots ranks 4 shard 312 : f32 {
+  slots = [#ragged.slot<"layers.0.bias" at 0 shape [24] unit 24>, #ragged.slot<"layers.0.weight" at 312 shape [13, 24] unit 312>]
+}
+
+// CHECK-LABEL: @layouts
+func.func @layouts(%slice: tensor<96xf32>) {
+  // CHECK: ragged.redistribute %{{.*}} from @layers_0 to @roots : tensor<96xf32> -> tensor<312xf32>
+  %other = ragged.redistribute %slice from @layers_0 to @roots : tensor<96xf32> -> tensor<312xf32>
+  // CHECK: %[[W:.*]]:2 = ragged.gather_to_roots %{{.*}} of @layers_0 roots [0, 3] : (tensor<96xf32>) -> (tensor<13x24xf32>, tensor<24xf32>)
+  %w:2 = ragged.gather_to_roots %slice of @layers_0 roots [0, 3] : (tensor<96xf32>) -> (tensor<13x24xf32>, tensor<24xf32>)
+  // CHECK: ragged.scatter_from_roots %[[W]]#0, %[[W]]#1 into @layers_0 : (tensor<13x24xf32>, tensor<24xf32>) -> tensor<96xf32>
+  %back = ragged.scatter_from_roots %w#0, %w#1 into @layers_0 : (tensor<13x24xf32>, tensor<24xf32>) -> tensor<96xf32>
   return
 }

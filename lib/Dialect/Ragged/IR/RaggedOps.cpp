@@ -146,28 +146,30 @@ LogicalResult BucketOp::verify() {
   return success();
 }
 
-std::optional<int64_t> raddle::ragged::verifyMesh(ModuleOp module) {
+std::optional<Mesh> raddle::ragged::verifyMesh(ModuleOp module) {
   auto attribute = module->getAttrOfType<IntegerAttr>("ragged.ranks");
-  int64_t ranks = attribute ? attribute.getInt() : 1;
-  int64_t shards = ranks;
-  BucketOp first;
-  for (auto bucket : module.getOps<BucketOp>()) {
-    int64_t own = bucket.getRanks();
-    if (!first && ranks % own == 0) {
-      first = bucket;
-      shards = own;
-      continue;
-    }
-    if (first && own == shards)
-      continue;
-    InFlightDiagnostic error = bucket.emitError("is cut over ") << own << " ranks, expects ";
-    if (!first)
-      return error << "a divisor of the " << ranks << " that the module has", std::nullopt;
-    error << shards << ", as another bucket";
-    error.attachNote(first.getLoc()) << "bucket '" << first.getSymName() << "' is here";
+  auto buckets = module.getOps<BucketOp>();
+  int64_t shards = buckets.empty() ? 1 : static_cast<int64_t>((*buckets.begin()).getRanks());
+  int64_t ranks = attribute ? attribute.getInt() : shards;
+  if (buckets.empty())
+    return Mesh{ranks, ranks};
+  BucketOp first = *buckets.begin();
+  if (ranks < 1 || ranks % shards != 0) {
+    first.emitError("is cut over ") << shards << " ranks, expects a divisor of the " << ranks
+                                    << " that the module has";
     return std::nullopt;
   }
-  return shards;
+  bool agree = true;
+  for (auto bucket : buckets)
+    if (static_cast<int64_t>(bucket.getRanks()) != shards) {
+      InFlightDiagnostic error = bucket.emitError("is cut over ")
+                                 << bucket.getRanks() << " ranks, expects " << shards << ", as bucket '"
+                                 << first.getSymName() << "'";
+      agree = false;
+    }
+  if (!agree)
+    return std::nullopt;
+  return Mesh{ranks, shards};
 }
 
 //===----------------------------------------------------------------------===//

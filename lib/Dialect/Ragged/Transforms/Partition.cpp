@@ -40,9 +40,9 @@ struct BucketUse {
 /// Makes one function into a rank's program.
 class FunctionPartitioner {
 public:
-  FunctionPartitioner(func::FuncOp function, ArrayRef<BucketOp> buckets, int64_t ranks, int64_t shards)
-      : function(function), context(function.getContext()), builder(context), arguments(function), ranks(ranks),
-        shards(shards) {
+  FunctionPartitioner(func::FuncOp function, ArrayRef<BucketOp> buckets, const Mesh &mesh)
+      : function(function), context(function.getContext()), builder(context), arguments(function), mesh(mesh),
+        ranks(mesh.ranks) {
     for (BucketOp bucket : buckets)
       uses.insert({bucket, BucketUse{bucket, SmallVector<Value>(bucket.getSlots().size()), {}, {}, {}}});
   }
@@ -195,7 +195,7 @@ private:
   }
 
   int64_t groupSize(Group group) const {
-    return group == Group::All ? ranks : group == Group::Shards ? shards : ranks / shards;
+    return group == Group::All ? ranks : group == Group::Shards ? mesh.shards : mesh.replicas();
   }
 
   /// The value itself where the group is one rank.
@@ -397,8 +397,8 @@ private:
   MLIRContext *context;
   OpBuilder builder;
   ArgumentAppender arguments;
-  int64_t ranks;  // of all replicas
-  int64_t shards; // ranks that share one copy of a bucket
+  Mesh mesh;
+  int64_t ranks; // of all replicas
   llvm::MapVector<Operation *, BucketUse> uses;
   /// Updated slices of all buckets and what is said of them as results; the updates of whole tensors that they replace.
   SmallVector<Value> slices;
@@ -415,13 +415,13 @@ struct RaggedPartitionPass : raddle::impl::RaggedPartitionBase<RaggedPartitionPa
       getOperation().emitError("expects the number of ranks as attribute 'ragged.ranks', as 'ragged-plan' leaves it");
       return signalPassFailure();
     }
-    std::optional<int64_t> shards = verifyMesh(getOperation());
-    if (!shards)
+    std::optional<Mesh> mesh = verifyMesh(getOperation());
+    if (!mesh)
       return signalPassFailure();
     recordParameters(buckets);
     for (auto function : getOperation().getOps<func::FuncOp>()) {
       int64_t gathers = 0, scatters = 0;
-      if (failed(FunctionPartitioner(function, buckets, ranks.getInt(), *shards).run(gathers, scatters)))
+      if (failed(FunctionPartitioner(function, buckets, *mesh).run(gathers, scatters)))
         return signalPassFailure();
       numGathers += gathers;
       numReduceScatters += scatters;

@@ -31,7 +31,7 @@ struct RaggedPlanPass : raddle::impl::RaggedPlanBase<RaggedPlanPass> {
   void runOnOperation() override {
     if (ranks < 1 || replicas < 1 || ranks % replicas != 0) {
       getOperation().emitError("expects at least one rank, and replicas that divide the ranks, is ")
-          << int64_t(ranks) << " ranks and " << int64_t(replicas) << " replicas";
+          << int64_t(ranks) << " and " << int64_t(replicas);
       return signalPassFailure();
     }
     std::optional<plan::Block> kept = plan::parseBlock(block);

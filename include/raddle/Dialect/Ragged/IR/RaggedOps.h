@@ -21,9 +21,16 @@
 
 namespace raddle::ragged {
 
-/// The number of ranks that share one copy of every bucket: a divisor of the module's `ragged.ranks`, the same for all
-/// buckets, or all ranks where there is no bucket. Reports what does not fit.
-std::optional<int64_t> verifyMesh(mlir::ModuleOp module);
+/// Ranks as replicas of shards.
+struct Mesh {
+  int64_t ranks;  ///< all: `ragged.ranks` of the module, or those of its buckets where it does not say
+  int64_t shards; ///< ranks that share one copy of the buckets; divides `ranks`
+
+  int64_t replicas() const { return ranks / shards; }
+};
+
+/// The mesh of a module; all its buckets are cut over the same number of ranks. Reports what does not fit.
+std::optional<Mesh> verifyMesh(mlir::ModuleOp module);
 
 } // namespace raddle::ragged
 

@@ -1,0 +1,251 @@
+"""Collectives and layouts on any number of ranks give what whole tensors give; replicas and budgets change no result."""
+
+import json
+
+import numpy
+import pytest
+import torch
+from models import Mlp, mlp_batches, tiny_llama, token_batches
+from parity import compare_training
+from tools import assert_refused, make_bundle, run, succeed
+
+import raddle
+
+# Divisible; rows that do not divide; fewer rows than ranks; a scalar; nothing but one element.
+SHAPES = [[8, 6], [14, 8], [3, 5], [], [1]]
+
+
+class Layout:
+    """Tensors in a bucket, each at the first offset where its units are not cut; made without the planner."""
+
+    def __init__(self, name, ranks, units):
+        self.name, self.ranks, self.units = name, ranks, units
+        self.shard = max(1, -(-sum(map(size, SHAPES)) // ranks))
+        while (offsets := self._offsets()) is None:
+            self.shard += 1
+        self.offsets = offsets
+
+    def _offsets(self):
+        position, offsets = 0, []
+        for shape, unit in zip(SHAPES, self.units):
+            while any(
+                (boundary - position) % unit
+                for boundary in range(self.shard, self.ranks * self.shard, self.shard)
+                if position < boundary < position + size(shape)
+            ):
+                position += 1
+            offsets.append(position)
+            position += size(shape)
+        return offsets if position <= self.ranks * self.shard else None
+
+    def text(self):
+        slots = ", ".join(
+            f'#ragged.slot<"t{index}" at {offset} shape {shape} unit {unit}>'
+            for index, (shape, offset, unit) in enumerate(zip(SHAPES, self.offsets, self.units))
+        )
+        return f"ragged.bucket @{self.name} ranks {self.ranks} shard {self.shard} : f32 {{slots = [{slots}]}}\n"
+
+    def pack(self, tensors):
+        """Slices of all ranks, one after the other; padding is zero."""
+        whole = numpy.zeros(self.ranks * self.shard, numpy.float32)
+        for tensor, offset in zip(tensors, self.offsets):
+            whole[offset : offset + tensor.size] = tensor.ravel()
+        return whole
+
+
+def size(shape):
+    return int(numpy.prod(shape))
+
+
+def tensor_type(shape):
+    return "tensor<" + "".join(f"{extent}x" for extent in shape) + "f32>"
+
+
+def run_program(folder, ranks, text, inputs, processes=None):
+    """Compiles a rank's program from IR and runs it; every input and output is cut over the ranks."""
+    (folder / "program.mlir").write_text(text)
+    succeed("raddle-compile", folder / "program.mlir", "-o", folder / "program.raddle")
+    flags = []
+    for name, array in inputs.items():
+        numpy.save(folder / f"{name}.npy", array)
+        flags.append(f"--input={name}={folder / name}.npy")
+    succeed("raddle-run", folder / "program.raddle", *flags, f"--output={folder / 'out'}", ranks=processes)
+    return {path.stem: numpy.load(path) for path in (folder / "out").iterdir()}
+
+
+def layouts(ranks):
+    """By element, by row, by blocks of rows, and whole tensors on one rank each."""
+    rows = [shape[-1] if len(shape) == 2 else 1 for shape in SHAPES]
+    return {
+        "elements": Layout("elements", ranks, [1] * len(SHAPES)),
+        "rows": Layout("rows", ranks, rows),
+        "blocks": Layout("blocks", ranks, [2 * rows[0], 7 * rows[1], 15, 1, 1]),
+        "roots": Layout("roots", ranks, [size(shape) for shape in SHAPES]),
+    }
+
+
+@pytest.mark.parametrize("ranks", [1, 2, 3, 4, 5, 6, 8])
+def test_slices_change_layouts_and_come_back_from_roots(tmp_path, ranks):
+    random = numpy.random.default_rng(ranks)
+    tensors = [random.standard_normal(shape, numpy.float32) for shape in SHAPES]
+    known = layouts(ranks)
+    first = known["elements"]
+    slice_type = tensor_type([first.shard])
+    body, results, types = "", ["%full"], [tensor_type([ranks * first.shard])]
+    body += f"  %full = ragged.gather %s of @elements : {slice_type} -> {types[0]}\n" if ranks > 1 else ""
+    if ranks == 1:
+        results, types = ["%s"], [slice_type]
+    for name in ("rows", "blocks", "roots"):
+        other = tensor_type([known[name].shard])
+        body += f"  %{name} = ragged.redistribute %s from @elements to @{name} : {slice_type} -> {other}\n"
+        body += f"  %{name}_back = ragged.redistribute %{name} from @{name} to @elements : {other} -> {slice_type}\n"
+        results += [f"%{name}", f"%{name}_back"]
+        types += [other, slice_type]
+    shapes = ", ".join(map(tensor_type, SHAPES))
+    body += f"  %w:{len(SHAPES)} = ragged.gather_to_roots %s of @elements : ({slice_type}) -> ({shapes})\n"
+    values = ", ".join(f"%w#{index}" for index in range(len(SHAPES)))
+    body += f"  %scattered = ragged.scatter_from_roots {values} into @elements : ({shapes}) -> {slice_type}\n"
+    results += ["%scattered", "%w#1"]
+    types += [slice_type, tensor_type(SHAPES[1])]
+    outputs = ", ".join(
+        f'{kind} {{nn.output = "{name.strip("%").replace("#", "")}", nn.batched}}' for name, kind in zip(results, types)
+    )
+    text = "".join(layout.text() for layout in known.values())
+    text += f'func.func @main(%s: {slice_type} {{nn.input = "s", nn.batched}}) -> ({outputs}) {{\n{body}'
+    text += f"  return {', '.join(results)} : {', '.join(types)}\n}}\n"
+    text = f'module attributes {{ragged.ranks = {ranks} : i64, nn.stage = "rewrite"}} {{\n{text}}}\n'
+    # The roots are chosen as in any program.
+    (tmp_path / "open.mlir").write_text(text)
+    closed = succeed("raddle-opt", tmp_path / "open.mlir", "--ragged-assign-roots", "--ragged-verify").stdout
+    found = run_program(tmp_path, ranks, closed.replace('"rewrite"', '"shard"'), {"s": first.pack(tensors)})
+
+    whole = first.pack(tensors)
+    numpy.testing.assert_array_equal(found["full" if ranks > 1 else "s"], numpy.tile(whole, ranks))
+    for name in ("rows", "blocks", "roots"):
+        numpy.testing.assert_array_equal(found[name], known[name].pack(tensors), err_msg=name)
+        numpy.testing.assert_array_equal(found[f"{name}_back"], whole, err_msg=name)
+    numpy.testing.assert_array_equal(found["scattered"], whole)
+    copies = found["w1"].reshape(ranks, *SHAPES[1])
+    assert any(numpy.array_equal(copy, tensors[1]) for copy in copies)
+
+
+@pytest.mark.parametrize("ranks, shards", [(1, 1), (2, 2), (3, 3), (5, 5), (8, 8), (4, 2), (6, 3), (6, 2), (4, 1)])
+@pytest.mark.parametrize("processes", [False, True])
+def test_reductions_of_groups(tmp_path, ranks, shards, processes):
+    if processes and ranks not in (4, 6):
+        pytest.skip("processes are tried with replicas")
+    layout = Layout("b", shards, [1] * len(SHAPES))
+    whole, part = tensor_type([shards * layout.shard]), tensor_type([layout.shard])
+    replicas = ranks // shards
+    body, results = "", {}
+    for reduction in ("sum", "mean", "max"):
+        for group, count in (("all", ranks), ("shards", shards), ("replicas", replicas)):
+            name = f"{reduction}_{group}"
+            body += f"  %{name} = ragged.all_reduce <{reduction}> %x over {count} "
+            body += f"{{group = #ragged.group<{group}>}} : {whole}\n"
+            results[name] = whole
+        if shards > 1:
+            body += f"  %scatter_{reduction} = ragged.reduce_scatter <{reduction}> %x of @b : {whole} -> {part}\n"
+            results[f"scatter_{reduction}"] = part
+    outputs = ", ".join(f'{kind} {{nn.output = "{name}", nn.batched}}' for name, kind in results.items())
+    text = f'module attributes {{ragged.ranks = {ranks} : i64, nn.stage = "shard"}} {{\n{layout.text()}'
+    text += f'func.func @main(%x: {whole} {{nn.input = "x", nn.batched}}) -> ({outputs}) {{\n{body}'
+    text += f"  return {', '.join('%' + name for name in results)} : {', '.join(results.values())}\n}}\n}}\n"
+    x = numpy.random.default_rng(0).standard_normal((replicas, shards, shards * layout.shard), numpy.float32)
+    found = run_program(tmp_path, ranks, text, {"x": x.reshape(-1)}, ranks if processes else None)
+
+    for reduction in ("sum", "mean", "max"):
+        for group, axes in (("all", (0, 1)), ("shards", (1,)), ("replicas", (0,))):
+            expected = numpy.broadcast_to(getattr(x.astype(float), reduction)(axis=axes, keepdims=True), x.shape)
+            numpy.testing.assert_allclose(
+                found[f"{reduction}_{group}"].reshape(x.shape), expected, atol=1e-6, err_msg=f"{reduction} of {group}"
+            )
+        if shards > 1:
+            expected = getattr(x.astype(float), reduction)(axis=1)
+            numpy.testing.assert_allclose(found[f"scatter_{reduction}"].reshape(expected.shape), expected, atol=1e-6)
+
+
+@pytest.mark.parametrize("ranks, replicas", [(4, 2), (6, 2), (6, 3), (4, 4)])
+def test_replicas_train_like_one_process(ranks, replicas):
+    compare_training(Mlp(), mlp_batches(), ranks=ranks, replicas=replicas, weight_decay=0.1, lr=1e-2)
+
+
+def test_replicas_of_a_language_model_with_clipping():
+    compare_training(tiny_llama(), token_batches(), ranks=4, replicas=2, clip_norm=0.5)
+
+
+def losses_and_arena(module, batches, **options):
+    program = raddle.compile(module, batches[0], mode="train", ranks=2, **options)
+    losses = [program.step(*batch)["loss"] for batch in batches]
+    statistics = program.statistics()
+    return losses, statistics["arena_bytes"] + statistics["state_bytes"], statistics
+
+
+def test_a_budget_changes_memory_and_communication_and_no_bit_of_the_losses():
+    model = tiny_llama(), token_batches(4)
+    least, most = losses_and_arena(*model), losses_and_arena(*model, memory_budget=1 << 30)
+    assert least[0] == most[0]
+    assert least[1] < most[1]
+    assert least[2]["bytes_communicated"] > most[2]["bytes_communicated"]
+    between = losses_and_arena(*model, memory_budget=(least[1] + most[1]) // 2)
+    assert between[0] == least[0] and between[1] <= (least[1] + most[1]) // 2
+    with pytest.raises(raddle.CompileError, match="of states.*the memory budget is 1000"):
+        losses_and_arena(*model, memory_budget=1000)
+
+
+@pytest.mark.parametrize("ranks", [2, 3, 4])
+def test_no_byte_is_copied_and_communication_follows_the_formula(tmp_path, ranks):
+    batch = token_batches(1)[0]
+    source, bundle = make_bundle(tiny_llama(), batch, tmp_path, "--optimizer=adamw", ranks=ranks)
+    program = raddle.Program(bundle, weights=source)
+    program.step(*batch)["loss"]
+    description = json.loads(succeed("raddle-translate", "--bundle-to-json", bundle).stdout)
+    slices = {bucket["name"]: bucket["shard_elements"] for bucket in description["buckets"]}
+    program_text = succeed("raddle-compile", source, "--mode=train", f"--ranks={ranks}", f"--batch={batch[0].shape[0]}",
+                           "--stop-after=shard").stdout  # fmt: skip
+    step = program_text[program_text.index("@train_step") :]
+    step = step[: step.index("func.func")] if "func.func" in step else step
+    # A bucket is received once a gather and once a reduction, less the rank's own part; single numbers twice less 1/n.
+    entry = next(entry for entry in description["entries"] if entry["name"] == "train_step")
+    collectives = [i["action"] for i in entry["variants"][0]["instructions"] if i["action_type"] == "Collective"]
+    gathers = sum(c.get("kind", "AllGather") == "AllGather" for c in collectives)
+    again = gathers - step.count("ragged.gather ")
+    assert again >= 0
+    largest = max(slices.values())
+    width, numbers = 4, step.count("ragged.all_reduce")
+    reduced = sum(slices.values()) * (ranks - 1) * width
+    scalars = numbers * (2 * width * (ranks - 1) // ranks)
+    found = program.statistics()
+    assert found["bytes_copied"] == 0
+    assert 2 * reduced + scalars <= found["bytes_communicated"] <= 2 * reduced + scalars + again * largest * (
+        ranks - 1
+    ) * width
+    if again == 0:
+        assert found["bytes_communicated"] == 2 * reduced + scalars
+
+
+def test_gathers_start_while_the_bucket_before_is_in_use(tmp_path):
+    batch = token_batches(1)[0]
+    _, bundle = make_bundle(
+        tiny_llama(), batch, tmp_path, "--optimizer=adamw", "--memory-budget=1GB", ranks=2
+    )
+    description = json.loads(succeed("raddle-translate", "--bundle-to-json", bundle).stdout)
+    entry = next(entry for entry in description["entries"] if entry["name"] == "train_step")
+    instructions = entry["variants"][0]["instructions"]
+    done, early = {}, 0
+    for position, instruction in enumerate(instructions):
+        action, stream = instruction["action"], instruction.get("stream", 0)
+        if instruction["action_type"] == "Collective" and action.get("kind", "AllGather") == "AllGather":
+            done[instructions[position + 1]["action"].get("event", 0)] = position
+        if instruction["action_type"] == "Wait" and stream == 0 and action.get("event", 0) in done:
+            start = done[action.get("event", 0)]
+            early += any(i["action_type"] in ("Dispatch", "Gemm") for i in instructions[start:position])
+    assert early >= 2
+
+
+def test_replicas_that_do_not_divide_are_refused(tmp_path):
+    source, _ = make_bundle(Mlp(), mlp_batches(1)[0], tmp_path)
+    result = run("raddle-compile", source, "--ranks=4", "--replicas=3", "-o", tmp_path / "b.raddle")
+    assert_refused(result, "--replicas", "divisor of the 4 ranks")
+    with pytest.raises(ValueError, match="replicas"):
+        raddle.compile(Mlp(), mlp_batches(1)[0], mode="train", ranks=4, replicas=3)
