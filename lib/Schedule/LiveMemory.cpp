@@ -56,6 +56,12 @@ FailureOr<LiveMemory> LiveMemory::compute(func::FuncOp function, SymbolTableColl
 
 int64_t LiveMemory::peakPosition() const { return llvm::max_element(bytes) - bytes.begin(); }
 
+int64_t LiveMemory::peakWithin(int64_t budget) const {
+  constexpr int64_t kGapShare = 16;
+  int64_t arena = budget - states;
+  return arena - arena / kGapShare;
+}
+
 void LiveMemory::change(int64_t first, int64_t last, int64_t amount) {
   for (int64_t position = first; position < last; ++position)
     bytes[position] += amount;

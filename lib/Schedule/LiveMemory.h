@@ -25,8 +25,8 @@ public:
   /// Adds to what is in use at [first, last).
   void change(int64_t first, int64_t last, int64_t amount);
 
-  /// Bytes that a rank keeps between calls for this function.
-  int64_t stateBytes() const { return states; }
+  /// The peak that addresses within a budget for states and arena allow: they leave gaps, for which a part is kept.
+  int64_t peakWithin(int64_t budget) const;
 
   /// The positions of ops that read a tensor of a gathered bucket, sorted, each once.
   llvm::SmallVector<int64_t> uses(ragged::GatherOp gather) const;

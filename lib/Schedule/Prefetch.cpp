@@ -55,7 +55,7 @@ struct RaggedPrefetchPass : raddle::impl::RaggedPrefetchBase<RaggedPrefetchPass>
       if (failed(live))
         return signalPassFailure();
       int64_t peak = live->peak();
-      int64_t limit = budget ? std::max<int64_t>(budget - live->stateBytes(), peak) : peak;
+      int64_t limit = budget ? std::max(live->peakWithin(budget), peak) : peak;
       numMoved += prefetch(function, std::move(*live), limit);
     }
   }

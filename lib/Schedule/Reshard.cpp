@@ -56,7 +56,7 @@ public:
   }
 
 private:
-  bool fits() const { return budget != 0 && live.stateBytes() + live.peak() <= budget; }
+  bool fits() const { return budget != 0 && live.peak() <= live.peakWithin(budget); }
 
   std::optional<Idle> longestIdle(ragged::GatherOp gather) {
     SmallVector<int64_t> uses = live.uses(gather);
