@@ -208,8 +208,8 @@ private:
     ragged::BucketOp source = bucketOf(op, op.getSourceAttr()), target = bucketOf(op, op.getTargetAttr());
     std::vector<plan::Piece> pieces;
     for (auto slot : source.getSlots().getAsRange<ragged::SlotAttr>())
-      plan::appendRedistribution(pieces, intervalOf(source, slot),
-                                 intervalOf(target, target.findSlot(slot.getName())), slot.getElements());
+      plan::appendRedistribution(pieces, intervalOf(source, slot), intervalOf(target, target.findSlot(slot.getName())),
+                                 slot.getElements());
     clearPadding(op.getLoc(), target, op.getResult());
     writeTransfer(op.getLoc(), op.getSlice(), op.getResult(), pieces);
   }

@@ -6,8 +6,8 @@
 
 namespace raddle {
 
-/// The bytes of the arena that are in use at every op of a function, as `schedule-assign` will place its values. Moves of
-/// gathers are followed by `change`; positions stay those of the ops when the object was made.
+/// The bytes of the arena that are in use at every op of a function, as `schedule-assign` will place its values. Moves
+/// of gathers are followed by `change`; positions stay those of the ops when the object was made.
 class LiveMemory {
 public:
   /// Reports values that cannot be placed.

@@ -96,7 +96,8 @@ private:
     dropUnusedViews(second.getFull());
     dropUnusedViews(idle.gather.getFull());
     remark::passed(second.getLoc(), remark::RemarkOpts::name("again").category("ragged-reshard"))
-        << idle.gather.getBucket() << ": gathered again, " << std::to_string(idle.bytes) << " bytes are free in between";
+        << idle.gather.getBucket() << ": gathered again, " << std::to_string(idle.bytes)
+        << " bytes are free in between";
   }
 
   static void dropUnusedViews(Value value) {

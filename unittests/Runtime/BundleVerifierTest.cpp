@@ -199,7 +199,8 @@ TEST(BundleVerifier, RefusesPiecesOutsideOfTheirBuffersAndRanks) {
   };
   EXPECT_EQ(problems(*withPieces({{0, 1, 0, 2, 4}, {1, 1, 0, 0, 2}, {1, 0, 1, 0, 3}})), "");
   expectProblem(*withPieces({{0, 2, 0, 0, 1}}), "piece 0: it goes from rank 0 to rank 2 of 2");
-  expectProblem(*withPieces({{0, 1, 0, 0, 1}, {0, 1, 2, 1, 3}}), "piece 1: 3 elements from 2 to 1 exceed a source of 4");
+  expectProblem(*withPieces({{0, 1, 0, 0, 1}, {0, 1, 2, 1, 3}}),
+                "piece 1: 3 elements from 2 to 1 exceed a source of 4");
   expectProblem(*withPieces({{0, 1, 0, 5, 2}}), "exceed a source of 4 or a destination of 6");
   expectProblem(*withPieces({{0, 1, ~uint64_t(0), 0, 2}}), "exceed a source of 4");
   expectProblem(*withPieces({{0, 1, 0, 1, 2}, {1, 1, 0, 2, 1}}), "two pieces write element 2 of rank 1");
@@ -217,9 +218,8 @@ TEST(BundleVerifier, RefusesCollectivesOnSeveralStreams) {
   b.ranks = 2;
   b.arenaBytes = 256;
   b.collective(fb::CollectiveKind::AllGather, fb::Reduction::Sum, b.arena(0, {2}), b.arena(64, {4}));
-  b.instruction(fb::Action::Collective,
-                fb::CreateCollective(b.builder, fb::CollectiveKind::AllGather, fb::Reduction::Sum, b.arena(0, {2}),
-                                     b.arena(64, {4})));
+  b.instruction(fb::Action::Collective, fb::CreateCollective(b.builder, fb::CollectiveKind::AllGather,
+                                                             fb::Reduction::Sum, b.arena(0, {2}), b.arena(64, {4})));
   expectProblem(b, "its collectives are on several streams");
 }
 

@@ -48,8 +48,8 @@ void Program::addOperand(const bundle::Bundle &bundle, const bundle::Operand &op
 CollectiveCall Program::makeCollective(const bundle::Bundle &bundle, const bundle::Collective &collective) {
   bool gather = collective.kind() == bundle::CollectiveKind::AllGather;
   uint64_t count = elementsOf((gather ? collective.src() : collective.dst())->shape());
-  CollectiveCall call{collective.kind(), collective.reduction(), collective.group(), collective.src()->dtype(),
-                      count,             {}};
+  CollectiveCall call{
+      collective.kind(), collective.reduction(), collective.group(), collective.src()->dtype(), count, {}};
   size_t width = byteSize(call.dtype);
   for (size_t i = 0; collective.pieces() && i < collective.pieces()->size(); ++i) {
     const bundle::Piece &piece = *collective.pieces()->Get(i);

@@ -1,8 +1,8 @@
 #include "SessionImplementation.h"
 
+#include "raddle/Bundle/Mesh.h"
 #include "raddle/runtime/BundleFile.h"
 #include "raddle/runtime/Error.h"
-#include "raddle/Bundle/Mesh.h"
 #include "raddle/runtime/Weights.h"
 
 #include <algorithm>

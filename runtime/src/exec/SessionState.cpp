@@ -1,8 +1,8 @@
 #include "SessionImplementation.h"
 
+#include "raddle/Bundle/Mesh.h"
 #include "raddle/runtime/Convert.h"
 #include "raddle/runtime/Error.h"
-#include "raddle/Bundle/Mesh.h"
 #include "raddle/runtime/Parameters.h"
 
 namespace raddle::runtime {

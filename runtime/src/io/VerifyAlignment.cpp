@@ -64,7 +64,8 @@ void verifyAlignment(const bundle::Bundle &bundle, Report &report) {
     for (size_t j = 0; j < sizeOf(bundle.entries()->Get(i)->variants()); ++j)
       good = good && isAligned(*bundle.entries()->Get(i)->variants()->Get(j));
   if (!good)
-    report.add("a shape, a list of strides or of pieces is not aligned to " + std::to_string(alignof(uint64_t)) + " bytes");
+    report.add("a shape, a list of strides or of pieces is not aligned to " + std::to_string(alignof(uint64_t)) +
+               " bytes");
 }
 
 } // namespace raddle::runtime::verify

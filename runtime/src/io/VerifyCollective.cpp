@@ -79,7 +79,8 @@ private:
       return std::make_pair(a->to(), a->target()) < std::make_pair(b->to(), b->target());
     });
     for (size_t i = 1; i < sorted.size(); ++i)
-      if (sorted[i - 1]->to() == sorted[i]->to() && sorted[i - 1]->target() + sorted[i - 1]->count() > sorted[i]->target())
+      if (sorted[i - 1]->to() == sorted[i]->to() &&
+          sorted[i - 1]->target() + sorted[i - 1]->count() > sorted[i]->target())
         report.add(where + ": two pieces write element " + std::to_string(sorted[i]->target()) + " of rank " +
                    std::to_string(sorted[i]->to()));
   }

@@ -50,7 +50,8 @@ SmallVector<Operation *> ProgramOp::getInstructions() {
   return instructions;
 }
 
-/// The order of records and waits. The program checks it, in one walk: events cannot look for each other in long programs.
+/// The order of records and waits. The program checks it, in one walk: events cannot look for each other in long
+/// programs.
 static LogicalResult verifyEvents(ProgramOp program) {
   llvm::DenseSet<uint64_t> recorded;
   for (Operation &op : program.getBody().front()) {
@@ -241,8 +242,8 @@ static LogicalResult verifyPieces(CollectiveOp op, ArrayRef<int64_t> numbers, in
     return op.emitOpError("expects ") << kPieceNumbers << " numbers a piece, is " << numbers.size() << " in all";
   for (; !numbers.empty(); numbers = numbers.drop_front(kPieceNumbers)) {
     int64_t source = numbers[2], target = numbers[3], count = numbers[4];
-    if (llvm::any_of(numbers.take_front(kPieceNumbers), [](int64_t number) { return number < 0; }) ||
-        count > from || source > from - count || count > into || target > into - count)
+    if (llvm::any_of(numbers.take_front(kPieceNumbers), [](int64_t number) { return number < 0; }) || count > from ||
+        source > from - count || count > into || target > into - count)
       return op.emitOpError("moves ") << count << " elements from " << source << " to " << target
                                       << ", outside a source of " << from << " or a destination of " << into;
   }

@@ -155,16 +155,14 @@ std::optional<Mesh> raddle::ragged::verifyMesh(ModuleOp module) {
     return Mesh{ranks, ranks};
   BucketOp first = *buckets.begin();
   if (ranks < 1 || ranks % shards != 0) {
-    first.emitError("is cut over ") << shards << " ranks, expects a divisor of the " << ranks
-                                    << " that the module has";
+    first.emitError("is cut over ") << shards << " ranks, expects a divisor of the " << ranks << " that the module has";
     return std::nullopt;
   }
   bool agree = true;
   for (auto bucket : buckets)
     if (static_cast<int64_t>(bucket.getRanks()) != shards) {
-      InFlightDiagnostic error = bucket.emitError("is cut over ")
-                                 << bucket.getRanks() << " ranks, expects " << shards << ", as bucket '"
-                                 << first.getSymName() << "'";
+      InFlightDiagnostic error = bucket.emitError("is cut over ") << bucket.getRanks() << " ranks, expects " << shards
+                                                                  << ", as bucket '" << first.getSymName() << "'";
       agree = false;
     }
   if (!agree)
@@ -212,7 +210,8 @@ LogicalResult SlotOp::verifySymbolUses(SymbolTableCollection &symbols) {
   if (!slot) // ragged_slot_c1
     return emitOpError("expects a slot of bucket ") << getBucketAttr() << ", '" << getSlot() << "' is none";
   Type element = getElementTypeOrSelf(getFull());
-  if (failed(expectType(*this, *bucket, getFull(), bucket->getElements(), "the whole bucket", element))) // ragged_slot_c2
+  if (failed(
+          expectType(*this, *bucket, getFull(), bucket->getElements(), "the whole bucket", element))) // ragged_slot_c2
     return failure();
   return expectType(*this, *bucket, getTensor(), slot.getShape(), "slot '" + getSlot() + "'", element);
 }

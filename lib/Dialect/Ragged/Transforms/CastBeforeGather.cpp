@@ -56,17 +56,16 @@ void narrow(GatherOp gather, Type type) {
     auto shape = mlir::cast<RankedTensorType>(value.getType()).getShape();
     return RankedTensorType::get(shape, type);
   };
-  Value slice = buildElementwise(builder, loc, cast(gather.getSlice()), gather.getSlice(), {},
-                                 [&](const Scalars &scalars, ValueRange args) {
-                                   return scalars.castFloat(args[0], type);
-                                 });
+  Value slice =
+      buildElementwise(builder, loc, cast(gather.getSlice()), gather.getSlice(), {},
+                       [&](const Scalars &scalars, ValueRange args) { return scalars.castFloat(args[0], type); });
   Value full =
       GatherOp::create(builder, loc, cast(gather.getFull()), slice, gather.getBucketAttr(), gather.getPhaseAttr());
   for (Operation *user : llvm::make_early_inc_range(gather.getFull().getUsers())) {
     auto slot = mlir::cast<SlotOp>(user);
     builder.setInsertionPoint(slot);
-    Value tensor = SlotOp::create(builder, slot.getLoc(), cast(slot.getTensor()), full, slot.getSlotAttr(),
-                                  slot.getBucketAttr());
+    Value tensor =
+        SlotOp::create(builder, slot.getLoc(), cast(slot.getTensor()), full, slot.getSlotAttr(), slot.getBucketAttr());
     for (Operation *narrowing : llvm::make_early_inc_range(slot.getTensor().getUsers())) {
       narrowing->getResult(0).replaceAllUsesWith(tensor);
       narrowing->erase();

@@ -134,8 +134,8 @@ private:
     }
     if (!isGood)
       return failure();
-    plan::Layout layout =
-        plan::planBucket(tensors, ranks / replicas, plan::alignmentOf(static_cast<int>(element.getIntOrFloatBitWidth())));
+    plan::Layout layout = plan::planBucket(tensors, ranks / replicas,
+                                           plan::alignmentOf(static_cast<int>(element.getIntOrFloatBitWidth())));
 
     SmallVector<Attribute> slots;
     for (auto [parameter, tensor, offset] : llvm::zip(members, tensors, layout.offsets))
@@ -147,8 +147,8 @@ private:
       llvm::raw_string_ostream stream(symbol);
       stream << '.' << element;
     }
-    auto bucket = ragged::BucketOp::create(builder, getOperation().getLoc(), symbol, ranks / replicas, layout.shard, element,
-                                           builder.getArrayAttr(slots), nullptr);
+    auto bucket = ragged::BucketOp::create(builder, getOperation().getLoc(), symbol, ranks / replicas, layout.shard,
+                                           element, builder.getArrayAttr(slots), nullptr);
     for (auto [parameter, slot] : llvm::zip(members, bucket.getSlots().getAsRange<ragged::SlotAttr>()))
       isGood &= succeeded(parameter.cut.check(bucket, slot));
     int64_t padding = bucket.getPadding();
@@ -156,7 +156,7 @@ private:
     numPadding += padding;
     remark::analysis(bucket.getLoc(), remark::RemarkOpts::name("bucket").category("ragged-plan"))
         << symbol << ": " << std::to_string(members.size()) << " tensors, " << std::to_string(layout.shard)
-        << " elements a rank where " << std::to_string(plan::divideUp(bucket.getElements() - padding, ranks))
+        << " elements a rank where " << std::to_string(plan::divideUp(bucket.getElements() - padding, ranks / replicas))
         << " are the least, " << std::to_string(padding) << " of padding";
     return success(isGood);
   }
