@@ -51,6 +51,7 @@ void registerLossOperators(OperatorTable &table);
 void registerNormOperators(OperatorTable &table);
 void registerPointwiseOperators(OperatorTable &table);
 void registerPoolingOperators(OperatorTable &table);
+void registerRandomOperators(OperatorTable &table);
 void registerReductionOperators(OperatorTable &table);
 void registerSelectionOperators(OperatorTable &table);
 void registerShapeOperators(OperatorTable &table);
