@@ -14,6 +14,7 @@ OperatorTable::OperatorTable() {
   registerDistanceOperators(*this);
   registerDivisionOperators(*this);
   registerExpertOperators(*this);
+  registerCumulativeOperators(*this);
   registerExtremumOperators(*this);
   registerIndexingOperators(*this);
   registerLinearOperators(*this);

@@ -44,6 +44,7 @@ void registerCreationOperators(OperatorTable &table);
 void registerDistanceOperators(OperatorTable &table);
 void registerDivisionOperators(OperatorTable &table);
 void registerExpertOperators(OperatorTable &table);
+void registerCumulativeOperators(OperatorTable &table);
 void registerExtremumOperators(OperatorTable &table);
 void registerIndexingOperators(OperatorTable &table);
 void registerLinearOperators(OperatorTable &table);
