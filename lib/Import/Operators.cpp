@@ -15,6 +15,7 @@ OperatorTable::OperatorTable() {
   registerDistanceOperators(*this);
   registerDivisionOperators(*this);
   registerExpertOperators(*this);
+  registerCumulativeOperators(*this);
   registerExtremumOperators(*this);
   registerIndexingOperators(*this);
   registerLinearOperators(*this);
@@ -23,6 +24,7 @@ OperatorTable::OperatorTable() {
   registerPaddingOperators(*this);
   registerPointwiseOperators(*this);
   registerPoolingOperators(*this);
+  registerRandomOperators(*this);
   registerReductionOperators(*this);
   registerSelectionOperators(*this);
   registerResampleOperators(*this);
@@ -65,15 +67,6 @@ std::string refusalOf(const Node &node) {
     const Argument *argument = node.find(name);
     return argument && argument->kind == Kind::Bool && argument->integer;
   };
-  auto isPositive = [&](StringRef name) {
-    const Argument *argument = node.find(name);
-    return argument && ((argument->kind == Kind::Float && argument->real > 0) ||
-                        (argument->kind == Kind::Int && argument->integer > 0));
-  };
-  auto isGiven = [&](StringRef name) {
-    const Argument *argument = node.find(name);
-    return argument && argument->kind != Kind::None;
-  };
   StringRef target = node.target;
   target.consume_front("torch.ops.aten.");
   static constexpr StringLiteral kDataDependent[] = {
@@ -81,15 +74,6 @@ std::string refusalOf(const Node &node) {
       "_unique", "_unique2",      "unique_consecutive", "unique_dim_consecutive", "bincount"};
   if (llvm::is_contained(kDataDependent, target.split('.').first))
     return "whose result's shape depends on the data";
-  // native_dropout trains unless it is told otherwise.
-  if (target == "dropout.default" && isTrue("train") && isPositive("p"))
-    return "with train=True: export the module after eval(), or with dropout 0";
-  if (target == "native_dropout.default" && (isTrue("train") || !isGiven("train")) && isPositive("p"))
-    return "with train=True: export the module after eval(), or with dropout 0";
-  if (target == "scaled_dot_product_attention.default" && isPositive("dropout_p"))
-    return "with dropout_p above 0: export the module after eval(), or with dropout 0";
-  if (target == "rrelu.default" && isTrue("training"))
-    return "with training=True: export the module after eval()";
   if (target == "embedding.default" && isTrue("scale_grad_by_freq"))
     return "with scale_grad_by_freq=True";
   return std::string();
