@@ -34,7 +34,7 @@ def NN_Dialect : Dialect {
     | `nn.role = "seed"` or `"rank"` | input | seed of random numbers, or number of the rank (i64, from 0), given by the runtime |
     | `nn.aliases = ["name", …]` | argument | other names of the same tensor (tied weights) |
     | `nn.source = {entry, offset, strides}` | argument | where the first value lies: an entry of the weight archive, offset and strides in elements |
-    | `nn.init = {kind, scale}` | argument | how to fill what has no source: `zeros`, `ones`, `normal` |
+    | `nn.init = {kind, scale, value}` | argument | how to fill what has no source: `zeros`, `ones`, `normal`, or `value`: with these elements |
     | `nn.state = "name"` | argument | a state of the optimizer, named after its parameter: `w.exp_avg` |
     | `nn.output = "name"` | result | a result of each call |
     | `nn.updates = "name"` | result | the parameter, state or buffer whose next value the result is |
