@@ -1,5 +1,6 @@
 #include "raddle/Bundle/WriteBundle.h"
 
+#include "CheckPrograms.h"
 #include "Instructions.h"
 #include "mlir/Dialect/LLVMIR/LLVMDialect.h"
 #include "raddle/Codegen/CPU/ObjectCode.h"
@@ -25,7 +26,7 @@ public:
   BundleWriter(ModuleOp module, const BundleOptions &options) : module(module), options(options) {}
 
   FailureOr<std::vector<uint8_t>> run() {
-    if (failed(checkTypes()))
+    if (failed(checkTypes()) || failed(checkPrograms(module)))
       return failure();
     if (failed(writeCode()))
       return failure();
@@ -244,8 +245,10 @@ private:
         for (bool value : dense.getValues<bool>())
           bytes.push_back(value);
       } else if (dense) {
+        // Of a splat there is one element.
         ArrayRef<char> raw = dense.getRawData();
-        bytes.assign(raw.begin(), raw.end());
+        for (int64_t copies = dense.isSplat() ? dense.getNumElements() : 1; copies; --copies)
+          bytes.insert(bytes.end(), raw.begin(), raw.end());
       } else {
         ArrayRef<char> raw = cast<DenseResourceElementsAttr>(op.getValue()).getData();
         bytes.assign(raw.begin(), raw.end());

@@ -4,6 +4,7 @@
 #include "mlir/Dialect/MemRef/IR/MemRef.h"
 #include "mlir/Dialect/Tensor/IR/Tensor.h"
 #include "mlir/IR/BuiltinOps.h"
+#include "raddle/Fuse/VerifyFused.h"
 #include "raddle/Passes.h"
 #include "llvm/ADT/MapVector.h"
 
@@ -136,7 +137,7 @@ private:
         })
         .Case([&](ragged::PackOp pack) { writePack(pack); })
         .Case([&](func::ReturnOp terminator) { writeResults(terminator); })
-        .Default([](Operation *op) { llvm::report_fatal_error("op that 'fuse-verify' should have refused"); });
+        .Default([](Operation *op) { llvm_unreachable("verifyFused refuses all others"); });
   }
 
   static exec::Reduction reductionOf(ragged::Reduction reduction) {
@@ -230,6 +231,8 @@ private:
 
 struct ScheduleAssignPass : raddle::impl::ScheduleAssignBase<ScheduleAssignPass> {
   void runOnOperation() override {
+    if (failed(verifyFused(getOperation())))
+      return signalPassFailure();
     SymbolTableCollection symbols;
     OpBuilder builder(&getContext());
     int64_t numConstants = 0;
@@ -241,7 +244,7 @@ struct ScheduleAssignPass : raddle::impl::ScheduleAssignBase<ScheduleAssignPass>
     };
     SmallVector<func::FuncOp> functions(getOperation().getOps<func::FuncOp>());
     for (func::FuncOp function : functions) {
-      if (function->hasAttr("exec.kernel") || function.isExternal())
+      if (function->hasAttr("exec.kernel"))
         continue;
       Placement placement(function, symbols);
       if (failed(placement.run(addConstant)))
