@@ -73,8 +73,7 @@ private:
     for (Attribute attribute : entries) {
       auto entry = dyn_cast<DictionaryAttr>(attribute);
       auto type = entry ? entry.getAs<TypeAttr>("type") : TypeAttr();
-      if (!type || !isStorable(type.getValue()) ||
-          !dtypeOf(cast<RankedTensorType>(type.getValue()).getElementType())) {
+      if (!type || !isStorable(type.getValue()) || !dtypeOf(cast<RankedTensorType>(type.getValue()).getElementType())) {
         fail(program) << "expects " << table << " with the 'type' of a tensor that a bundle can hold, is " << attribute;
         continue;
       }
@@ -148,8 +147,8 @@ private:
       auto resource = dyn_cast<DenseResourceElementsAttr>(constant.getValue());
       AsmResourceBlob *blob = resource ? resource.getRawHandle().getBlob() : nullptr;
       if (resource && (!blob || int64_t(blob->getData().size()) != *bytes))
-        fail(constant) << "expects " << *bytes << " bytes of resource '" << resource.getRawHandle().getKey() << "', has "
-                       << (blob ? blob->getData().size() : 0);
+        fail(constant) << "expects " << *bytes << " bytes of resource '" << resource.getRawHandle().getKey()
+                       << "', has " << (blob ? blob->getData().size() : 0);
     }
   }
 

@@ -30,11 +30,11 @@ LogicalResult verifyFunction(func::FuncOp function) {
   LogicalResult result = success();
   for (unsigned index = 0; index < function.getNumArguments(); ++index)
     if (auto name = function.getArgAttrOfType<StringAttr>(index, "nn.param"))
-      result = function.emitError("parameter '") << name.getValue() << "' is in no bucket: expects the result of 'shard'";
+      result = function.emitError("parameter '")
+               << name.getValue() << "' is in no bucket: expects the result of 'shard'";
   for (auto [index, type] : llvm::enumerate(function.getArgumentTypes()))
     if (!isStorable(type))
-      result = function.emitError("expects tensors of static shape of numbers, argument ")
-               << index << " is " << type;
+      result = function.emitError("expects tensors of static shape of numbers, argument ") << index << " is " << type;
   for (Operation &op : function.getBody().getOps()) {
     if (!isAllowed(op)) {
       result = op.emitOpError("is left outside of kernels after 'fuse'");

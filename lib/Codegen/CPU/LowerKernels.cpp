@@ -95,9 +95,10 @@ private:
       FunctionType type = kernel.getFunctionType();
       for (Type part : llvm::concat<const Type>(type.getInputs(), type.getResults()))
         if (!isStorable(part))
-          result = kernel.emitError("expects arguments and results of a kernel to be tensors of static shape of numbers, "
-                                    "has ")
-                   << part;
+          result =
+              kernel.emitError("expects arguments and results of a kernel to be tensors of static shape of numbers, "
+                               "has ")
+              << part;
     }
     return result;
   }
