@@ -1,5 +1,6 @@
 #include "raddle/Bundle/WriteBundle.h"
 
+#include "CheckPrograms.h"
 #include "Instructions.h"
 #include "mlir/Dialect/LLVMIR/LLVMDialect.h"
 #include "raddle/Codegen/CPU/ObjectCode.h"
@@ -27,7 +28,7 @@ public:
   BundleWriter(ModuleOp module, const BundleOptions &options) : module(module), options(options) {}
 
   FailureOr<std::vector<uint8_t>> run() {
-    if (failed(checkTypes()))
+    if (failed(checkTypes()) || failed(checkPrograms(module)))
       return failure();
     if (failed(writeCode()))
       return failure();

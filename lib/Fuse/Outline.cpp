@@ -31,15 +31,14 @@ struct FuseOutlinePass : raddle::impl::FuseOutlineBase<FuseOutlinePass> {
     for (func::FuncOp function : functions) {
       if (function.isExternal() || function->hasAttr("exec.kernel"))
         continue;
-      if (!function.getBody().hasOneBlock()) {
-        function.emitError("expects a body of one block");
+      if (failed(checkBody(function)))
         return signalPassFailure();
-      }
       generalize(function);
       foldViewsOfEmpties(function);
       recogniseGemms(function);
       for (Group &group : groupOps(function.getBody().front()))
-        outline(group);
+        if (failed(outline(group)))
+          return signalPassFailure();
       eraseDead(function);
     }
   }
@@ -107,18 +106,28 @@ private:
     closure.ops.insert(op);
   }
 
-  void outline(const Group &group) {
+  /// A kernel gets addresses, and gives results that have one.
+  LogicalResult checkBoundary(Operation *root, ValueRange results, const Closure &closure) {
+    for (Type type : llvm::concat<const Type>(ValueRange(closure.inputs.getArrayRef()).getTypes(), results.getTypes()))
+      if (!isStorable(type))
+        return root->emitOpError("is no kernel: expects to read and to give tensors of static shape of numbers, has ")
+               << type;
+    return success();
+  }
+
+  LogicalResult outline(const Group &group) {
     Operation *root = group.back();
     llvm::SmallPtrSet<Operation *, 8> members(group.begin(), group.end());
     Closure closure;
     addOp(root, members, closure);
-    numFused += group.size() - 1;
-
     // A loop may carry numbers, which have no memory. Tensors that nobody reads afterwards need some all the same.
     SmallVector<Value> results;
     for (Value result : root->getResults())
       if (isa<TensorType>(result.getType()))
         results.push_back(result);
+    if (failed(checkBoundary(root, results, closure)))
+      return failure();
+    numFused += group.size() - 1;
     func::FuncOp kernel = findOrAddKernel(buildKernel(root, results, closure));
     OpBuilder builder(root);
     auto dispatch = exec::DispatchOp::create(builder, root->getLoc(), TypeRange(ValueRange(results)),
@@ -132,27 +141,29 @@ private:
         bool isKernelWork = isa<linalg::LinalgDialect, tensor::TensorDialect, scf::SCFDialect>(user->getDialect());
         return !isDuplicable(root) || isView(user) || !isKernelWork;
       });
+    return success();
   }
 
   /// Floating-point operations of a kernel, for reports: those of each body, once a point of its loops.
   static int64_t countFlops(func::FuncOp kernel) {
-    int64_t flops = 0;
+    uint64_t flops = 0;
     kernel.walk([&](linalg::GenericOp op) {
-      int64_t points = ShapedType::getNumElements(op.getStaticLoopRanges());
+      uint64_t points = 1;
+      for (int64_t extent : op.getStaticLoopRanges())
+        points = ShapedType::isDynamic(extent) ? 0 : llvm::SaturatingMultiply<uint64_t>(points, extent);
       for (Operation &inner : op.getBody()->without_terminator())
         if (inner.getNumResults() == 1 && isa<FloatType>(inner.getResult(0).getType()) &&
             !isa<arith::ConstantOp, arith::SelectOp, tensor::ExtractOp>(inner))
-          flops += points;
+          flops = llvm::SaturatingAdd(flops, points);
     });
-    return flops;
+    return std::min<uint64_t>(flops, std::numeric_limits<int64_t>::max());
   }
 
   /// Bytes that a kernel reads and writes if it touches each argument and result once.
   static int64_t countBytes(func::FuncOp kernel) {
     int64_t bytes = 0;
     for (Type type : llvm::concat<const Type>(kernel.getArgumentTypes(), kernel.getResultTypes()))
-      if (auto shaped = dyn_cast<ShapedType>(type))
-        bytes += shaped.getNumElements() * elementBytes(shaped.getElementType());
+      bytes += arrayBytes(cast<ShapedType>(type)).value();
     return bytes;
   }
 

@@ -11,6 +11,7 @@
 #include "raddle/Interfaces/DifferentiableOpInterface.h"
 #include "raddle/Passes.h"
 #include "raddle/Utils/LinalgBuilders.h"
+#include "raddle/Utils/TensorQueries.h"
 #include <map>
 
 namespace raddle {
@@ -205,8 +206,8 @@ struct RaddleGradPass : raddle::impl::RaddleGradBase<RaddleGradPass> {
 
 private:
   LogicalResult check(func::FuncOp source) {
-    if (source.isExternal() || !source.getBody().hasOneBlock())
-      return source.emitError("expects a body of one block to differentiate");
+    if (failed(raddle::checkBody(source)))
+      return failure();
     if (result >= source.getNumResults())
       return source.emitError("expects at least ") << result + 1 << " results, has " << source.getNumResults();
     Type type = source.getResultTypes()[result];

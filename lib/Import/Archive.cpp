@@ -60,7 +60,8 @@ Error Archive::readPieces(StringRef entry, function_ref<void(StringRef)> consume
     return archiveError("entry '" + entry + "' cannot be opened: " + zip_strerror(handle.get()));
 
   // The size in the directory is not to be trusted with an allocation: pieces grow with what really comes.
-  std::vector<char> piece(1 << 20);
+  constexpr uint64_t largestPiece = 1 << 20;
+  std::vector<char> piece(std::min(found->second.size, largestPiece - 1) + 1);
   uint64_t total = 0;
   while (total <= found->second.size) {
     zip_int64_t got = zip_fread(file.get(), piece.data(), piece.size());

@@ -41,9 +41,10 @@ public:
     if (failed() || object.at_key(key).get(element) || element.is_null())
       return std::nullopt;
     T value{};
-    if (!convert(element, value))
-      fail(llvm::Twine("'") + key + "' is of another type", place);
-    return value;
+    if (convert(element, value))
+      return value;
+    fail(llvm::Twine("'") + key + "' is of another type", place);
+    return std::nullopt;
   }
 
   template <typename T> T as(Element element, const char *expected, Place place) {

@@ -4,6 +4,7 @@
 #include "mlir/Dialect/MemRef/IR/MemRef.h"
 #include "mlir/Dialect/Tensor/IR/Tensor.h"
 #include "mlir/IR/BuiltinOps.h"
+#include "raddle/Fuse/VerifyFused.h"
 #include "raddle/Passes.h"
 #include "raddle/Plan/Redistribute.h"
 #include "llvm/ADT/MapVector.h"
@@ -153,7 +154,7 @@ private:
         .Case([&](ragged::ScatterFromRootsOp op) { writeScatterFromRoots(op); })
         .Case([&](ragged::PackOp pack) { writePack(pack); })
         .Case([&](func::ReturnOp terminator) { writeResults(terminator); })
-        .Default([](Operation *op) { llvm::report_fatal_error("op that 'fuse-verify' should have refused"); });
+        .Default([](Operation *op) { llvm_unreachable("verifyFused refuses all others"); });
   }
 
   static exec::Reduction reductionOf(ragged::Reduction reduction) {
@@ -309,6 +310,8 @@ struct ScheduleAssignPass : raddle::impl::ScheduleAssignBase<ScheduleAssignPass>
   using Base::Base;
 
   void runOnOperation() override {
+    if (failed(verifyFused(getOperation())))
+      return signalPassFailure();
     SymbolTableCollection symbols;
     OpBuilder builder(&getContext());
     int64_t numConstants = 0;
@@ -323,7 +326,7 @@ struct ScheduleAssignPass : raddle::impl::ScheduleAssignBase<ScheduleAssignPass>
       return signalPassFailure();
     SmallVector<func::FuncOp> functions(getOperation().getOps<func::FuncOp>());
     for (func::FuncOp function : functions) {
-      if (function->hasAttr("exec.kernel") || function.isExternal())
+      if (function->hasAttr("exec.kernel"))
         continue;
       Placement placement(function, symbols);
       if (failed(placement.run(addConstant)))

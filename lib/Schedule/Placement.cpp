@@ -30,6 +30,10 @@ LogicalResult Placement::run(function_ref<int64_t(ElementsAttr)> addConstant) {
     return failure();
   claimPacks();
   placeOps(addConstant);
+  int64_t total = 0;
+  for (const Allocation &allocation : allocations)
+    if (llvm::AddOverflow(total, allocation.bytes, total))
+      return function.emitError("expects intermediate results of fewer than 2^63 bytes");
   return success();
 }
 
@@ -129,6 +133,9 @@ bool Placement::canUpdateInPlace(Value state, Value next) {
   if (!dispatch || lookThroughViews(next) != next)
     return false;
   auto kernel = symbols.lookupNearestSymbolFrom<func::FuncOp>(dispatch, dispatch.getKernelAttr());
+  // Code that was generated already does not say what it reads.
+  if (!kernel || kernel.isExternal())
+    return false;
   SmallVector<Value> worklist{state};
   while (!worklist.empty()) {
     Value value = worklist.pop_back_val();

@@ -33,13 +33,20 @@ private:
   LogicalResult readAllocations() {
     for (Attribute attribute : program.getAllocations()) {
       auto entry = dyn_cast<DictionaryAttr>(attribute);
-      auto number = [&](StringRef name) { return entry ? entry.getAs<IntegerAttr>(name) : IntegerAttr(); };
+      auto number = [&](StringRef name) {
+        auto value = entry ? entry.getAs<IntegerAttr>(name) : IntegerAttr();
+        return value && value.getType().isSignlessInteger(64) ? value : IntegerAttr();
+      };
       auto name = entry ? entry.getAs<StringAttr>("name") : StringAttr();
       if (!name || !number("offset") || !number("bytes") || !number("first") || !number("last"))
         return program.emitError("expects allocations with 'name', 'offset', 'bytes', 'first' and 'last', is ")
                << attribute;
-      allocations.push_back({name.str(), number("bytes").getInt(), number("first").getInt(), number("last").getInt(),
-                             number("offset").getInt()});
+      int64_t offset = number("offset").getInt(), bytes = number("bytes").getInt();
+      int64_t arena = program.getArena();
+      if (offset < 0 || bytes < 0 || bytes > arena || offset > arena - bytes)
+        return program.emitError("expects allocations inside the arena of ")
+               << arena << " bytes, '" << name.getValue() << "' has " << bytes << " at " << offset;
+      allocations.push_back({name.str(), bytes, number("first").getInt(), number("last").getInt(), offset});
     }
     llvm::sort(allocations, [](const Allocation &a, const Allocation &b) { return a.first < b.first; });
     return success();

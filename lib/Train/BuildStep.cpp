@@ -40,6 +40,8 @@ struct TrainBuildStepPass : raddle::impl::TrainBuildStepBase<TrainBuildStepPass>
       return module.emitError("expects functions 'main' and 'main_grad', as 'raddle-grad' leaves them");
     if (optimizer != "adamw" && optimizer != "sgd")
       return module.emitError("expects optimizer 'sgd' or 'adamw', is '") << optimizer << "'";
+    if (failed(checkBody(forward)) || failed(checkBody(step)) || failed(checkForms(forward, step)))
+      return failure();
     if (failed(collectParameters(forward, step)))
       return failure();
     forward.setName("eval");
@@ -58,11 +60,23 @@ private:
     Value grad;
   };
 
-  LogicalResult collectParameters(func::FuncOp forward, func::FuncOp step) {
-    Operation *terminator = step.getBody().front().getTerminator();
+  /// `step` computes what `forward` does, and the loss is one number.
+  LogicalResult checkForms(func::FuncOp forward, func::FuncOp step) {
     if (loss >= forward.getNumResults())
       return forward.emitError("expects the loss to be a result below ")
              << forward.getNumResults() << ", is " << unsigned(loss);
+    auto type = dyn_cast<RankedTensorType>(forward.getResultTypes()[loss]);
+    if (!type || !type.hasStaticShape() || type.getNumElements() != 1)
+      return forward.emitError("expects the loss to be a tensor of one element, is ") << forward.getResultTypes()[loss];
+    if (forward.getArgumentTypes() == step.getArgumentTypes() &&
+        forward.getResultTypes() == step.getResultTypes().take_front(forward.getNumResults()))
+      return success();
+    return step.emitError("expects the arguments and first the results of 'main', ")
+           << forward.getFunctionType() << ", is " << step.getFunctionType();
+  }
+
+  LogicalResult collectParameters(func::FuncOp forward, func::FuncOp step) {
+    Operation *terminator = step.getBody().front().getTerminator();
     unsigned next = forward.getNumResults();
     for (unsigned index = 0; index < step.getNumArguments(); ++index) {
       auto name = step.getArgAttrOfType<StringAttr>(index, "nn.param");

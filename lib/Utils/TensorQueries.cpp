@@ -1,5 +1,6 @@
 #include "raddle/Utils/TensorQueries.h"
 
+#include "mlir/Dialect/Func/IR/FuncOps.h"
 #include "mlir/Dialect/Linalg/IR/Linalg.h"
 #include "mlir/Dialect/Tensor/IR/Tensor.h"
 #include "mlir/IR/Matchers.h"
@@ -9,6 +10,31 @@ using namespace mlir;
 namespace raddle {
 
 int64_t elementBytes(Type type) { return llvm::divideCeil(type.getIntOrFloatBitWidth(), 8); }
+
+/// What a process can address.
+static constexpr int64_t kMostBytes = int64_t(1) << 47;
+
+std::optional<int64_t> arrayBytes(ShapedType type) {
+  if (!type.hasStaticShape() || !type.getElementType().isIntOrFloat())
+    return std::nullopt;
+  int64_t bytes = elementBytes(type.getElementType());
+  for (int64_t extent : type.getShape())
+    if (llvm::MulOverflow(bytes, extent, bytes) || bytes > kMostBytes)
+      return std::nullopt;
+  return bytes;
+}
+
+bool isStorable(Type type) {
+  auto tensor = dyn_cast<RankedTensorType>(type);
+  return tensor && arrayBytes(tensor);
+}
+
+LogicalResult checkBody(FunctionOpInterface function) {
+  Region &body = function.getFunctionBody();
+  if (body.hasOneBlock() && !body.front().empty() && isa<func::ReturnOp>(body.front().back()))
+    return success();
+  return function->emitError("expects a body of one block that ends in 'func.return'");
+}
 
 bool isZeroFilled(Value value) {
   auto fill = value.getDefiningOp<linalg::FillOp>();

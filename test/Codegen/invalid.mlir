@@ -23,3 +23,22 @@ func.func private @allocates(%x: tensor<4096x8xf32>) -> tensor<f32> attributes {
   } -> tensor<f32>
   return %1 : tensor<f32>
 }
+
+// -----
+
+// expected-error @+1 {{expects a body of one block that ends in 'func.return'}}
+func.func private @external(tensor<4xf32>) -> tensor<4xf32> attributes {exec.kernel}
+
+// -----
+
+// expected-error @+1 {{expects arguments and results of a kernel to be tensors of static shape of numbers, has 'memref<4xf32>'}}
+func.func private @buffer(%x: memref<4xf32>) attributes {exec.kernel} {
+  return
+}
+
+// -----
+
+// expected-error @+1 {{expects arguments and results of a kernel to be tensors of static shape of numbers, has 'tensor<?xf32>'}}
+func.func private @dynamic(%x: tensor<?xf32>) -> tensor<?xf32> attributes {exec.kernel} {
+  return %x : tensor<?xf32>
+}

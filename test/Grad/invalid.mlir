@@ -24,12 +24,12 @@ func.func @main(%x: tensor<f32>) { return }
 
 // -----
 
-// expected-error @+1 {{expects a body of one block to differentiate}}
+// expected-error @+1 {{expects a body of one block that ends in 'func.return'}}
 func.func private @main(tensor<f32>) -> tensor<f32>
 
 // -----
 
-// expected-error @+1 {{expects a body of one block to differentiate}}
+// expected-error @+1 {{expects a body of one block that ends in 'func.return'}}
 func.func @main(%x: tensor<f32>) -> tensor<f32> {
   cf.br ^bb1
 ^bb1:

@@ -51,6 +51,13 @@ def deep_expression(document):
                 size["as_expr"]["expr_str"] = "Add(" * 100000
 
 
+def wrong_hint(document):
+    for value in graph(document)["tensor_values"].values():
+        for size in value["sizes"]:
+            if "as_expr" in size:
+                size["as_expr"]["hint"] = "six"
+
+
 def wrong_type(document):
     meta = graph(document)["tensor_values"]["linear"]
     meta["sizes"][-1] = {"as_int": meta["sizes"][-1]["as_int"] + 1}
@@ -61,6 +68,7 @@ JSON_EDITS = {
     "rename": ("models/model.json", rename_tensor),
     "huge": ("models/model.json", huge_shape),
     "deep": ("models/model.json", deep_expression),
+    "hint": ("models/model.json", wrong_hint),
     "wrong-type": ("models/model.json", wrong_type),
     "schema": ("models/model.json", lambda document: document["schema_version"].update(major=3)),
     "no-nodes": ("models/model.json", lambda document: graph(document).pop("nodes")),

@@ -35,3 +35,31 @@ func.func @step(%a: tensor<4xf32> {nn.param = "a"}, %b: tensor<4xf32> {nn.param 
 ragged.bucket @a ranks 2 shard 32 : f32 {slots = []}
 // expected-error @+1 {{is cut over 3 ranks, expects 2, as bucket 'a'}}
 ragged.bucket @b ranks 3 shard 32 : f32 {slots = []}
+
+// -----
+
+// expected-error @+1 {{parameter 'w' expects a tensor of static shape of numbers, is 'tensor<?xf32>'}}
+func.func @dynamic(%w: tensor<?xf32> {nn.param = "w"}) {
+  return
+}
+
+// -----
+
+// expected-error @+1 {{parameter 'w' expects a tensor of static shape of numbers, is 'f32'}}
+func.func @scalar(%w: f32 {nn.param = "w"}) {
+  return
+}
+
+// -----
+
+// expected-error @+1 {{expects a body of one block that ends in 'func.return'}}
+func.func private @external(tensor<4xf32>)
+
+// -----
+
+// The state of an update is an argument that says so.
+func.func @no_state(%w: tensor<4xf32> {nn.param = "w"}, %g: tensor<4xf32>, %lr: tensor<f32>) -> tensor<4xf32> {
+  // expected-error @+1 {{expects operand 2 to be an argument with 'nn.state'}}
+  %0, %1 = nn.sgd %w grad %g state %g lr %lr {momentum = 0.0 : f64, weight_decay = 0.0 : f64} : tensor<4xf32>, tensor<f32>
+  return %0 : tensor<4xf32>
+}

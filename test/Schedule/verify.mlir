@@ -145,3 +145,17 @@ exec.program @starts_early arena 256 streams 2 events 1 inputs [] outputs [] sta
   exec.record 0 on 1
   exec.wait 0 on 0
 }
+
+// -----
+
+// expected-error @+1 {{expects allocations inside the arena of 128 bytes, 'a' has 128 at 64}}
+exec.program @outside arena 128 streams 2 events 0 inputs [] outputs [] states []
+    allocations [{name = "a", offset = 64 : i64, bytes = 128 : i64, first = 0 : i64, last = 0 : i64}] {
+}
+
+// -----
+
+// expected-error @+1 {{expects allocations inside the arena of 128 bytes, 'a' has 9223372036854775807 at 1}}
+exec.program @wraps arena 128 streams 2 events 0 inputs [] outputs [] states []
+    allocations [{name = "a", offset = 1 : i64, bytes = 9223372036854775807 : i64, first = 0 : i64, last = 0 : i64}] {
+}

@@ -47,3 +47,23 @@ func.func @main_grad(%w: tensor<4xf32> {nn.param = "w", nn.frozen}) -> (tensor<f
   %c = arith.constant dense<0.0> : tensor<f32>
   return %c, %c : tensor<f32>, tensor<f32>
 }
+
+// -----
+
+// expected-error @+1 {{expects the loss to be a tensor of one element, is 'tensor<4xf32>'}}
+func.func @main(%w: tensor<4xf32> {nn.param = "w"}) -> (tensor<4xf32>, tensor<4xf32>) {
+  return %w, %w : tensor<4xf32>, tensor<4xf32>
+}
+func.func @main_grad(%w: tensor<4xf32> {nn.param = "w"}) -> tensor<4xf32> {
+  return %w : tensor<4xf32>
+}
+
+// -----
+
+func.func @main(%w: tensor<1xf32> {nn.param = "w"}) -> (tensor<1xf32>, tensor<1xf32>) {
+  return %w, %w : tensor<1xf32>, tensor<1xf32>
+}
+// expected-error @+1 {{expects the arguments and first the results of 'main'}}
+func.func @main_grad(%w: tensor<4xf32> {nn.param = "w"}) -> tensor<4xf32> {
+  return %w : tensor<4xf32>
+}

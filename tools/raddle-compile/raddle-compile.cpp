@@ -13,6 +13,7 @@
 #include "raddle/Passes.h"
 #include "raddle/Pipeline/Pipeline.h"
 #include "raddle/Report/Report.h"
+#include "raddle/Utils/Guard.h"
 #include "raddle/runtime/BundleFile.h"
 #include "llvm/ADT/StringExtras.h"
 #include "llvm/Support/FileSystem.h"
@@ -410,5 +411,5 @@ int main(int argc, char **argv) {
   MLIRContext context(registry);
   context.printOpOnDiagnostic(false);
   ScopedDiagnosticHandler handler(&context, [](Diagnostic &diagnostic) { printDiagnostic(diagnostic); });
-  return failed(compile(context, app));
+  return raddle::runGuarded("raddle-compile", [&]() -> int { return failed(compile(context, app)); });
 }

@@ -4,13 +4,18 @@
 #include "mlir/InitAllPasses.h"
 #include "mlir/Tools/mlir-opt/MlirOptMain.h"
 #include "raddle/Passes.h"
+#include "raddle/Utils/Guard.h"
+#include "llvm/Support/InitLLVM.h"
 
 int main(int argc, char **argv) {
+  llvm::InitLLVM init(argc, argv);
   mlir::DialectRegistry registry;
   mlir::registerAllDialects(registry);
   mlir::registerAllExtensions(registry);
   mlir::registerAllPasses();
   raddle::registerDialects(registry);
   raddle::registerRaddlePasses();
-  return mlir::asMainReturnCode(mlir::MlirOptMain(argc, argv, "Raddle optimizer driver\n", registry));
+  return raddle::runGuarded("raddle-opt", [&] {
+    return mlir::asMainReturnCode(mlir::MlirOptMain(argc, argv, "Raddle optimizer driver\n", registry));
+  });
 }

@@ -3,9 +3,11 @@
 #include "mlir/Support/FileUtilities.h"
 #include "mlir/Tools/mlir-translate/MlirTranslateMain.h"
 #include "raddle/Import/Import.h"
+#include "raddle/Utils/Guard.h"
 #include "raddle/runtime/BundleFile.h"
 #include "llvm/ADT/STLExtras.h"
 #include "llvm/ADT/SmallVector.h"
+#include "llvm/Support/InitLLVM.h"
 #include "llvm/Support/ToolOutputFile.h"
 
 using namespace llvm;
@@ -71,13 +73,15 @@ static int runPrinter(const Printer &printer, ArrayRef<StringRef> arguments) {
 }
 
 int main(int argc, char **argv) {
+  InitLLVM init(argc, argv);
   SmallVector<StringRef> arguments(argv + 1, argv + argc);
   std::string help = "Raddle translation driver; it also has";
   for (const Printer &printer : kPrinters) {
     if (is_contained(arguments, printer.flag))
-      return runPrinter(printer, arguments);
+      return raddle::runGuarded("raddle-translate", [&] { return runPrinter(printer, arguments); });
     help += ("\n  " + printer.flag + " " + printer.usage).str();
   }
   raddle::registerImportTranslation();
-  return failed(mlir::mlirTranslateMain(argc, argv, help + "\n"));
+  return raddle::runGuarded("raddle-translate",
+                            [&]() -> int { return failed(mlir::mlirTranslateMain(argc, argv, help + "\n")); });
 }

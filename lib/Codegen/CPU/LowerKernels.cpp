@@ -21,6 +21,7 @@
 #include "mlir/Transforms/Passes.h"
 #include "raddle/Dialect/Exec/IR/ExecOps.h"
 #include "raddle/Passes.h"
+#include "raddle/Utils/TensorQueries.h"
 #include "llvm/ADT/MapVector.h"
 
 namespace raddle {
@@ -49,6 +50,8 @@ private:
     for (auto function : getOperation().getOps<func::FuncOp>())
       if (function->hasAttr("exec.kernel"))
         kernels.push_back(function);
+    if (failed(checkKernels(kernels)))
+      return failure();
     // Upstream passes see kernels only: a module of their own keeps programs out of reach.
     OwningOpRef<ModuleOp> scratch = ModuleOp::create(getOperation().getLoc());
     for (func::FuncOp kernel : kernels) {
@@ -79,6 +82,25 @@ private:
     for (Operation &op : llvm::make_early_inc_range(scratch->getBody()->getOperations()))
       op.moveBefore(getOperation().getBody(), getOperation().getBody()->end());
     return success();
+  }
+
+  /// Kernels are functions on tensors that become pointers; scalars have none.
+  LogicalResult checkKernels(ArrayRef<func::FuncOp> kernels) {
+    LogicalResult result = success();
+    for (func::FuncOp kernel : kernels) {
+      if (failed(checkBody(kernel))) {
+        result = failure();
+        continue;
+      }
+      FunctionType type = kernel.getFunctionType();
+      for (Type part : llvm::concat<const Type>(type.getInputs(), type.getResults()))
+        if (!isStorable(part))
+          result =
+              kernel.emitError("expects arguments and results of a kernel to be tensors of static shape of numbers, "
+                               "has ")
+              << part;
+    }
+    return result;
   }
 
   /// Kernels of which a program gives an argument and a result the same address.

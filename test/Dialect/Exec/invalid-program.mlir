@@ -20,7 +20,7 @@ exec.program @p arena 1024 streams 2 events 0 inputs [] outputs [] states [] all
 
 // exec_program_c1: sizes may not wrap around
 exec.program @p arena 1024 streams 2 events 0 inputs [] outputs [] states [] allocations [] {
-  // expected-error @+1 {{expects fewer than 2^63 bytes, is}}
+  // expected-error @+1 {{expects at most 2^47 bytes, is}}
   %b = exec.buffer arena[0] at 0 : memref<4611686018427387905xf32>
 }
 
@@ -122,4 +122,12 @@ exec.program @p arena 0 streams 2 events 1 inputs [] outputs [] states [] alloca
   // expected-error @+1 {{waits for event 0, which is not recorded before}}
   exec.wait 0 on 1
   exec.record 0 on 0
+}
+
+// -----
+
+// Attributes of the body are read after they have been verified.
+exec.program @p arena 0 streams 2 events 0 inputs [] outputs [] states [] allocations [] {
+  // expected-error @+1 {{'exec.buffer' op requires attribute 'index'}}
+  %b = "exec.buffer"() {space = #exec<space arena>, offset = 0 : i64} : () -> memref<4xf32>
 }

@@ -22,7 +22,7 @@ module attributes {nn.weights = 3 : i64} {}
 
 // -----
 
-// expected-error @+1 {{attribute 'nn.batch' must be an integer, is "four"}}
+// expected-error @+1 {{attribute 'nn.batch' must be an integer of 64 bits, is "four"}}
 module attributes {nn.batch = "four"} {}
 
 // -----

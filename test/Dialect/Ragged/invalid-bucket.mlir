@@ -94,3 +94,23 @@ ragged.bucket @b ranks 2 shard 48 : f32 {parameters = [{}, {}], slots = [#ragged
 
 // expected-error @+1 {{expects '#ragged.slot' attributes as 'slots', is "w"}}
 ragged.bucket @b ranks 2 shard 48 : f32 {slots = ["w"]}
+
+// -----
+
+// ragged_bucket_c6
+// expected-error @+1 {{expects numbers as elements, at most 2^47 bytes of them, is 16 of type 'index'}}
+ragged.bucket @b ranks 2 shard 8 : index {slots = []}
+
+// -----
+
+// ragged_bucket_c6
+// expected-error @+1 {{expects numbers as elements, at most 2^47 bytes of them, is 9223372036854775806 of type 'f32'}}
+ragged.bucket @b ranks 2 shard 4611686018427387903 : f32 {slots = []}
+
+// -----
+
+// ragged_bucket_c4: of many boundaries
+// expected-error @+1 {{boundary of rank 1 at element 1 cuts a unit of 2 elements of slot 'w' at 0}}
+ragged.bucket @b ranks 17592186044416 shard 1 : f32 {
+  slots = [#ragged.slot<"w" at 0 shape [17592186044416] unit 2>]
+}

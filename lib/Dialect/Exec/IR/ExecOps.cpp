@@ -29,13 +29,14 @@ void ExecDialect::initialize() {
       >();
 }
 
-/// Bytes of a dense array; nothing where 63 bits do not hold them.
-static std::optional<int64_t> bytesOf(ShapedType type) {
-  int64_t bytes = elementBytes(type.getElementType());
-  for (int64_t extent : type.getShape())
-    if (llvm::MulOverflow(bytes, extent, bytes))
-      return std::nullopt;
-  return bytes;
+LogicalResult ExecDialect::verifyOperationAttribute(Operation *op, NamedAttribute attribute) {
+  StringRef name = attribute.getName();
+  if (name != "exec.flops" && name != "exec.bytes" && name != "exec.args" && name != "exec.range")
+    return success();
+  auto number = dyn_cast<IntegerAttr>(attribute.getValue());
+  if (number && number.getType().isSignlessInteger(64))
+    return success();
+  return op->emitError("attribute '") << name << "' must be an integer of 64 bits, is " << attribute.getValue();
 }
 
 //===----------------------------------------------------------------------===//
@@ -66,7 +67,8 @@ static LogicalResult verifyEvents(ProgramOp program) {
   return success();
 }
 
-LogicalResult ProgramOp::verify() {
+/// After the ops of the body have been verified, whose attributes it reads.
+LogicalResult ProgramOp::verifyRegions() {
   if (failed(verifyEvents(*this)))
     return failure();
   WalkResult result = walk([&](Operation *op) {
@@ -79,9 +81,9 @@ LogicalResult ProgramOp::verify() {
     if (!buffer)
       return WalkResult::advance();
     int64_t index = buffer.getIndex(), offset = buffer.getOffset();
-    std::optional<int64_t> size = bytesOf(buffer.getType());
+    std::optional<int64_t> size = arrayBytes(buffer.getType());
     if (!size) {
-      op->emitOpError("expects fewer than 2^63 bytes, is ") << buffer.getType();
+      op->emitOpError("expects at most 2^47 bytes, is ") << buffer.getType();
       return WalkResult::interrupt();
     }
     int64_t bytes = *size;

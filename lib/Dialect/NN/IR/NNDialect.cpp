@@ -33,8 +33,9 @@ LogicalResult NNDialect::verifyOperationAttribute(Operation *op, NamedAttribute 
   StringRef name = attribute.getName();
   if (name == "nn.weights" && !isa<StringAttr>(attribute.getValue()))
     return op->emitError("attribute 'nn.weights' must be a string, is ") << attribute.getValue();
-  if (name == "nn.batch" && !isa<IntegerAttr>(attribute.getValue()))
-    return op->emitError("attribute 'nn.batch' must be an integer, is ") << attribute.getValue();
+  auto batch = dyn_cast<IntegerAttr>(attribute.getValue());
+  if (name == "nn.batch" && !(batch && batch.getType().isSignlessInteger(64)))
+    return op->emitError("attribute 'nn.batch' must be an integer of 64 bits, is ") << attribute.getValue();
   return success();
 }
 

@@ -4,6 +4,7 @@
 #include "mlir/IR/Builders.h"
 #include "mlir/IR/DialectImplementation.h"
 #include "mlir/IR/OpImplementation.h"
+#include "raddle/Utils/TensorQueries.h"
 #include "llvm/ADT/StringSet.h"
 #include "llvm/ADT/TypeSwitch.h"
 
@@ -83,6 +84,15 @@ void RaggedDialect::initialize() {
       >();
 }
 
+LogicalResult RaggedDialect::verifyOperationAttribute(Operation *op, NamedAttribute attribute) {
+  if (attribute.getName() != "ragged.ranks")
+    return success();
+  auto ranks = dyn_cast<IntegerAttr>(attribute.getValue());
+  if (ranks && ranks.getType().isSignlessInteger(64))
+    return success();
+  return op->emitError("attribute 'ragged.ranks' must be an integer of 64 bits, is ") << attribute.getValue();
+}
+
 int64_t SlotAttr::getElements() const { return ShapedType::getNumElements(getShape()); }
 
 //===----------------------------------------------------------------------===//
@@ -110,6 +120,10 @@ LogicalResult BucketOp::verify() {
   int64_t total;
   if (llvm::MulOverflow(ranks, shard, total))
     return emitOpError("expects fewer than 2^63 elements, is ") << ranks << " * " << shard;
+  // ragged_bucket_c6
+  if (!getElementType().isIntOrFloat() || !raddle::isStorable(RankedTensorType::get({total}, getElementType())))
+    return emitOpError("expects numbers as elements, at most 2^47 bytes of them, is ")
+           << total << " of type " << getElementType();
   if (auto parameters = getParameters()) // ragged_bucket_c5
     if (parameters->size() != getSlots().size() || !llvm::all_of(*parameters, llvm::IsaPred<DictionaryAttr>))
       return emitOpError("expects 'parameters' to be ") << getSlots().size() << " dictionaries, is " << *parameters;
@@ -131,12 +145,14 @@ LogicalResult BucketOp::verify() {
     int64_t unit = slot.getUnit();
     if (unit <= 0) // ragged_bucket_c4
       return emitOpError("slot '") << slot.getName() << "' expects a positive unit, is " << unit;
-    int64_t boundary = llvm::divideCeil(slot.getOffset(), shard) * shard;
-    for (; boundary < slot.getOffset() + elements; boundary += shard)
-      if ((boundary - slot.getOffset()) % unit != 0)
-        return emitOpError("boundary of rank ")
-               << boundary / shard << " at element " << boundary << " cuts a unit of " << unit << " elements of slot '"
-               << slot.getName() << "' at " << slot.getOffset();
+    // Boundaries are `shard` apart: the second one tells whether the others cut.
+    int64_t end = slot.getOffset() + elements, boundary = llvm::divideCeil(slot.getOffset(), shard) * shard;
+    if (boundary < end && (boundary - slot.getOffset()) % unit == 0 && shard < end - boundary)
+      boundary += shard;
+    if (boundary < end && (boundary - slot.getOffset()) % unit != 0)
+      return emitOpError("boundary of rank ")
+             << boundary / shard << " at element " << boundary << " cuts a unit of " << unit << " elements of slot '"
+             << slot.getName() << "' at " << slot.getOffset();
     slots.push_back(slot);
   }
   llvm::sort(slots, [](SlotAttr a, SlotAttr b) { return a.getOffset() < b.getOffset(); });

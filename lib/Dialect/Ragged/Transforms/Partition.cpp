@@ -11,6 +11,7 @@
 #include "raddle/Passes.h"
 #include "raddle/Utils/ArgumentAppender.h"
 #include "raddle/Utils/LinalgBuilders.h"
+#include "raddle/Utils/TensorQueries.h"
 #include "llvm/ADT/MapVector.h"
 
 namespace raddle {
@@ -110,10 +111,23 @@ private:
                  << use.bucket.getSymName() << "' is updated, but its parameter '" << slot.getName() << "' is not";
         if (!first)
           first = op;
+        if (failed(checkStates(op)))
+          return failure();
         if (op->getName() != first->getName() || op->getAttrDictionary() != first->getAttrDictionary())
           return op->emitOpError("differs from the update of the other parameters of bucket '")
                  << use.bucket.getSymName() << "'";
       }
+    }
+    return success();
+  }
+
+  /// The states of an update, behind parameter and gradient, are arguments that say so.
+  LogicalResult checkStates(Operation *update) {
+    for (unsigned index = 2; index <= update->getNumResults(); ++index) {
+      auto argument = dyn_cast<BlockArgument>(update->getOperand(index));
+      if (!argument || argument.getOwner() != &function.getBody().front() ||
+          !function.getArgAttrOfType<StringAttr>(argument.getArgNumber(), "nn.state"))
+        return update->emitOpError("expects operand ") << index << " to be an argument with 'nn.state'";
     }
     return success();
   }
@@ -429,6 +443,9 @@ struct RaggedPartitionPass : raddle::impl::RaggedPartitionBase<RaggedPartitionPa
     std::optional<Mesh> mesh = verifyMesh(getOperation());
     if (!mesh)
       return signalPassFailure();
+    for (auto function : getOperation().getOps<func::FuncOp>())
+      if (failed(checkFunction(function)))
+        return signalPassFailure();
     recordParameters(buckets);
     for (auto function : getOperation().getOps<func::FuncOp>()) {
       int64_t gathers = 0, scatters = 0;
@@ -440,6 +457,15 @@ struct RaggedPartitionPass : raddle::impl::RaggedPartitionBase<RaggedPartitionPa
   }
 
 private:
+  static LogicalResult checkFunction(func::FuncOp function) {
+    if (failed(checkBody(function)))
+      return failure();
+    for (Type type : function.getResultTypes())
+      if (!isa<RankedTensorType>(type))
+        return function.emitError("expects results to be ranked tensors, has ") << type;
+    return success();
+  }
+
   /// What arguments say of parameters must outlive them: every bucket keeps it, one dictionary a slot.
   void recordParameters(ArrayRef<BucketOp> buckets) {
     llvm::StringMap<DictionaryAttr> attributes;

@@ -8,6 +8,7 @@
 #include "raddle/Passes.h"
 #include "raddle/Plan/Arithmetic.h"
 #include "raddle/Plan/ModelPlanner.h"
+#include "raddle/Utils/TensorQueries.h"
 #include "llvm/ADT/MapVector.h"
 
 namespace raddle {
@@ -67,9 +68,15 @@ private:
     for (auto function : getOperation().getOps<func::FuncOp>())
       for (unsigned index = 0; index < function.getNumArguments(); ++index) {
         auto name = function.getArgAttrOfType<StringAttr>(index, "nn.param");
-        auto type = dyn_cast<RankedTensorType>(function.getArgument(index).getType());
-        if (!name || !type)
+        auto type = dyn_cast<RankedTensorType>(function.getArgumentTypes()[index]);
+        if (!name)
           continue;
+        if (!isStorable(function.getArgumentTypes()[index])) {
+          function.emitError("parameter '") << name.getValue() << "' expects a tensor of static shape of numbers, is "
+                                            << function.getArgumentTypes()[index];
+          conflict = true;
+          continue;
+        }
         Parameter parameter{{name, type, {}, {}}, static_cast<bool>(function.getArgAttr(index, "nn.frozen"))};
         ragged::Cut &cut = found.insert({name, parameter}).first->second.cut;
         conflict |= failed(cut.add(function, index));

@@ -16,9 +16,11 @@ def Exec_Dialect : Dialect {
     `schedule`, they are inside an `exec.program`, on buffers (memrefs with an address), have `outs` and no results, and
     run in the order that they are written in, each on its stream.
 
-    A kernel is a private `func.func` with the unit attribute `exec.kernel`.
+    A kernel is a private `func.func` with the unit attribute `exec.kernel`. Integers `exec.flops` and `exec.bytes` estimate its
+    work; code has `exec.args`, the number of its pointers, and `exec.range`, what may be split over threads.
   }];
   let useDefaultAttributePrinterParser = 1;
+  let hasOperationAttrVerify = 1;
 }
 
 class Exec_Op<string mnemonic, list<Trait> traits = []> : Op<Exec_Dialect, mnemonic, traits> {
@@ -58,7 +60,9 @@ def Exec_GroupAttr : EnumAttr<Exec_Dialect, Exec_Group, "group">;
 
 def Exec_Element : AnyTypeOf<[AnyFloat, AnySignlessInteger, UI8]>;
 def Exec_Memory : StaticShapeMemRefOf<[Exec_Element]>;
-def Exec_Shaped : AnyTypeOf<[AnyStaticShapeTensor, Exec_Memory]>;
+def Exec_Tensor : Type<CPred<"::raddle::isStorable($_self)">,
+                       "ranked tensor of static shape of floats or integers, of at most 2^47 bytes">;
+def Exec_Shaped : AnyTypeOf<[Exec_Tensor, Exec_Memory]>;
 
 //===----------------------------------------------------------------------===//
 // Program and buffers
@@ -80,6 +84,8 @@ def Exec_ProgramOp : Exec_Op<"program", [Symbol, IsolatedFromAbove, NoTerminator
   let arguments = (ins SymbolNameAttr:$sym_name, I64Attr:$arena, I64Attr:$streams, I64Attr:$events, ArrayAttr:$inputs,
                        ArrayAttr:$outputs, ArrayAttr:$states, ArrayAttr:$allocations);
   let regions = (region SizedRegion<1>:$body);
+  let hasVerifier = 0;
+  let hasRegionVerifier = 1;
   let extraClassDeclaration = [{
     /// The ops that do something, in order: all but buffers. Positions in `allocations` count these.
     ::llvm::SmallVector<::mlir::Operation *> getInstructions();
@@ -140,7 +146,7 @@ def Exec_DispatchOp : Exec_WorkOp<"dispatch", [DeclareOpInterfaceMethods<SymbolU
   }];
   let arguments = (ins FlatSymbolRefAttr:$kernel, Variadic<Exec_Shaped>:$ins,
                        Variadic<Exec_Memory>:$outs, DefaultValuedAttr<I64Attr, "0">:$stream);
-  let results = (outs Variadic<AnyStaticShapeTensor>:$tensors);
+  let results = (outs Variadic<Exec_Tensor>:$tensors);
   let assemblyFormat = [{
     $kernel (`ins` `(` $ins^ `:` type($ins) `)`)? (`outs` `(` $outs^ `:` type($outs) `)`)? attr-dict
     (`->` type($tensors)^)?
@@ -171,7 +177,7 @@ def Exec_GemmOp : Exec_WorkOp<"gemm", [DeclareOpInterfaceMethods<MemoryEffectsOp
                        DefaultValuedAttr<DenseI64ArrayAttr, "{}">:$stride_b,
                        DefaultValuedAttr<DenseI64ArrayAttr, "{}">:$stride_c,
                        DefaultValuedAttr<I64Attr, "0">:$stream);
-  let results = (outs Variadic<AnyStaticShapeTensor>:$tensors);
+  let results = (outs Variadic<Exec_Tensor>:$tensors);
   let assemblyFormat = [{
     `ins` `(` $ins `:` type($ins) `)` (`outs` `(` $outs^ `:` type($outs) `)`)? `m` $m `n` $n `k` $k `ld` $ld
     `trans` $trans attr-dict (`->` type($tensors)^)?

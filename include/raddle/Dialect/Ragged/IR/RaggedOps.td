@@ -24,6 +24,7 @@ def Ragged_Dialect : Dialect {
   }];
   let useDefaultAttributePrinterParser = 1;
   let hasRegionArgAttrVerify = 1;
+  let hasOperationAttrVerify = 1;
 }
 
 include "raddle/Dialect/Ragged/IR/RaggedLayout.td"
@@ -86,6 +87,7 @@ def Ragged_BucketOp : Ragged_Op<"bucket", [Symbol]> {
     - (ragged_bucket_c4) the unit is positive, and every rank boundary inside a slot is at a whole number of units from its start;
       the last unit may be shorter
     - (ragged_bucket_c5) `parameters` has one dictionary a slot
+    - (ragged_bucket_c6) elements are floats or integers, and all of them take at most 2^47 bytes
   }];
   let arguments = (ins SymbolNameAttr:$sym_name, ConfinedAttr<I64Attr, []>:$ranks, I64Attr:$shard,
                        TypeAttr:$element_type, ArrayAttr:$slots, OptionalAttr<ArrayAttr>:$parameters);
