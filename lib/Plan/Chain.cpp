@@ -142,7 +142,7 @@ bool Chain::placeFull() {
   // What alignment and units that do not divide the slice will leave empty is known only afterwards.
   constexpr int kTries = 12;
   int64_t capacity = std::min({options.ranks * shard, waitingElements, std::max(options.limit, options.alignment)});
-  int64_t target = capacity;
+  int64_t target = capacity, lastTarget = 0, lastExcess = 0;
   for (int i = 0; i < kTries && target > capacity / 2; ++i) {
     std::vector<Item> rest, taken = take(target, rest);
     std::optional<int64_t> excess = taken.empty() ? std::nullopt : place(taken, shard);
@@ -152,7 +152,14 @@ bool Chain::placeFull() {
       wait(std::move(rest));
       return true;
     }
-    target -= *excess + (capacity >> (20 - i));
+    // How much of an amount less the end moves: first as if all were alike, then as it did.
+    double room = static_cast<double>(options.ranks * shard);
+    double slope = (room + static_cast<double>(*excess)) / static_cast<double>(target);
+    if (i > 0 && *excess < lastExcess)
+      slope = static_cast<double>(lastExcess - *excess) / static_cast<double>(lastTarget - target);
+    lastTarget = target;
+    lastExcess = *excess;
+    target -= static_cast<int64_t>(static_cast<double>(*excess) / slope) + 1 + (capacity >> (18 - i));
   }
   return false;
 }

@@ -4,6 +4,7 @@
 #include "raddle/Plan/Arithmetic.h"
 
 #include <algorithm>
+#include <iterator>
 #include <map>
 #include <set>
 
@@ -88,20 +89,85 @@ private:
                               kFreePaddingBytes * 8 / bits};
     BucketCache cache(plan.shardRanks, chainOptions.alignment);
     Chain chain(chainOptions, cache);
-    std::vector<FilledBucket> alone;
+    std::vector<FilledBucket> best;
+    double elements = 0;
     for (const Group &group : sameType) {
       chain.add(group.items);
-      alone.push_back(cache.fill(group.items));
+      best.push_back(cache.fill(group.items));
+      elements += static_cast<double>(elementsOf(group.items));
     }
-    std::vector<FilledBucket> chained = chain.finish();
-    auto size = [](const std::vector<FilledBucket> &buckets) {
-      int64_t sum = 0;
+    auto size = [&](const std::vector<FilledBucket> &buckets) {
+      double sum = 0;
       for (const FilledBucket &bucket : buckets)
-        sum += bucket.shard;
-      return sum;
+        sum += static_cast<double>(bucket.shard);
+      return sum * static_cast<double>(plan.shardRanks);
     };
-    for (FilledBucket &bucket : size(chained) < size(alone) ? chained : alone)
+    std::vector<FilledBucket> chained = chain.finish();
+    if (size(chained) < size(best))
+      best = std::move(chained);
+    // Tensors of a layer in several buckets cost more gathers: only where padding is notable, and falls by as much.
+    double notable = 2 * options.tolerance * elements;
+    if (size(best) > elements + notable) {
+      std::vector<FilledBucket> apart = chainApart(sameType, chainOptions, cache);
+      if (!apart.empty() && size(apart) < size(best) - notable)
+        best = std::move(apart);
+    }
+    for (FilledBucket &bucket : best)
       addBucket(dtype, sameType, bucket);
+  }
+
+  /// A chain for each class of units that share no slice well; nothing where there is one class.
+  std::vector<FilledBucket> chainApart(const std::vector<Group> &sameType, const ChainOptions &chainOptions,
+                                       BucketCache &cache) const {
+    std::vector<int64_t> classes = unitClasses(sameType);
+    std::vector<FilledBucket> all;
+    if (classes.size() < 2)
+      return all;
+    for (size_t index = 0; index < classes.size(); ++index) {
+      Chain chain(chainOptions, cache);
+      for (const Group &group : sameType) {
+        std::vector<Item> items;
+        for (const Item &item : group.items) {
+          auto found =
+              std::find_if(classes.begin(), classes.end(), [&](int64_t unit) { return unit % item.unit == 0; });
+          size_t owner = found == classes.end() ? 0 : found - classes.begin();
+          if (owner == index)
+            items.push_back(item);
+        }
+        if (!items.empty())
+          chain.add(items);
+      }
+      std::vector<FilledBucket> buckets = chain.finish();
+      std::move(buckets.begin(), buckets.end(), std::back_inserter(all));
+    }
+    return all;
+  }
+
+  /// Units of a notable share of the elements, none of which divides another, the most frequent first.
+  static std::vector<int64_t> unitClasses(const std::vector<Group> &sameType) {
+    constexpr double kShare = 0.05;
+    std::map<int64_t, double> elements;
+    double total = 0;
+    for (const Group &group : sameType)
+      for (const Item &item : group.items) {
+        elements[item.unit] += static_cast<double>(item.elements);
+        total += static_cast<double>(item.elements);
+      }
+    std::vector<std::pair<double, int64_t>> byShare;
+    for (auto [unit, count] : elements)
+      if (count >= kShare * total)
+        byShare.emplace_back(-count, unit);
+    std::sort(byShare.begin(), byShare.end());
+    std::vector<int64_t> classes;
+    for (auto [share, unit] : byShare) {
+      auto known = std::find_if(classes.begin(), classes.end(),
+                                [unit = unit](int64_t other) { return other % unit == 0 || unit % other == 0; });
+      if (known == classes.end())
+        classes.push_back(unit);
+      else
+        *known = std::max(*known, unit);
+    }
+    return classes;
   }
 
   void addBucket(const std::string &dtype, const std::vector<Group> &sameType, FilledBucket &filled) {

@@ -15,6 +15,7 @@ constexpr double barTop = 16;
 constexpr double barHeight = 30;
 constexpr double barMargin = 6;
 constexpr size_t numColours = 6;
+constexpr uint32_t mostBoundaries = 16;
 
 std::vector<const Parameter *> tensorsOf(const Bundle &bundle, size_t bucket) {
   std::vector<const Parameter *> tensors;
@@ -24,6 +25,10 @@ std::vector<const Parameter *> tensorsOf(const Bundle &bundle, size_t bucket) {
   std::sort(tensors.begin(), tensors.end(),
             [](const Parameter *a, const Parameter *b) { return a->offset() < b->offset(); });
   return tensors;
+}
+
+uint64_t divideUp(uint64_t value, uint64_t divisor) {
+  return divisor == 0 ? 0 : value / divisor + (value % divisor != 0);
 }
 
 // "0" or "0 to 2": the ranks whose slices hold a part of the tensor.
@@ -47,8 +52,10 @@ std::string bar(const Bucket &bucket, const std::vector<const Parameter *> &tens
              textOf(tensors[i]->name()) + "\n" + formatShape(tensors[i]->shape()) + " at " +
                  formatInteger(tensors[i]->offset()));
   }
-  for (uint32_t rank = 0; rank <= ranks; ++rank) {
-    double x = barMargin + width * rank / ranks;
+  // Of many ranks some boundaries, so that the page stays small and the names apart.
+  uint64_t step = divideUp(ranks, mostBoundaries);
+  for (uint64_t rank = 0; rank <= ranks; rank += step) {
+    double x = barMargin + width * static_cast<double>(rank) / ranks;
     svg.line(x, barTop / 2, x, barTop + barHeight + barMargin / 2, "boundary");
     if (rank < ranks)
       svg.text(x + width / ranks / 2, barTop - barMargin / 2, "middle", "rank " + std::to_string(rank));
@@ -65,10 +72,11 @@ std::string describeBucket(const Bundle &bundle, const Bucket &bucket, size_t in
     table.add({textOf(tensor->name()), formatShape(tensor->shape()), formatInteger(tensor->offset()),
                formatInteger(product(tensor->shape())), ranksOf(*tensor, bucket.shard_elements())});
   }
-  std::string html =
-      "<h4>" + escape(textOf(bucket.name())) + "</h4><p>" + formatInteger(whole) + " elements of " +
-      EnumNameDType(bucket.dtype()) + ", " + formatInteger(bucket.shard_elements()) + " a rank, padding " +
-      formatShare(static_cast<double>(whole - std::min(used, whole)), static_cast<double>(used)) + "</p>";
+  std::string html = "<h4>" + escape(textOf(bucket.name())) + "</h4><p>" + formatInteger(whole) + " elements of " +
+                     EnumNameDType(bucket.dtype()) + ", " + formatInteger(bucket.shard_elements()) + " a rank where " +
+                     formatInteger(divideUp(used, bundle.ranks())) + " are the least, padding " +
+                     formatShare(static_cast<double>(whole - std::min(used, whole)), static_cast<double>(used)) +
+                     "</p>";
   if (whole != 0)
     html += bar(bucket, tensors, shardRanks(bundle));
   return html + "<details><summary>" + std::to_string(tensors.size()) + " tensors</summary>" + table.html() +

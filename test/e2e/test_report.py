@@ -1,6 +1,7 @@
 """The report is one readable HTML file that needs nothing else."""
 
 import html.parser
+import re
 
 import pytest
 from models import Mlp, mlp_batches, tiny_llama, token_batches
@@ -54,6 +55,16 @@ def test_training(tmp_path, ranks):
         assert name in reader.text
     assert "peak" in reader.text and reader.count["svg"] > 4 and reader.count["rect"] > 50
     assert ("AllGather" in reader.text) == (ranks > 1)
+
+
+def test_bucket_of_many_ranks(tmp_path):
+    report = tmp_path / "report.html"
+    make_bundle(Mlp(), mlp_batches(1, batch=40)[0], tmp_path, f"--report={report}", ranks=40)
+    text = read(report).text
+    elements = sum(parameter.numel() for parameter in Mlp().parameters())
+    # 128 bytes are 32 elements.
+    assert f"32 a rank where {-(-elements // 40)} are the least, padding" in text
+    assert {int(rank) for rank in re.findall(r"rank (\d+)", text)} == set(range(0, 40, 3))
 
 
 def test_folder_that_is_not_there(tmp_path):

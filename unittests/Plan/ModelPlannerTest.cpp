@@ -276,3 +276,19 @@ TEST(ModelPlanner, RefusesWhatCannotBePlanned) {
   options.ranks = 1 << 20;
   EXPECT_NE(join(checkInput({make("w", {int64_t(1) << 50})}, options)).find("are too many"), std::string::npos);
 }
+
+// Units of 24 and of 32 rows, half and half, and about one unit a rank in a layer: together slices stay a fifth empty,
+// apart full.
+TEST(ModelPlanner, KeepsClassesOfUnitsApartWhereNoSliceSuitsBoth) {
+  Case c;
+  c.options.ranks = 64;
+  for (int layer = 0; layer < 16; ++layer)
+    for (int64_t rows : {3, 4}) {
+      c.parameters.push_back(make("layers." + std::to_string(layer) + "." + std::to_string(rows), {64 * 12, 4096}));
+      c.parameters.back().block = Block{Block::Kind::Rows, rows * 8, 1};
+    }
+  ModelPlan plan = planChecked(c);
+  EXPECT_EQ(plan.padding(), 0);
+  for (const PlannedBucket &bucket : plan.buckets)
+    EXPECT_LE(bucket.elements, 2 * plan.largestLayer);
+}
