@@ -7,12 +7,14 @@ all gradients: lr times a gradient is what a parameter has lost.
 """
 
 import dataclasses
+import math
 import pathlib
 import tempfile
 import warnings
 
 import torch
 from torch.testing._internal.common_methods_invocations import op_db
+from torch.testing._internal.opinfo.core import UnaryUfuncInfo
 from torch.utils import _pytree as pytree
 
 import raddle
@@ -21,6 +23,9 @@ import raddle
 SAMPLES = 6
 # Samples above this size show nothing that smaller ones do not.
 LARGEST_ELEMENTS = 20_000
+# Further shapes of elementwise operators of one tensor with so many elements.
+SHAPES = ((), (1, 7), (2, 3, 3))
+LEAST_ELEMENTS = 18
 FLOATS = (torch.float32, torch.float64)
 OTHERS = (torch.bfloat16, torch.float16, torch.int64, torch.int32, torch.bool)
 DTYPES = FLOATS + OTHERS
@@ -59,6 +64,10 @@ class Sample:
     select: object  # which of the results have a gradient
 
     @property
+    def is_empty(self):
+        return any(tensor.numel() == 0 for tensor in self.tensors)
+
+    @property
     def text(self):
         """Shapes and constants, to find the sample again."""
         tensors = iter(self.tensors)
@@ -92,6 +101,12 @@ def _take_apart(sample, dtype):
     return Sample(dtype, plain, trained, (leaves, tree), sample.output_process_fn_grad)
 
 
+def _reshaped(sample, shape):
+    """The same call of an elementwise operator on the first elements of its tensor."""
+    count = math.prod(shape)
+    return dataclasses.replace(sample, tensors=[sample.tensors[0].flatten()[:count].reshape(shape).clone()])
+
+
 def samples_of(op, dtype, count=SAMPLES):
     """Up to `count` samples, spread evenly over those that differ in shapes or constants."""
     torch.manual_seed(0)
@@ -101,7 +116,14 @@ def samples_of(op, dtype, count=SAMPLES):
         warnings.simplefilter("ignore")
         for sample in op.sample_inputs("cpu", dtype, requires_grad=differentiable):
             sample = _take_apart(sample, dtype)
-            if sample is not None:
+            # One type shows what becomes of tensors without elements.
+            if sample is not None and (dtype == FLOATS[0] or not sample.is_empty):
+                distinct.setdefault(sample.text, sample)
+    if isinstance(op, UnaryUfuncInfo):
+        # torch has few shapes of these.
+        largest = max(distinct.values(), key=lambda sample: sample.tensors[0].numel(), default=None)
+        if largest is not None and len(largest.tensors) == 1 and largest.tensors[0].numel() >= LEAST_ELEMENTS:
+            for sample in [_reshaped(largest, shape) for shape in SHAPES]:
                 distinct.setdefault(sample.text, sample)
     found = list(distinct.values())
     if len(found) <= count:
