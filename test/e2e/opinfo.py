@@ -38,6 +38,8 @@ TOLERANCES = {
 }
 # A power of two, so that it rounds nothing; large, so that small gradients keep their digits beside large parameters.
 LEARNING_RATE = 1024.0
+# What raddle and its programs raise.
+ERRORS = (RuntimeError, ValueError, OSError)
 # In the importer's message about operators that it does not know.
 UNKNOWN = "not supported:"
 
@@ -274,31 +276,34 @@ def _compare(found, expected, what):
     return ""
 
 
-def _infer(path, module, expected):
+def _infer(path, module, results):
     """What is wrong with the results."""
     try:
         found = raddle.compile(path, module.inputs)(*module.inputs)[1:]
-    except (RuntimeError, ValueError, OSError) as error:
+    except ERRORS as error:
         return str(error).strip()
-    return _compare(found, expected, "result")
+    return _compare(found, results, "result")
 
 
-def _train(path, module, expected):
-    """What is wrong with the gradients."""
+def _train(path, module, results, gradients):
+    """What is wrong with the results, as the training program's forward pass gives them, and with the gradients."""
     try:
         program = raddle.compile(path, module.inputs, mode="train", optimizer="sgd", lr=LEARNING_RATE)
+        outputs = list(program.eval(*module.inputs).values())[1:]
         before = program.state_dict()
         program.step(*module.inputs)
         after = program.state_dict()
-    except (RuntimeError, ValueError, OSError) as error:
-        return str(error).strip()
+    except ERRORS as error:
+        return _infer(path, module, results), str(error).strip()
+    # A scalar comes as a number.
+    outputs = [torch.as_tensor(output, dtype=a.dtype) if a.dim() == 0 else output for output, a in zip(outputs, results)]
     found = []
-    for index, gradient in enumerate(expected):
+    for index, gradient in enumerate(gradients):
         name = f"trained.{index}"
         change = (before[name] - after[name]).to(gradient.dtype) / LEARNING_RATE
         # A parameter that is infinite or NaN stays so.
         found.append(torch.where(before[name].isfinite(), change, gradient))
-    return _compare(found, expected, "gradient")
+    return _compare(outputs, results, "result"), _compare(found, gradients, "gradient")
 
 
 def try_samples(op, samples):
@@ -311,8 +316,6 @@ def try_samples(op, samples):
             operators = export_static(module, module.inputs, path)
         except Exception as error:
             raise NotApplicable(f"torch.export: {_short(error)}") from None
-        outcome = Outcome(forward=_infer(path, module, results), operators=operators)
         if module.trained:
-            is_unknown = UNKNOWN in outcome.forward
-            outcome.gradient = outcome.forward if is_unknown else _train(path, module, gradients)
-        return outcome
+            return Outcome(*_train(path, module, results, gradients), operators)
+        return Outcome(_infer(path, module, results), None, operators)
