@@ -48,21 +48,38 @@ LogicalResult fill(NodeBuilder &node) {
   return node.result(node.broadcast(node.cast(value.tensor, node.elementOf(self)), node.shapeOf(self)));
 }
 
+/// What PyTorch makes of a bound of a range of integers.
+Scalar wholePart(const Scalar &bound) {
+  return bound.kind == Scalar::Kind::Float ? Scalar::ofInt(int64_t(bound.real)) : bound;
+}
+
 /// start, start + step, … below end. Floating-point elements are computed in f64, as PyTorch does, so that errors do
-/// not add up.
+/// not add up. Those of integers start and step by whole numbers; PyTorch counts them by the bounds as they are given,
+/// but for int64 by the whole numbers.
 LogicalResult arange(NodeBuilder &node) {
   Scalar start = node.scalar("start", Scalar::ofInt(0)), end = node.scalar("end");
   Scalar step = node.scalar("step", Scalar::ofInt(1));
   Type type = node.dtype("dtype", node.declaredElement());
   if (node.failed())
     return failure();
-  double count = std::ceil((end.real - start.real) / step.real);
-  constexpr double kLargest = 1LL << 53;
-  if (step.isZero() || !(count >= 0 && count <= kLargest))
+  auto fail = [&] {
     return node.fail("arange from " + std::to_string(start.real) + " to " + std::to_string(end.real) + " by " +
                      std::to_string(step.real)),
            failure();
-  bool isReal = isa<FloatType>(type) || start.kind == Scalar::Kind::Float || step.kind == Scalar::Kind::Float;
+  };
+  constexpr double kLargest = 1LL << 53;
+  for (const Scalar &bound : {start, end, step})
+    if (!(std::abs(bound.real) <= kLargest))
+      return fail();
+  double count = std::ceil((end.real - start.real) / step.real);
+  bool isReal = isa<FloatType>(type);
+  if (!isReal) {
+    start = wholePart(start), end = wholePart(end), step = wholePart(step);
+    if (type.isInteger(64))
+      count = std::ceil((end.real - start.real) / step.real);
+  }
+  if (step.isZero() || !(count >= 0 && count <= kLargest))
+    return fail();
   Type wide = isReal ? Type(node.builder.getF64Type()) : Type(node.builder.getI64Type());
   Value result = node.mapElements({int64_t(count)}, {}, type, [&](OpBuilder &builder, Location loc, ValueRange) {
     Body body{builder, loc};

@@ -59,12 +59,28 @@ template <BinaryFn fn> LogicalResult dividing(NodeBuilder &node) {
   return node.result(applyBinary(node, operands[0], operands[1], type, type, fn));
 }
 
+Value towardZero(const Body &body, Value x) { return body.make<math::TruncOp>(x); }
+
+LogicalResult divideTruncating(NodeBuilder &node) {
+  SmallVector<Operand, 2> operands;
+  if (!readOperands(node, operands))
+    return failure();
+  Type type = node.resultType(operands);
+  if (!isa<FloatType>(type) || type == arithmeticType(type))
+    return dividing<truncDivide>(node);
+  // PyTorch rounds the quotient to the type before it drops the fraction: a 16-bit one may reach the next whole number.
+  Value quotient = applyBinary(node, operands[0], operands[1], type, type, trueDivide);
+  if (node.failed())
+    return failure();
+  return node.result(applyUnary(node, quotient, type, type, towardZero));
+}
+
 LogicalResult divide(NodeBuilder &node) {
   StringRef mode = node.string("rounding_mode", "");
   if (mode == "floor")
     return dividing<floorDivide>(node);
   if (mode == "trunc")
-    return dividing<truncDivide>(node);
+    return divideTruncating(node);
   if (!mode.empty())
     return node.fail("div with rounding_mode='" + mode + "', expected 'floor' or 'trunc'"), failure();
   return realBinary<trueDivide>(node);

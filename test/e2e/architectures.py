@@ -23,8 +23,9 @@ PIXELS = 32
 CLASSES = 5
 OUTPUT_TOLERANCE = 1e-4  # of the largest value of an output
 GRADIENT_TOLERANCE = 1e-3  # of the largest gradient of a parameter
-# Gradients below this part of the largest one of the model are rounding (a key's bias has none in exact arithmetic).
-SMALLEST_GRADIENT = 1e-5
+# Of the largest gradient of the model. A smaller one is compared as if it were as large: the tolerance is then the last digit
+# of f32 beside the largest one (a key's bias has no gradient in exact arithmetic).
+SMALLEST_GRADIENT = 1e-4
 # A power of two rounds nothing, and a large one keeps the digits of small gradients beside the parameters.
 LEARNING_RATE = 1024.0
 

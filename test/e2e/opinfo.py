@@ -7,12 +7,14 @@ all gradients: lr times a gradient is what a parameter has lost.
 """
 
 import dataclasses
+import math
 import pathlib
 import tempfile
 import warnings
 
 import torch
 from torch.testing._internal.common_methods_invocations import op_db
+from torch.testing._internal.opinfo.core import UnaryUfuncInfo
 from torch.utils import _pytree as pytree
 
 import raddle
@@ -21,6 +23,9 @@ import raddle
 SAMPLES = 6
 # Samples above this size show nothing that smaller ones do not.
 LARGEST_ELEMENTS = 20_000
+# Further shapes of elementwise operators of one tensor with so many elements.
+SHAPES = ((), (1, 7), (2, 3, 3))
+LEAST_ELEMENTS = 18
 FLOATS = (torch.float32, torch.float64)
 OTHERS = (torch.bfloat16, torch.float16, torch.int64, torch.int32, torch.bool)
 DTYPES = FLOATS + OTHERS
@@ -33,6 +38,8 @@ TOLERANCES = {
 }
 # A power of two, so that it rounds nothing; large, so that small gradients keep their digits beside large parameters.
 LEARNING_RATE = 1024.0
+# What raddle and its programs raise.
+ERRORS = (RuntimeError, ValueError, OSError)
 # In the importer's message about operators that it does not know.
 UNKNOWN = "not supported:"
 
@@ -57,6 +64,10 @@ class Sample:
     trained: list  # of each tensor, whether PyTorch has a gradient for it
     structure: object  # leaves and a tree of (input, args, kwargs), with None for a tensor
     select: object  # which of the results have a gradient
+
+    @property
+    def is_empty(self):
+        return any(tensor.numel() == 0 for tensor in self.tensors)
 
     @property
     def text(self):
@@ -92,6 +103,12 @@ def _take_apart(sample, dtype):
     return Sample(dtype, plain, trained, (leaves, tree), sample.output_process_fn_grad)
 
 
+def _reshaped(sample, shape):
+    """The same call of an elementwise operator on the first elements of its tensor."""
+    count = math.prod(shape)
+    return dataclasses.replace(sample, tensors=[sample.tensors[0].flatten()[:count].reshape(shape).clone()])
+
+
 def samples_of(op, dtype, count=SAMPLES):
     """Up to `count` samples, spread evenly over those that differ in shapes or constants."""
     torch.manual_seed(0)
@@ -101,7 +118,14 @@ def samples_of(op, dtype, count=SAMPLES):
         warnings.simplefilter("ignore")
         for sample in op.sample_inputs("cpu", dtype, requires_grad=differentiable):
             sample = _take_apart(sample, dtype)
-            if sample is not None:
+            # One type shows what becomes of tensors without elements.
+            if sample is not None and (dtype == FLOATS[0] or not sample.is_empty):
+                distinct.setdefault(sample.text, sample)
+    if isinstance(op, UnaryUfuncInfo):
+        # torch has few shapes of these.
+        largest = max(distinct.values(), key=lambda sample: sample.tensors[0].numel(), default=None)
+        if largest is not None and len(largest.tensors) == 1 and largest.tensors[0].numel() >= LEAST_ELEMENTS:
+            for sample in [_reshaped(largest, shape) for shape in SHAPES]:
                 distinct.setdefault(sample.text, sample)
     found = list(distinct.values())
     if len(found) <= count:
@@ -252,31 +276,34 @@ def _compare(found, expected, what):
     return ""
 
 
-def _infer(path, module, expected):
+def _infer(path, module, results):
     """What is wrong with the results."""
     try:
         found = raddle.compile(path, module.inputs)(*module.inputs)[1:]
-    except (RuntimeError, ValueError, OSError) as error:
+    except ERRORS as error:
         return str(error).strip()
-    return _compare(found, expected, "result")
+    return _compare(found, results, "result")
 
 
-def _train(path, module, expected):
-    """What is wrong with the gradients."""
+def _train(path, module, results, gradients):
+    """What is wrong with the results, as the training program's forward pass gives them, and with the gradients."""
     try:
         program = raddle.compile(path, module.inputs, mode="train", optimizer="sgd", lr=LEARNING_RATE)
+        outputs = list(program.eval(*module.inputs).values())[1:]
         before = program.state_dict()
         program.step(*module.inputs)
         after = program.state_dict()
-    except (RuntimeError, ValueError, OSError) as error:
-        return str(error).strip()
+    except ERRORS as error:
+        return _infer(path, module, results), str(error).strip()
+    # A scalar comes as a number.
+    outputs = [torch.as_tensor(output, dtype=a.dtype) if a.dim() == 0 else output for output, a in zip(outputs, results)]
     found = []
-    for index, gradient in enumerate(expected):
+    for index, gradient in enumerate(gradients):
         name = f"trained.{index}"
         change = (before[name] - after[name]).to(gradient.dtype) / LEARNING_RATE
         # A parameter that is infinite or NaN stays so.
         found.append(torch.where(before[name].isfinite(), change, gradient))
-    return _compare(found, expected, "gradient")
+    return _compare(outputs, results, "result"), _compare(found, gradients, "gradient")
 
 
 def try_samples(op, samples):
@@ -289,8 +316,6 @@ def try_samples(op, samples):
             operators = export_static(module, module.inputs, path)
         except Exception as error:
             raise NotApplicable(f"torch.export: {_short(error)}") from None
-        outcome = Outcome(forward=_infer(path, module, results), operators=operators)
         if module.trained:
-            is_unknown = UNKNOWN in outcome.forward
-            outcome.gradient = outcome.forward if is_unknown else _train(path, module, gradients)
-        return outcome
+            return Outcome(*_train(path, module, results, gradients), operators)
+        return Outcome(_infer(path, module, results), None, operators)
