@@ -24,6 +24,37 @@ def NNDecompose : Pass<"nn-decompose"> {
 // Import and rewrite
 //===----------------------------------------------------------------------===//
 
+def ImportAdopt : Pass<"import-adopt", "::mlir::ModuleOp"> {
+  let summary = "Make a module on tensors of another front end into a model";
+  let description = [{
+    Takes `@main` as torch-mlir's `linalg-on-tensors` has it and says what it leaves open: arguments become inputs, results
+    outputs. Named leading arguments, and floating-point constants whose resource key matches, become parameters; a
+    constant's value is what its parameter starts with.
+
+    ```mlir
+    func.func @main(%x: tensor<?x8xf32>) -> tensor<?x4xf32> {
+      %w = arith.constant dense_resource<fc.weight> : tensor<4x8xf32>
+    ```
+    becomes, with `batch=2 param-constants=fc.*`,
+    ```mlir
+    func.func @main(%x: tensor<2x8xf32> {nn.batched, nn.input = "arg0"},
+        %w: tensor<4x8xf32> {nn.init = {kind = "value", value = dense_resource<fc.weight> : tensor<4x8xf32>}, nn.param = "fc.weight"})
+        -> (tensor<2x4xf32> {nn.batched, nn.output = "output_0"}) {
+    ```
+    Dynamic dimensions 0 become a rank's batch, and all shapes follow. Convolutions and poolings become ops of the `nn`
+    dialect; assertions in bodies `exec.check_index` before them; what goes to double precision and back to keep a
+    sum accurate is computed in single precision. What the module has already stays as it is.
+  }];
+  let options = [
+    Option<"ranks", "ranks", "int64_t", "1", "Number of ranks">,
+    Option<"batch", "batch", "int64_t", "0", "Batch of all ranks together for dynamic dimensions 0; 0: not given">,
+    ListOption<"paramArguments", "param-arguments", "std::string", "Names of the leading arguments, which are parameters">,
+    Option<"paramConstants", "param-constants", "std::string", "\"\"",
+           "Regular expression of the resource keys of constants that are parameters">];
+  let dependentDialects = ["::mlir::arith::ArithDialect", "::mlir::linalg::LinalgDialect", "::mlir::tensor::TensorDialect",
+                           "::raddle::nn::NNDialect", "::raddle::exec::ExecDialect"];
+}
+
 def ImportVerify : Pass<"import-verify", "::mlir::ModuleOp"> {
   let summary = "Check that a model is one function of one block on tensors of static shape";
   let description = [{

@@ -106,7 +106,17 @@ private:
     auto offset = source ? source.getAs<IntegerAttr>("offset") : IntegerAttr();
     return bundle::CreateWeightSource(builder, entry, *dtypeOf(stored ? stored.getValue() : element),
                                       offset ? offset.getInt() : 0, strides, how,
-                                      scale ? scale.getValueAsDouble() : 0.0);
+                                      scale ? scale.getValueAsDouble() : 0.0, firstValue(init));
+  }
+
+  /// The constant that holds a parameter's first values, −1 for none: they follow those of the programs.
+  int32_t firstValue(DictionaryAttr init) {
+    auto value = init ? init.getAs<ElementsAttr>("value") : ElementsAttr();
+    if (!value)
+      return -1;
+    firstValues.push_back(value);
+    auto ops = module.getOps<exec::ConstantOp>();
+    return std::distance(ops.begin(), ops.end()) + firstValues.size() - 1;
   }
 
   /// `place` is the bucket and the offset in it, or the state of what is not sharded.
@@ -239,21 +249,33 @@ private:
     SmallVector<exec::ConstantOp> ops(module.getOps<exec::ConstantOp>());
     llvm::sort(ops, [](exec::ConstantOp a, exec::ConstantOp b) { return a.getIndex() < b.getIndex(); });
     for (exec::ConstantOp op : ops) {
-      std::vector<uint8_t> bytes;
-      if (auto dense = dyn_cast<DenseElementsAttr>(op.getValue()); dense && dense.getElementType().isInteger(1)) {
-        for (bool value : dense.getValues<bool>())
-          bytes.push_back(value);
-      } else if (dense) {
-        ArrayRef<char> raw = dense.getRawData();
-        bytes.assign(raw.begin(), raw.end());
-      } else {
-        ArrayRef<char> raw = cast<DenseResourceElementsAttr>(op.getValue()).getData();
-        bytes.assign(raw.begin(), raw.end());
-      }
-      builder.ForceVectorAlignment(bytes.size(), 1, 64);
-      auto data = builder.CreateVector(bytes);
-      constants.push_back(bundle::CreateConstant(builder, builder.CreateString(op.getSymName().str()), data));
+      addConstant(constants, op.getSymName(), op.getValue());
     }
+    for (auto [index, value] : llvm::enumerate(firstValues))
+      addConstant(constants, ("first_value_" + Twine(index)).str(), value);
+  }
+
+  void addConstant(Offsets<bundle::Constant> &constants, StringRef name, ElementsAttr value) {
+    std::vector<uint8_t> bytes = bytesOf(value);
+    builder.ForceVectorAlignment(bytes.size(), 1, 64);
+    auto data = builder.CreateVector(bytes);
+    constants.push_back(bundle::CreateConstant(builder, builder.CreateString(name.str()), data));
+  }
+
+  static std::vector<uint8_t> bytesOf(ElementsAttr value) {
+    if (auto resource = dyn_cast<DenseResourceElementsAttr>(value))
+      return {resource.getData().begin(), resource.getData().end()};
+    std::vector<uint8_t> bytes;
+    auto dense = cast<DenseElementsAttr>(value);
+    if (dense.getElementType().isInteger(1)) {
+      for (bool element : dense.getValues<bool>())
+        bytes.push_back(element);
+      return bytes;
+    }
+    int64_t copies = dense.isSplat() ? dense.getNumElements() : 1;
+    for (int64_t copy = 0; copy < copies; ++copy)
+      bytes.insert(bytes.end(), dense.getRawData().begin(), dense.getRawData().end());
+    return bytes;
   }
 
   void finish() {
@@ -281,6 +303,7 @@ private:
   BundleIndices indices;
   std::string target;
   uint32_t ranks = 1;
+  SmallVector<ElementsAttr> firstValues;
   Offsets<bundle::Parameter> parameters;
   Offsets<bundle::Bucket> buckets;
   Offsets<bundle::State> states;

@@ -57,6 +57,14 @@ void addStage(OpPassManager &manager, Stage stage, const PipelineOptions &option
     manager.addPass(createImportVerify());
     return;
   case Stage::Rewrite:
+    if (options.adopt) {
+      ImportAdoptOptions adopt;
+      adopt.ranks = options.ranks;
+      adopt.batch = options.batch;
+      adopt.paramArguments.assign(options.paramArguments.begin(), options.paramArguments.end());
+      adopt.paramConstants = options.paramConstants;
+      manager.addPass(createImportAdopt(adopt));
+    }
     addCleanup(manager);
     manager.addPass(createImportVerify());
     return;

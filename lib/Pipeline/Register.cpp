@@ -3,9 +3,11 @@
 #include "raddle/Dialect/NN/IR/NNOps.h"
 #include "raddle/Dialect/Ragged/IR/RaggedOps.h"
 #include "raddle/Grad/TensorRules.h"
+#include "raddle/Import/ForeignDialects.h"
 #include "raddle/Passes.h"
 
 void raddle::registerDialects(mlir::DialectRegistry &registry) {
   registry.insert<nn::NNDialect, moe::MoEDialect, ragged::RaggedDialect, exec::ExecDialect>();
+  registerForeignDialects(registry);
   registerTensorGradients(registry);
 }

@@ -2,6 +2,7 @@
 #include "mlir/Dialect/Func/IR/FuncOps.h"
 #include "mlir/IR/BuiltinOps.h"
 #include "raddle/Passes.h"
+#include "raddle/Utils/TensorQueries.h"
 #include "llvm/ADT/StringMap.h"
 
 namespace raddle {
@@ -12,6 +13,7 @@ namespace raddle {
 } // namespace raddle
 
 using namespace mlir;
+using raddle::elementBytes;
 
 namespace {
 
@@ -42,9 +44,28 @@ struct ImportVerifyPass : raddle::impl::ImportVerifyBase<ImportVerifyPass> {
     for (auto [index, type] : llvm::enumerate(main.getResultTypes()))
       checkType(main, "result", index, type);
     checkNames(main);
+    for (auto [index, type] : llvm::enumerate(main.getArgumentTypes()))
+      checkFirstValue(main, index, type);
   }
 
 private:
+  void checkFirstValue(func::FuncOp main, unsigned index, Type type) {
+    auto init = main.getArgAttrOfType<DictionaryAttr>(index, "nn.init");
+    if (!init || init.getAs<StringAttr>("kind") != "value")
+      return;
+    auto value = init.getAs<ElementsAttr>("value");
+    auto resource = dyn_cast_if_present<DenseResourceElementsAttr>(value);
+    bool complete = !resource || int64_t(resource.getData().size()) ==
+                                     resource.getNumElements() * elementBytes(resource.getElementType());
+    if (value && value.getType() == type && complete && isa<DenseElementsAttr, DenseResourceElementsAttr>(value))
+      return;
+    main.emitError("argument ") << index << ": expects first values of type " << type << ", "
+                                << (!value     ? "there are none"
+                                    : complete ? "they have another"
+                                               : "bytes are missing");
+    signalPassFailure();
+  }
+
   void checkType(func::FuncOp main, StringRef what, unsigned index, Type type) {
     auto tensor = dyn_cast<RankedTensorType>(type);
     if (tensor && tensor.hasStaticShape())

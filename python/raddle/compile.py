@@ -2,6 +2,7 @@
 
 import os
 import pathlib
+import re
 import shutil
 import subprocess
 import tempfile
@@ -84,6 +85,12 @@ def _command(source, output, mode, ranks, batch, options):
         ]
         if options["clip_norm"] is not None:
             command.append(f"--clip-norm={options['clip_norm']!r}")
+    if options["param_arguments"]:
+        command.append("--param-arguments=" + ",".join(options["param_arguments"]))
+    if options["param_constants"]:
+        pattern = options["param_constants"]
+        names = pattern if isinstance(pattern, str) else "|".join(map(re.escape, pattern))
+        command.append(f"--param-constants={names}")
     return command + [f"--seed={options['seed']}", "-o", str(output)]
 
 
@@ -116,13 +123,18 @@ def compile(
     seed=0,
     groups=None,
     decay_mask=None,
+    param_arguments=(),
+    param_constants=(),
 ):
-    """Compiles a ``torch.nn.Module`` or the path of a ``.pt2`` and returns a ``Program``.
+    """Compiles a ``torch.nn.Module`` or the path of a ``.pt2`` or ``.mlir`` and returns a ``Program``.
 
     ``args`` is a tuple of tensors with the shapes of the global batch; each of ``ranks`` ranks gets an equal part of
     dimension 0. With ``mode="train"``, ``loss`` is the index of the scalar output to minimise and the options from
     ``optimizer`` on describe a step; ``mode="infer"`` needs none of them. The module does not change, and nothing is
     shared with it afterwards.
+
+    Of MLIR, ``param_arguments`` names the leading arguments of ``@main``, which are parameters, and ``param_constants``
+    the constants that are, by their resource keys: a list of names or a regular expression.
 
     Raises CompileError with the compiler's message, ValueError for arguments that make no sense, and
     NotImplementedError for options that this release lacks.

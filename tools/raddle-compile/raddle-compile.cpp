@@ -34,7 +34,8 @@ namespace {
 /// What the command line says. Names and meanings are those of docs and `--help`.
 struct Options {
   std::string inputPath, outputPath, mode = "infer", target = "cpu", optimizer = "adamw", dtype = "f32";
-  std::string quant, vwn, bypass, dumpStages, stopAfter, startAt, reportPath, timing;
+  std::string quant, vwn, bypass, dumpStages, stopAfter, startAt, reportPath, timing, paramConstants;
+  std::vector<std::string> paramArguments;
   int64_t ranks = 1, batch = 0;
   unsigned loss = 0;
   double learningRate = 1e-3, weightDecay = 0.0, momentum = 0.0, eps = 1e-8, clipNorm = 0.0;
@@ -63,6 +64,10 @@ void addOptions(CLI::App &app, Options &o) {
   app.add_option("--bypass", o.bypass, "Not supported yet");
   app.add_option("--batch", o.batch, "Batch of all ranks together; default: the one that the model was exported with");
   app.add_option("--seed", o.seed, "Seed of everything random")->capture_default_str();
+  app.add_option("--param-arguments", o.paramArguments, "Of MLIR: names of the leading arguments, which are parameters")
+      ->delimiter(',');
+  app.add_option("--param-constants", o.paramConstants,
+                 "Of MLIR: regular expression of the resource keys of constants that are parameters");
   app.add_option("--dump-stages", o.dumpStages, "Write the IR of every stage into this folder, numbered");
   app.add_option("--stop-after", o.stopAfter,
                  "Print the IR of a stage and stop: import, rewrite, differentiate, step, shard, fuse, schedule or "
@@ -253,9 +258,13 @@ private:
   std::chrono::steady_clock::time_point started;
 };
 
-raddle::PipelineOptions pipelineOptions() {
+raddle::PipelineOptions pipelineOptions(bool adopt) {
   raddle::PipelineOptions options;
   options.train = o.mode == "train";
+  options.adopt = adopt;
+  options.batch = o.batch;
+  options.paramArguments = o.paramArguments;
+  options.paramConstants = o.paramConstants;
   options.ranks = o.ranks;
   options.loss = o.loss;
   options.optimizer = o.optimizer;
@@ -313,11 +322,11 @@ LogicalResult writeOutputs(ModuleOp module, Progress &progress) {
 }
 
 /// Verifies once, behind the stage: between its passes that takes as long as all of them on a large model.
-LogicalResult runStage(ModuleOp module, raddle::Stage stage, Progress &progress) {
+LogicalResult runStage(ModuleOp module, raddle::Stage stage, bool imported, Progress &progress) {
   PassManager manager(module.getContext());
   manager.enableVerifier(false);
   manager.enableTiming(progress.current());
-  raddle::addStage(manager, stage, pipelineOptions());
+  raddle::addStage(manager, stage, pipelineOptions(/*adopt=*/!imported && !raddle::recordedStage(module)));
   if (failed(manager.run(module)))
     return failure();
   TimingScope scope = progress.current().nest("verify");
@@ -350,7 +359,7 @@ LogicalResult compile(MLIRContext &context, const CLI::App &app) {
     if (done || (last && stage > *last))
       continue;
     progress.begin(raddle::stageName(stage));
-    if (failed(runStage(*module, stage, progress)) || failed(dump(*module, stage)))
+    if (failed(runStage(*module, stage, imported, progress)) || failed(dump(*module, stage)))
       return failure();
     progress.end();
   }

@@ -7,6 +7,7 @@
 #include "llvm/ADT/StringRef.h"
 #include <optional>
 #include <string>
+#include <vector>
 
 namespace raddle {
 
@@ -21,6 +22,10 @@ std::optional<Stage> parseStage(llvm::StringRef name);
 
 struct PipelineOptions {
   bool train = false;
+  bool adopt = false; ///< the module comes from another front end
+  int64_t batch = 0;  ///< for its dynamic dimensions 0; 0: not given
+  std::vector<std::string> paramArguments; ///< names of its leading arguments, which are parameters
+  std::string paramConstants;              ///< regular expression: keys of its constants that are parameters
   int64_t ranks = 1;
   unsigned loss = 0;
   std::string optimizer = "adamw"; ///< "sgd" or "adamw"

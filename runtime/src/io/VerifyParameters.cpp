@@ -5,7 +5,22 @@
 
 namespace raddle::runtime::verify {
 
-static void verifySource(const bundle::Parameter &parameter, const std::string &where, Report &report) {
+static void verifyConstant(const bundle::Bundle &bundle, const bundle::Parameter &parameter, uint64_t elements,
+                           const std::string &where, Report &report) {
+  int64_t index = parameter.source()->constant();
+  if (index < 0 || static_cast<uint64_t>(index) >= sizeOf(bundle.constants())) {
+    report.add(where + "constant " + std::to_string(index) + " does not exist, there are " +
+               std::to_string(sizeOf(bundle.constants())));
+    return;
+  }
+  uint64_t bytes = sizeOf(bundle.constants()->Get(index)->data()), width = byteSize(parameter.dtype()), expected;
+  if (__builtin_mul_overflow(elements, width, &expected) || bytes != expected)
+    report.add(where + "it has " + std::to_string(elements) + " elements of " + nameOf(parameter.dtype()) +
+               ", its constant has " + std::to_string(bytes) + " bytes");
+}
+
+static void verifySource(const bundle::Bundle &bundle, const bundle::Parameter &parameter, uint64_t elements,
+                         const std::string &where, Report &report) {
   const bundle::WeightSource *source = parameter.source();
   if (!source) {
     report.add(where + "it has neither a weight nor an initialiser");
@@ -35,6 +50,10 @@ static void verifySource(const bundle::Parameter &parameter, const std::string &
         return;
       }
     }
+    return;
+  }
+  if (source->constant() != -1) {
+    verifyConstant(bundle, parameter, elements, where, report);
     return;
   }
   std::string init = textOf(source->init());
@@ -119,7 +138,7 @@ void verifyParameters(const bundle::Bundle &bundle, Report &report) {
       continue;
     }
     verifyPlace(bundle, parameter, *elements, where, report);
-    verifySource(parameter, where, report);
+    verifySource(bundle, parameter, *elements, where, report);
   }
   if (report.clean())
     verifyDisjoint(bundle, report);

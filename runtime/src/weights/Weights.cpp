@@ -90,6 +90,10 @@ public:
   PartLoader(const bundle::Parameter &parameter, uint32_t index, const ParameterPart &part, uint8_t *dst)
       : parameter(parameter), index(index), part(part), dst(dst), width(byteSize(parameter.dtype())) {}
 
+  void copy(const bundle::Constant &constant) {
+    std::memcpy(dst, constant.data()->data() + part.first * width, part.count * width);
+  }
+
   void initialise(uint64_t seed) {
     std::string init = parameter.source()->init()->str();
     if (init == "ones") {
@@ -172,6 +176,8 @@ void loadParameters(const bundle::Bundle &bundle, uint32_t rank, uint64_t seed, 
     PartLoader loader(parameter, index, part, states[part.state] + part.offset);
     if (hasEntry(parameter))
       loader.read(*archive);
+    else if (parameter.source()->constant() != -1)
+      loader.copy(*bundle.constants()->Get(parameter.source()->constant()));
     else
       loader.initialise(seed);
   });

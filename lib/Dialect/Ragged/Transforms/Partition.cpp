@@ -249,8 +249,7 @@ private:
     for (auto [result, role] : llvm::zip(update->getResults(), roles)) {
       std::string name = (use.bucket.getSymName() + "." + role).str();
       slices.push_back(result);
-      sliceAttributes.push_back(
-          attrs.getDictionaryAttr(attrs.getNamedAttr("ragged.alias", attrs.getStringAttr(name))));
+      sliceAttributes.push_back(attrs.getDictionaryAttr(attrs.getNamedAttr("ragged.alias", attrs.getStringAttr(name))));
     }
     replacedUpdates.insert(use.updates.begin(), use.updates.end());
   }

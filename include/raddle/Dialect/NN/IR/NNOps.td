@@ -32,7 +32,7 @@ def NN_Dialect : Dialect {
     | `nn.role = "lr"` or `"step"` | input | learning rate (f32) or step number (i64, from 1), given by the runtime |
     | `nn.aliases = ["name", …]` | argument | other names of the same tensor (tied weights) |
     | `nn.source = {entry, offset, strides}` | argument | where the first value lies: an entry of the weight archive, offset and strides in elements |
-    | `nn.init = {kind, scale}` | argument | how to fill what has no source: `zeros`, `ones`, `normal` |
+    | `nn.init = {kind, scale, value}` | argument | how to fill what has no source: `zeros`, `ones`, `normal`, or `value`: with these elements |
     | `nn.state = "name"` | argument | a state of the optimizer, named after its parameter: `w.exp_avg` |
     | `nn.output = "name"` | result | a result of each call |
     | `nn.updates = "name"` | result | the parameter or state whose next value the result is |
