@@ -72,8 +72,9 @@ private:
   }
 
   void check(Value indices, int64_t size, StringRef what) {
-    exec::CheckIndexOp::create(builder, op.getLoc(), indices, builder.getI64IntegerAttr(size), IntegerAttr(),
-                               builder.getStringAttr(what), builder.getI64IntegerAttr(0));
+    exec::CheckIndexOp::create(builder, op.getLoc(), indices, builder.getI64IntegerAttr(size),
+                               builder.getI64IntegerAttr(0), IntegerAttr(), builder.getStringAttr(what),
+                               builder.getI64IntegerAttr(0));
   }
 
   /// Any other condition is computed apart: 0 where it holds, 1, which is out of range, where not.
