@@ -7,6 +7,7 @@
 #include "mlir/Interfaces/SideEffectInterfaces.h"
 #include "raddle/Dialect/Exec/IR/ExecOps.h"
 #include "raddle/Dialect/Ragged/IR/RaggedOps.h"
+#include "llvm/ADT/SmallBitVector.h"
 
 using namespace mlir;
 
@@ -42,6 +43,8 @@ public:
       if (!isKernelWork(&op) || !isNeeded(&op))
         continue;
       int target = findConsumerGroup(&op);
+      if (target >= 0 && !keepsBounds(cast<linalg::GenericOp>(op), groups[target].front()))
+        target = -1;
       if (target < 0) {
         target = groups.size();
         groups.emplace_back();
@@ -71,6 +74,20 @@ private:
     });
   }
 
+  /// A reduction takes the bounds of its loops from what it reads. Fused, it reads what the producer does: nothing of
+  /// the tensors that the producer's body looks up, and no single loops where that reads windows. `root` ends a group.
+  static bool keepsBounds(linalg::GenericOp producer, Operation *root) {
+    auto reduction = dyn_cast<linalg::LinalgOp>(root);
+    if (!reduction || reduction.getNumReductionLoops() == 0)
+      return true;
+    llvm::SmallBitVector bounded(producer.getNumLoops());
+    for (OpOperand *input : producer.getDpsInputOperands())
+      for (AffineExpr expr : producer.getMatchingIndexingMap(input).getResults())
+        if (auto dim = dyn_cast<AffineDimExpr>(expr))
+          bounded.set(dim.getPosition());
+    return bounded.all();
+  }
+
   /// The group that computes the op's only consumer and can take the op into its loops, or −1.
   int findConsumerGroup(Operation *op) {
     auto producer = dyn_cast<linalg::GenericOp>(op);
@@ -78,9 +95,6 @@ private:
         producer->use_empty())
       return -1;
     if (!producer.getIndexingMapMatchingResult(producer->getResult(0)).isPermutation())
-      return -1;
-    // What is read through sums of loops (windows) may leave a fused op with a loop that no operand bounds.
-    if (!llvm::all_of(producer.getIndexingMapsArray(), [](AffineMap map) { return map.isProjectedPermutation(true); }))
       return -1;
     Operation *consumer = nullptr;
     for (OpOperand &use : producer->getUses()) {
