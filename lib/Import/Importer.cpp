@@ -52,6 +52,8 @@ public:
 private:
   LogicalResult checkOutputs();
   LogicalResult buildFunction(ModuleOp module, const ArgumentPlan &plan);
+  LogicalResult addUpdates(func::FuncOp function, SmallVectorImpl<Value> &results,
+                           SmallVectorImpl<Attribute> &attributes);
   LogicalResult buildReturn(func::FuncOp function);
   std::nullptr_t fail(llvm::Error error) {
     emitError(loc) << llvm::toString(std::move(error));
@@ -71,16 +73,16 @@ private:
   OperatorTable operators;
 };
 
-/// The results must be tensors that the caller gets; updates of buffers in place have no place in the program yet.
+/// The results are tensors that the caller gets, or next values of buffers.
 LogicalResult Importer::checkOutputs() {
   SmallVector<std::string> mutated;
   for (const OutputSpec &spec : program.outputs)
-    if (spec.kind != OutputSpec::Kind::User)
+    if (spec.kind != OutputSpec::Kind::User && spec.kind != OutputSpec::Kind::Buffer)
       mutated.push_back(("'" + spec.name + "'").str());
   if (mutated.empty())
     return success();
-  return emitError(loc) << "the model changes its own buffers or inputs, which is not supported: "
-                        << llvm::join(mutated, ", ") << "; export it after eval()";
+  return emitError(loc) << "the model changes its own parameters or inputs, which is not supported: "
+                        << llvm::join(mutated, ", ");
 }
 
 LogicalResult Importer::buildFunction(ModuleOp module, const ArgumentPlan &plan) {
@@ -125,12 +127,49 @@ LogicalResult Importer::buildFunction(ModuleOp module, const ArgumentPlan &plan)
   return buildReturn(function);
 }
 
+/// Appends the next values of buffers that the module changes, a result each.
+LogicalResult Importer::addUpdates(func::FuncOp function, SmallVectorImpl<Value> &results,
+                                   SmallVectorImpl<Attribute> &attributes) {
+  llvm::StringMap<unsigned> buffers; // by all their names
+  for (unsigned index = 0; index < function.getNumArguments(); ++index) {
+    auto name = function.getArgAttrOfType<StringAttr>(index, "nn.buffer");
+    if (!name)
+      continue;
+    buffers[name.getValue()] = index;
+    if (auto aliases = function.getArgAttrOfType<ArrayAttr>(index, "nn.aliases"))
+      for (auto alias : aliases.getAsRange<StringAttr>())
+        buffers[alias.getValue()] = index;
+  }
+  llvm::SmallDenseSet<unsigned> updated;
+  for (const OutputSpec &spec : program.outputs) {
+    if (spec.kind != OutputSpec::Kind::Buffer)
+      continue;
+    auto buffer = buffers.find(spec.name);
+    auto next = state.values.find(spec.value.text);
+    if (buffer == buffers.end() || next == state.values.end())
+      return emitError(loc) << "the next value '" << spec.value.text << "' of buffer '" << spec.name
+                            << "' or the buffer itself is not defined";
+    Value old = function.getArgument(buffer->second);
+    if (next->second.getType() != old.getType())
+      return emitError(loc) << "buffer '" << spec.name << "' of type " << old.getType() << " becomes one of type "
+                            << next->second.getType();
+    if (!updated.insert(buffer->second).second)
+      return emitError(loc) << "buffer '" << spec.name << "' is changed under two names";
+    if (next->second == old)
+      continue;
+    auto name = function.getArgAttrOfType<StringAttr>(buffer->second, "nn.buffer");
+    attributes.push_back(builder.getDictionaryAttr(builder.getNamedAttr("nn.updates", name)));
+    results.push_back(next->second);
+  }
+  return success();
+}
+
 LogicalResult Importer::buildReturn(func::FuncOp function) {
   SmallVector<Value> results;
   SmallVector<Attribute> attributes;
   for (const OutputSpec &spec : program.outputs) {
     // Numbers and None are known without running; only tensors are results.
-    if (spec.value.kind != Argument::Kind::Tensor)
+    if (spec.kind != OutputSpec::Kind::User || spec.value.kind != Argument::Kind::Tensor)
       continue;
     auto found = state.values.find(spec.value.text);
     if (found == state.values.end())
@@ -145,6 +184,8 @@ LogicalResult Importer::buildReturn(func::FuncOp function) {
   }
   if (results.empty())
     return emitError(loc) << "the model returns no tensor";
+  if (failed(addUpdates(function, results, attributes)))
+    return failure();
   func::ReturnOp::create(builder, loc, results);
   // Nodes without readers, and views that were looked through.
   for (Operation &op : llvm::make_early_inc_range(llvm::reverse(function.getBody().front())))

@@ -7,6 +7,7 @@ namespace raddle::import {
 OperatorTable::OperatorTable() {
   registerActivationOperators(*this);
   registerAttentionOperators(*this);
+  registerChannelNormOperators(*this);
   registerConvolutionOperators(*this);
   registerClassLossOperators(*this);
   registerComparisonOperators(*this);
@@ -19,10 +20,12 @@ OperatorTable::OperatorTable() {
   registerLinearOperators(*this);
   registerLossOperators(*this);
   registerNormOperators(*this);
+  registerPaddingOperators(*this);
   registerPointwiseOperators(*this);
   registerPoolingOperators(*this);
   registerReductionOperators(*this);
   registerSelectionOperators(*this);
+  registerResampleOperators(*this);
   registerShapeOperators(*this);
   registerSpecialOperators(*this);
   registerScatterOperators(*this);

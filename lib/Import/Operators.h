@@ -37,6 +37,7 @@ std::vector<OperatorUse> findOperatorUses(mlir::MLIRContext *context, const Prog
 
 void registerActivationOperators(OperatorTable &table);
 void registerAttentionOperators(OperatorTable &table);
+void registerChannelNormOperators(OperatorTable &table);
 void registerConvolutionOperators(OperatorTable &table);
 void registerClassLossOperators(OperatorTable &table);
 void registerComparisonOperators(OperatorTable &table);
@@ -49,10 +50,12 @@ void registerIndexingOperators(OperatorTable &table);
 void registerLinearOperators(OperatorTable &table);
 void registerLossOperators(OperatorTable &table);
 void registerNormOperators(OperatorTable &table);
+void registerPaddingOperators(OperatorTable &table);
 void registerPointwiseOperators(OperatorTable &table);
 void registerPoolingOperators(OperatorTable &table);
 void registerReductionOperators(OperatorTable &table);
 void registerSelectionOperators(OperatorTable &table);
+void registerResampleOperators(OperatorTable &table);
 void registerShapeOperators(OperatorTable &table);
 void registerSpecialOperators(OperatorTable &table);
 void registerScatterOperators(OperatorTable &table);

@@ -136,7 +136,14 @@ static OutputSpec readOutput(ProgramReader &reader, Element element) {
     }
     return spec;
   }
-  for (const char *nameKey : {"buffer_name", "parameter_name", "user_input_name"}) {
+  if (key == "buffer_mutation") {
+    spec.kind = OutputSpec::Kind::Buffer;
+    spec.name = reader.member<StringRef>(object, "buffer_name", place);
+    spec.value.kind = Argument::Kind::Tensor;
+    spec.value.text = reader.member<StringRef>(reader.member<Object>(object, "arg", place), "name", place);
+    return spec;
+  }
+  for (const char *nameKey : {"parameter_name", "user_input_name"}) {
     if (auto name = reader.optionalMember<StringRef>(object, nameKey, place)) {
       spec.kind = OutputSpec::Kind::Mutation;
       spec.name = *name;

@@ -94,10 +94,11 @@ struct InputSpec {
 };
 
 struct OutputSpec {
-  enum class Kind { User, Mutation, Other };
+  /// `Buffer`: the next value of a buffer that the module changes; `Mutation`: of a parameter or an input.
+  enum class Kind { User, Buffer, Mutation, Other };
 
   Kind kind = Kind::Other;
-  Argument value;       // of the user's outputs
+  Argument value;       // of the user's outputs and of buffers
   llvm::StringRef name; // of what is mutated, or the spec's key
 };
 

@@ -136,41 +136,6 @@ LogicalResult stack(NodeBuilder &node) {
   return node.result(node.concat(parts, dim));
 }
 
-/// Constant padding: parts with the value joined before and after; a negative width cuts.
-LogicalResult pad(NodeBuilder &node) {
-  Value self = node.tensor("self");
-  SmallVector<int64_t> widths = node.integers("pad");
-  if (node.string("mode", "constant") != "constant")
-    return node.fail("pad with mode '" + node.string("mode", "") + "', expected 'constant'"), failure();
-  Scalar value = node.scalar("value", Scalar::ofInt(0));
-  if (node.failed())
-    return failure();
-  int64_t rank = node.rankOf(self);
-  if (widths.size() % 2 != 0 || int64_t(widths.size() / 2) > rank)
-    return node.fail("pad of a tensor of rank " + Twine(rank) + " by " + node.describe(widths)), failure();
-  for (size_t i = 0; i < widths.size(); i += 2) {
-    int64_t dim = rank - 1 - int64_t(i / 2);
-    Shape shape(node.shapeOf(self));
-    int64_t before = widths[i], after = widths[i + 1];
-    int64_t cutBefore = before < 0 ? std::min(shape[dim], before == INT64_MIN ? INT64_MAX : -before) : 0;
-    int64_t cutAfter = after < 0 ? std::min(shape[dim] - cutBefore, after == INT64_MIN ? INT64_MAX : -after) : 0;
-    self = node.slice(self, dim, cutBefore, shape[dim] - cutBefore - cutAfter);
-    SmallVector<Value> parts{self};
-    auto constant = [&](int64_t width) {
-      shape[dim] = width;
-      return node.fill(shape, node.elementOf(self), value);
-    };
-    if (!node.failed() && before > 0)
-      parts.insert(parts.begin(), constant(before));
-    if (!node.failed() && after > 0)
-      parts.push_back(constant(after));
-    self = node.concat(parts, dim);
-    if (node.failed())
-      return failure();
-  }
-  return node.result(self);
-}
-
 /// Differences of neighbours, n times, after what is joined before and after.
 LogicalResult diff(NodeBuilder &node) {
   Value self = node.tensor("self");
@@ -217,7 +182,6 @@ void registerSplitOperators(OperatorTable &table) {
   table.add("aten.unbind.int", unbind);
   table.add({"aten.cat.default", "aten.concat.default"}, cat);
   table.add("aten.stack.default", stack);
-  table.add({"aten.pad.default", "aten.constant_pad_nd.default"}, pad);
   table.add("aten.diff.default", diff);
 }
 

@@ -3,6 +3,7 @@
 #include "mlir/IR/BuiltinOps.h"
 #include "raddle/Passes.h"
 #include "llvm/ADT/StringMap.h"
+#include "llvm/ADT/StringSet.h"
 
 namespace raddle {
 #define GEN_PASS_DEF_IMPORTVERIFY
@@ -30,6 +31,30 @@ llvm::StringMap<Type> resultsWith(func::FuncOp function, StringRef attribute) {
   return types;
 }
 
+/// Checks that a result with `nn.updates` that is no parameter's or state's is the next value of a buffer, of its type.
+LogicalResult checkBufferUpdates(func::FuncOp function) {
+  llvm::StringMap<Type> buffers;
+  llvm::StringSet<> others;
+  for (unsigned index = 0; index < function.getNumArguments(); ++index) {
+    if (auto name = function.getArgAttrOfType<StringAttr>(index, "nn.buffer"))
+      buffers[name.getValue()] = function.getArgumentTypes()[index];
+    for (StringRef kind : {"nn.param", "nn.state"})
+      if (auto name = function.getArgAttrOfType<StringAttr>(index, kind))
+        others.insert(name.getValue());
+  }
+  bool fits = true;
+  for (unsigned index = 0; index < function.getNumResults(); ++index) {
+    auto name = function.getResultAttrOfType<StringAttr>(index, "nn.updates");
+    if (!name || others.contains(name.getValue()) ||
+        buffers.lookup(name.getValue()) == function.getResultTypes()[index])
+      continue;
+    function.emitError("result ") << index << " updates '" << name.getValue()
+                                  << "', of which there is no buffer of type " << function.getResultTypes()[index];
+    fits = false;
+  }
+  return success(fits);
+}
+
 struct ImportVerifyPass : raddle::impl::ImportVerifyBase<ImportVerifyPass> {
   void runOnOperation() override {
     auto main = getOperation().lookupSymbol<func::FuncOp>("main");
@@ -42,6 +67,8 @@ struct ImportVerifyPass : raddle::impl::ImportVerifyBase<ImportVerifyPass> {
     for (auto [index, type] : llvm::enumerate(main.getResultTypes()))
       checkType(main, "result", index, type);
     checkNames(main);
+    if (failed(checkBufferUpdates(main)))
+      signalPassFailure();
   }
 
 private:
@@ -112,6 +139,8 @@ struct TrainVerifyPass : raddle::impl::TrainVerifyBase<TrainVerifyPass> {
         signalPassFailure();
       }
     llvm::StringMap<Type> updates = resultsWith(step, "nn.updates");
+    if (failed(checkBufferUpdates(step)) || failed(checkBufferUpdates(eval)))
+      signalPassFailure();
     for (unsigned index = 0; index < step.getNumArguments(); ++index) {
       auto name = step.getArgAttrOfType<StringAttr>(index, isTrainable(step, index) ? "nn.param" : "nn.state");
       if (!name)

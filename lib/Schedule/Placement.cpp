@@ -73,10 +73,16 @@ LogicalResult Placement::placeResults() {
   for (OpOperand &operand : terminator->getOpOperands()) {
     unsigned index = operand.getOperandNumber();
     DictionaryAttr attributes = function.getResultAttrDict(index);
-    if (auto alias = function.getResultAttrOfType<StringAttr>(index, "ragged.alias")) {
+    auto alias = function.getResultAttrOfType<StringAttr>(index, "ragged.alias");
+    StringRef kind = "ragged.state";
+    if (!alias) {
+      alias = function.getResultAttrOfType<StringAttr>(index, "nn.updates");
+      kind = "nn.buffer";
+    }
+    if (alias) {
       Value state;
       for (unsigned argument = 0; argument < function.getNumArguments(); ++argument)
-        if (function.getArgAttrOfType<StringAttr>(argument, "ragged.state") == alias)
+        if (function.getArgAttrOfType<StringAttr>(argument, kind) == alias)
           state = function.getArgument(argument);
       if (!state || state.getType() != operand.get().getType())
         return function.emitError("result ") << index << " replaces state '" << alias.getValue()

@@ -46,6 +46,7 @@ struct TrainBuildStepPass : raddle::impl::TrainBuildStepBase<TrainBuildStepPass>
     step.setName("train_step");
     forward.setResultAttr(loss, "nn.output", StringAttr::get(&getContext(), "loss"));
     build(step, forward.getNumResults());
+    evaluate(forward);
     return success();
   }
 
@@ -120,6 +121,7 @@ private:
     for (const Parameter &parameter : parameters)
       buildUpdate(builder, step.getArgument(parameter.argument), arguments, parameter, lr, number, scale);
     arguments.finish();
+    keepBufferUpdates(step, terminator->getOperands().take_front(numForwardResults));
     terminator->setOperands(results);
     step.setType(FunctionType::get(&getContext(), step.getArgumentTypes(), ValueRange(results).getTypes()));
     step.setResAttrsAttr(ArrayAttr::get(&getContext(), resultAttributes));
@@ -155,6 +157,29 @@ private:
     auto update = nn::SGDOp::create(builder, loc, TypeRange{type, type}, param, parameter.grad, buffer, lr, scale,
                                     builder.getF64FloatAttr(momentum), builder.getF64FloatAttr(weightDecay));
     addUpdates(parameter, update.getResults(), {"momentum_buffer"});
+  }
+
+  /// Makes a forward pass of training one of evaluation: batch norms use their running statistics, and no buffer
+  /// changes.
+  void evaluate(func::FuncOp forward) {
+    forward.walk([](nn::BatchNormOp op) {
+      if (op.getRunningMean())
+        op.setTraining(false);
+    });
+    llvm::BitVector updates(forward.getNumResults());
+    for (unsigned index = 0; index < forward.getNumResults(); ++index)
+      if (forward.getResultAttr(index, "nn.updates"))
+        updates.set(index);
+    forward.getBody().front().getTerminator()->eraseOperands(updates);
+    // Results without a place in other functions cannot fail to go.
+    (void)forward.eraseResults(updates);
+  }
+
+  /// Next values of buffers, which the forward pass gives among its results.
+  void keepBufferUpdates(func::FuncOp step, ValueRange forwardResults) {
+    for (auto [index, value] : llvm::enumerate(forwardResults))
+      if (auto name = step.getResultAttrOfType<StringAttr>(index, "nn.updates"))
+        addResult(value, "nn.updates", name);
   }
 
   /// The first value is the parameter's next one, the others those of its states.

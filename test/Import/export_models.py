@@ -131,7 +131,7 @@ class Dropout(nn.Module):
 
 
 class Norm1d(nn.Module):
-    """Training updates the running statistics."""
+    """Updates running statistics."""
 
     def __init__(self):
         super().__init__()
@@ -139,6 +139,14 @@ class Norm1d(nn.Module):
 
     def forward(self, x):
         return x + self.norm.running_mean.add_(1.0)
+
+
+class Overwrite(nn.Module):
+    """Changes its input, and then returns something else."""
+
+    def forward(self, x):
+        x.mul_(2.0)
+        return x + 1
 
 
 class Overlap(nn.Module):
@@ -186,6 +194,7 @@ MODELS = {
     "unknown": (Unknown, lambda: (matrix(BATCH),)),
     "dropout": (Dropout, lambda: (matrix(),)),
     "mutation": (Norm1d, lambda: (matrix(),)),
+    "overwrite": (Overwrite, lambda: (matrix(),)),
     "overlap": (Overlap, lambda: (matrix(),)),
     "unsigned": (Unsigned, lambda: (torch.zeros(BATCH, dtype=torch.uint8),)),
 }

@@ -25,3 +25,11 @@ func.func @main(%x: tensor<?xf32>, %y: f32) -> tensor<?xf32> {
 func.func @main(%a: tensor<2xf32> {nn.param = "w", nn.input = "a"}, %b: tensor<2xf32> {nn.param = "w"}) -> tensor<2xf32> {
   return %b : tensor<2xf32>
 }
+
+// -----
+
+// expected-error @+1 {{result 1 updates 'mean', of which there is no buffer of type 'tensor<2xf32>'}}
+func.func @main(%x: tensor<2xf32>, %mean: tensor<3xf32> {nn.buffer = "mean"})
+    -> (tensor<2xf32> {nn.output = "y"}, tensor<2xf32> {nn.updates = "mean"}) {
+  return %x, %x : tensor<2xf32>, tensor<2xf32>
+}

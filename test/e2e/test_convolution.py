@@ -192,12 +192,3 @@ def test_other_floating_point_types(dtype):
     # Sums of narrow types are taken in single precision: one rounding of the result, one of the bias.
     roundings = 8 if dtype == torch.float64 else 2
     assert (found - expected).abs().max() <= roundings * torch.finfo(dtype).eps * expected.abs().max()
-
-
-def test_refused_by_name():
-    class Wide(nn.Module):
-        def forward(self, x):
-            return F.interpolate(x, scale_factor=2.0, mode="bilinear", antialias=True)
-
-    with pytest.raises(raddle.CompileError, match="_upsample_bilinear2d_aa"):
-        raddle.compile(Wide(), (torch.randn(1, 1, 4, 4),))

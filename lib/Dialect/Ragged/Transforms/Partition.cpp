@@ -348,7 +348,8 @@ private:
     return error;
   }
 
-  /// Of a training program, what is not a part of the batch is the mean over the ranks.
+  /// What is not a part of the batch is the mean over the ranks: outputs of training, and next values of buffers, whose
+  /// copies stay equal that way. Integers, counters of steps, are taken as they are.
   void reduceOutputs() {
     if (ranks == 1)
       return;
@@ -357,12 +358,20 @@ private:
     for (OpOperand &operand : terminator->getOpOperands()) {
       unsigned index = operand.getOperandNumber();
       bool reduced = operand.get().getDefiningOp<AllReduceOp>() || dependsOnlyOnReduced(operand.get());
-      if (!function.getResultAttr(index, "nn.output") || function.getResultAttr(index, "nn.batched") || reduced ||
+      bool leaves = function.getResultAttr(index, "nn.output") || isBufferUpdate(index);
+      if (!leaves || function.getResultAttr(index, "nn.batched") || reduced ||
           !isa<FloatType>(cast<RankedTensorType>(operand.get().getType()).getElementType()))
         continue;
       if (!isEqualOnAllRanks(operand.get()))
         operand.set(allReduce(operand.get(), Reduction::Mean));
     }
+  }
+
+  /// Whether a result is the next value of a buffer.
+  bool isBufferUpdate(unsigned result) {
+    auto name = function.getResultAttrOfType<StringAttr>(result, "nn.updates");
+    return name && llvm::any_of(llvm::seq<unsigned>(0, function.getNumArguments()),
+                                [&](unsigned index) { return function.getArgAttr(index, "nn.buffer") == name; });
   }
 
   /// Whether the value is computed from a reduced one alone, so that it is equal on all ranks: the gradient's norm.

@@ -35,7 +35,7 @@ def NN_Dialect : Dialect {
     | `nn.init = {kind, scale}` | argument | how to fill what has no source: `zeros`, `ones`, `normal` |
     | `nn.state = "name"` | argument | a state of the optimizer, named after its parameter: `w.exp_avg` |
     | `nn.output = "name"` | result | a result of each call |
-    | `nn.updates = "name"` | result | the parameter or state whose next value the result is |
+    | `nn.updates = "name"` | result | the parameter, state or buffer whose next value the result is |
 
     Attributes of the module: `nn.weights` (path of the weight archive), `nn.batch` (a rank's batch).
   }];
@@ -390,6 +390,7 @@ def NN_SGDOp : NN_Op<"sgd", [AllTypesMatch<["param", "grad", "momentum_buffer", 
   }];
 }
 
+include "raddle/Dialect/NN/IR/NNBatchNormOps.td"
 include "raddle/Dialect/NN/IR/NNConvolutionOps.td"
 include "raddle/Dialect/NN/IR/NNPoolingOps.td"
 include "raddle/Dialect/NN/IR/NNIndexing.td"

@@ -1,0 +1,239 @@
+// Norms of channels: over the batch, over groups of channels, over each of them.
+#include "Body.h"
+#include "Operators.h"
+#include "raddle/Dialect/NN/IR/NNOps.h"
+#include <cmath>
+
+using namespace mlir;
+
+namespace raddle::import {
+
+namespace {
+
+/// Operands of a norm of the channels of an input [N, C, ...], all in the type that it computes in.
+struct ChannelNorm {
+  Value input, weight, bias, runningMean, runningVariance;
+  Type type; // of the result
+  double epsilon = 0;
+};
+
+ChannelNorm readChannelNorm(NodeBuilder &node, std::optional<double> epsilon = std::nullopt) {
+  ChannelNorm norm;
+  norm.input = node.tensor("input");
+  norm.weight = node.optionalTensor("weight");
+  norm.bias = node.optionalTensor("bias");
+  norm.runningMean = node.optionalTensor("running_mean");
+  norm.runningVariance = node.optionalTensor("running_var");
+  norm.epsilon = node.real("eps", epsilon);
+  if (node.failed())
+    return norm;
+  norm.type = node.elementOf(norm.input);
+  Shape shape(node.shapeOf(norm.input));
+  if (shape.size() < 2 || !isa<FloatType>(norm.type) || llvm::is_contained(shape, 0)) {
+    node.fail(node.node.target + " of a tensor of shape " + node.describe(shape) +
+              ": expected floating-point numbers [N, C, ...]");
+    return norm;
+  }
+  if (!(norm.epsilon >= 0 && std::isfinite(norm.epsilon)))
+    node.fail("the eps of a norm is " + std::to_string(norm.epsilon) + ", expected a number that is not negative");
+  for (Value vector : {norm.weight, norm.bias, norm.runningMean, norm.runningVariance})
+    if (vector && node.shapeOf(vector) != ArrayRef<int64_t>{shape[1]})
+      node.fail("an operand of " + node.node.target + " has shape " + node.describe(node.shapeOf(vector)) +
+                ", expected " + node.describe({shape[1]}));
+  if (!norm.runningMean != !norm.runningVariance)
+    node.fail(node.node.target + " with only one of running_mean and running_var");
+  Type wide = arithmeticType(norm.type);
+  for (Value *value : {&norm.input, &norm.weight, &norm.bias, &norm.runningMean, &norm.runningVariance})
+    if (*value)
+      *value = node.cast(*value, wide);
+  return norm;
+}
+
+nn::BatchNormOp buildBatchNorm(NodeBuilder &node, const ChannelNorm &norm, bool training) {
+  if (node.failed())
+    return {};
+  if (!training && !norm.runningMean) {
+    node.fail(node.node.target + " without running statistics outside of training");
+    return {};
+  }
+  auto vector = RankedTensorType::get({node.shapeOf(norm.input)[1]}, node.elementOf(norm.input));
+  return nn::BatchNormOp::create(node.builder, node.loc, TypeRange{norm.input.getType(), vector, vector}, norm.input,
+                                 norm.weight, norm.bias, norm.runningMean, norm.runningVariance,
+                                 node.builder.getF64FloatAttr(norm.epsilon),
+                                 training ? node.builder.getUnitAttr() : UnitAttr());
+}
+
+/// (1 − momentum) * old + momentum * factor * current, in the type of `old`.
+Value movingAverage(NodeBuilder &node, StringRef old, Value current, double momentum, double factor) {
+  Value before = node.tensor(old);
+  if (node.failed())
+    return nullptr;
+  return node.elementwise({before, current}, node.elementOf(current), node.elementOf(before),
+                          [&](OpBuilder &builder, Location loc, ValueRange elements) {
+                            Body body{builder, loc};
+                            auto scaled = [&](Value value, double by) {
+                              return body.mul(value, body.constant(value.getType(), by));
+                            };
+                            return body.add(scaled(elements[0], 1 - momentum), scaled(elements[1], momentum * factor));
+                          });
+}
+
+/// Statistics for the backward pass: the mean and 1 / sqrt(variance + eps); nothing where the op does not train.
+SmallVector<Value> savedStatistics(NodeBuilder &node, const ChannelNorm &norm, nn::BatchNormOp op) {
+  Type type = node.elementOf(norm.input);
+  if (!op.getTraining())
+    return {node.empty({0}, type), node.empty({0}, type)};
+  Value rstd = node.elementwise({op.getVariance()}, type, type,
+                                [&](OpBuilder &builder, Location loc, ValueRange elements) -> Value {
+                                  Body body{builder, loc};
+                                  Value sum = body.add(elements[0], body.constant(type, norm.epsilon));
+                                  return body.make<math::RsqrtOp>(sum);
+                                });
+  return {op.getMean(), rstd};
+}
+
+/// These forms update running statistics in place when they train: only without any do they mean what they return.
+nn::BatchNormOp buildPureBatchNorm(NodeBuilder &node, const ChannelNorm &norm) {
+  bool training = node.boolean("training", false);
+  if (!node.failed() && training && norm.runningMean)
+    node.fail(node.node.target + " updates its running statistics in place: run_decompositions({}) on the exported "
+                                 "program makes it functional");
+  return buildBatchNorm(node, norm, training);
+}
+
+LogicalResult batchNorm(NodeBuilder &node) {
+  ChannelNorm norm = readChannelNorm(node);
+  nn::BatchNormOp op = buildPureBatchNorm(node, norm);
+  return node.failed() ? failure() : node.result(node.cast(op.getOut(), norm.type));
+}
+
+LogicalResult nativeBatchNorm(NodeBuilder &node) {
+  ChannelNorm norm = readChannelNorm(node);
+  nn::BatchNormOp op = buildPureBatchNorm(node, norm);
+  if (node.failed())
+    return failure();
+  SmallVector<Value> results{node.cast(op.getOut(), norm.type)};
+  results.append(savedStatistics(node, norm, op));
+  return node.results(results);
+}
+
+/// With the next running statistics as results.
+LogicalResult functionalBatchNorm(NodeBuilder &node) {
+  ChannelNorm norm = readChannelNorm(node);
+  bool training = node.boolean("training", false);
+  double momentum = node.real("momentum");
+  nn::BatchNormOp op = buildBatchNorm(node, norm, training);
+  if (node.failed())
+    return failure();
+  if (!norm.runningMean)
+    return node.fail(node.node.target + " without running statistics"), failure();
+  SmallVector<Value> results{node.cast(op.getOut(), norm.type)};
+  results.append(savedStatistics(node, norm, op));
+  if (!training) {
+    results.append({node.tensor("running_mean"), node.tensor("running_var")});
+    return node.results(results);
+  }
+  double count = double(node.typeOf(norm.input).getNumElements()) / node.shapeOf(norm.input)[1];
+  if (count < 2)
+    return node.fail("batch norm in training over a single element of each channel"), failure();
+  results.push_back(movingAverage(node, "running_mean", op.getMean(), momentum, 1));
+  // The running variance is that of the population.
+  results.push_back(movingAverage(node, "running_var", op.getVariance(), momentum, count / (count - 1)));
+  return node.results(results);
+}
+
+/// A norm of each of `groups` runs of channels, as a norm of rows; the third dimension of the rows is what a group's
+/// channels have. Gives the normalised input, mean and 1 / standard deviation [N · groups].
+nn::LayerNormOp normaliseGroups(NodeBuilder &node, const ChannelNorm &norm, int64_t groups) {
+  ArrayRef<int64_t> shape = node.shapeOf(norm.input);
+  int64_t rows = shape[0] * groups;
+  Value flat = node.reshape(norm.input, {rows, node.typeOf(norm.input).getNumElements() / rows});
+  if (node.failed())
+    return {};
+  auto stats = RankedTensorType::get({rows}, node.elementOf(flat));
+  return nn::LayerNormOp::create(node.builder, node.loc, TypeRange{flat.getType(), stats, stats}, flat, Value(),
+                                 Value(), node.builder.getF64FloatAttr(norm.epsilon));
+}
+
+/// The normalised input times the channels' weights plus their biases, in the result's type.
+Value scaleChannels(NodeBuilder &node, const ChannelNorm &norm, Value normalised) {
+  Shape channels(node.rankOf(norm.input), 1);
+  channels[1] = node.shapeOf(norm.input)[1];
+  normalised = node.reshape(normalised, node.shapeOf(norm.input));
+  SmallVector<Operand> operands{normalised};
+  for (Value parameter : {norm.weight, norm.bias})
+    if (parameter)
+      operands.push_back(node.reshape(parameter, channels));
+  if (node.failed())
+    return nullptr;
+  return node.elementwise(operands, node.elementOf(norm.input), norm.type,
+                          [&](OpBuilder &builder, Location loc, ValueRange elements) {
+                            Body body{builder, loc};
+                            Value result = elements[0];
+                            if (norm.weight)
+                              result = body.mul(result, elements[1]);
+                            return norm.bias ? body.add(result, elements.back()) : result;
+                          });
+}
+
+bool checkGroups(NodeBuilder &node, const ChannelNorm &norm, int64_t groups) {
+  if (!node.failed() && (groups < 1 || node.shapeOf(norm.input)[1] % groups != 0))
+    node.fail(node.node.target + " of " + Twine(node.shapeOf(norm.input)[1]) + " channels in " + Twine(groups) +
+              " groups");
+  return !node.failed();
+}
+
+LogicalResult groupNorm(NodeBuilder &node) {
+  constexpr double kEpsilon = 1e-5;
+  ChannelNorm norm = readChannelNorm(node, kEpsilon);
+  int64_t groups = node.integer("num_groups");
+  if (!checkGroups(node, norm, groups))
+    return failure();
+  nn::LayerNormOp op = normaliseGroups(node, norm, groups);
+  return node.failed() ? failure() : node.result(scaleChannels(node, norm, op.getOut()));
+}
+
+LogicalResult nativeGroupNorm(NodeBuilder &node) {
+  ChannelNorm norm = readChannelNorm(node);
+  int64_t groups = node.integer("group");
+  if (!checkGroups(node, norm, groups))
+    return failure();
+  nn::LayerNormOp op = normaliseGroups(node, norm, groups);
+  if (node.failed())
+    return failure();
+  Shape stats{node.shapeOf(norm.input)[0], groups};
+  return node.results({scaleChannels(node, norm, op.getOut()), node.cast(node.reshape(op.getMean(), stats), norm.type),
+                       node.cast(node.reshape(op.getRstd(), stats), norm.type)});
+}
+
+/// Each channel of each sample by itself; with running statistics instead of its own it is a batch norm.
+LogicalResult instanceNorm(NodeBuilder &node) {
+  ChannelNorm norm = readChannelNorm(node);
+  if (!node.boolean("use_input_stats", true)) {
+    nn::BatchNormOp op = buildBatchNorm(node, norm, /*training=*/false);
+    return node.failed() ? failure() : node.result(node.cast(op.getOut(), norm.type));
+  }
+  if (node.failed())
+    return failure();
+  if (norm.runningMean)
+    return node.fail(node.node.target +
+                     " that updates running statistics in place: expected track_running_stats=False"),
+           failure();
+  nn::LayerNormOp op = normaliseGroups(node, norm, node.shapeOf(norm.input)[1]);
+  return node.failed() ? failure() : node.result(scaleChannels(node, norm, op.getOut()));
+}
+
+} // namespace
+
+void registerChannelNormOperators(OperatorTable &table) {
+  table.add("aten.batch_norm.default", batchNorm);
+  table.add({"aten.native_batch_norm.default", "aten._native_batch_norm_legit.default",
+             "aten._native_batch_norm_legit.no_stats", "aten._native_batch_norm_legit_no_training.default"},
+            nativeBatchNorm);
+  table.add("aten._native_batch_norm_legit_functional.default", functionalBatchNorm);
+  table.add("aten.group_norm.default", groupNorm);
+  table.add("aten.native_group_norm.default", nativeGroupNorm);
+  table.add("aten.instance_norm.default", instanceNorm);
+}
+
+} // namespace raddle::import
