@@ -16,6 +16,7 @@ OperatorTable::OperatorTable() {
   registerDivisionOperators(*this);
   registerExpertOperators(*this);
   registerExtremumOperators(*this);
+  registerGridSampleOperators(*this);
   registerIndexingOperators(*this);
   registerLinearOperators(*this);
   registerLossOperators(*this);

@@ -46,6 +46,7 @@ void registerDistanceOperators(OperatorTable &table);
 void registerDivisionOperators(OperatorTable &table);
 void registerExpertOperators(OperatorTable &table);
 void registerExtremumOperators(OperatorTable &table);
+void registerGridSampleOperators(OperatorTable &table);
 void registerIndexingOperators(OperatorTable &table);
 void registerLinearOperators(OperatorTable &table);
 void registerLossOperators(OperatorTable &table);
