@@ -117,10 +117,10 @@ LogicalResult nativeBatchNorm(NodeBuilder &node) {
   return node.results(results);
 }
 
-/// With the next running statistics as results.
-LogicalResult functionalBatchNorm(NodeBuilder &node) {
+/// With the next running statistics as results; the form that always updates them has a reserve for libraries before.
+template <bool alwaysUpdates> LogicalResult functionalBatchNorm(NodeBuilder &node) {
   ChannelNorm norm = readChannelNorm(node);
-  bool training = node.boolean("training", false);
+  bool training = alwaysUpdates || node.boolean("training", false);
   double momentum = node.real("momentum");
   nn::BatchNormOp op = buildBatchNorm(node, norm, training);
   if (node.failed())
@@ -129,6 +129,8 @@ LogicalResult functionalBatchNorm(NodeBuilder &node) {
     return node.fail(node.node.target + " without running statistics"), failure();
   SmallVector<Value> results{node.cast(op.getOut(), norm.type)};
   results.append(savedStatistics(node, norm, op));
+  if (alwaysUpdates)
+    results.push_back(node.empty({0}, node.builder.getI8Type()));
   if (!training) {
     results.append({node.tensor("running_mean"), node.tensor("running_var")});
     return node.results(results);
@@ -230,7 +232,8 @@ void registerChannelNormOperators(OperatorTable &table) {
   table.add({"aten.native_batch_norm.default", "aten._native_batch_norm_legit.default",
              "aten._native_batch_norm_legit.no_stats", "aten._native_batch_norm_legit_no_training.default"},
             nativeBatchNorm);
-  table.add("aten._native_batch_norm_legit_functional.default", functionalBatchNorm);
+  table.add("aten._native_batch_norm_legit_functional.default", functionalBatchNorm<false>);
+  table.add("aten._batch_norm_with_update_functional.default", functionalBatchNorm<true>);
   table.add("aten.group_norm.default", groupNorm);
   table.add("aten.native_group_norm.default", nativeGroupNorm);
   table.add("aten.instance_norm.default", instanceNorm);

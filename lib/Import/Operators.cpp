@@ -18,6 +18,7 @@ OperatorTable::OperatorTable() {
   registerExpertOperators(*this);
   registerCumulativeOperators(*this);
   registerExtremumOperators(*this);
+  registerGridSampleOperators(*this);
   registerIndexingOperators(*this);
   registerLinearOperators(*this);
   registerLossOperators(*this);

@@ -48,6 +48,7 @@ void registerEinsumOperators(OperatorTable &table);
 void registerExpertOperators(OperatorTable &table);
 void registerCumulativeOperators(OperatorTable &table);
 void registerExtremumOperators(OperatorTable &table);
+void registerGridSampleOperators(OperatorTable &table);
 void registerIndexingOperators(OperatorTable &table);
 void registerLinearOperators(OperatorTable &table);
 void registerLossOperators(OperatorTable &table);

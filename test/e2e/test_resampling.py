@@ -63,6 +63,33 @@ def test_gradients(name):
     compare_training(Results(functions, shape), batches, ranks=2, optimizer="sgd", lr=1e-1)
 
 
+class Sampled(torch.nn.Module):
+    """Planes at positions that depend on a parameter, inside and outside of the planes."""
+
+    def __init__(self, modes):
+        super().__init__()
+        self.modes = modes
+        self.planes = torch.nn.Parameter(torch.randn(3, 5, 6))
+        self.grid = torch.nn.Parameter(torch.rand(4, 7, 2) * 3 - 1.5)
+
+    def forward(self, x):
+        planes, grid = x * self.planes, self.grid.expand(x.shape[0], -1, -1, -1)
+        results = [F.grid_sample(planes, grid, mode, outside, corners) for mode, outside, corners in self.modes]
+        return sum(torch.sin(1.7 * result).mean() for result in results)
+
+
+def test_grid_sample():
+    modes = [
+        ("bilinear", "zeros", False),
+        ("bilinear", "border", True),
+        ("bilinear", "reflection", False),
+        ("bilinear", "reflection", True),
+        ("nearest", "zeros", False),
+    ]
+    batches = [(torch.randn(BATCH, 3, 5, 6),) for _ in range(2)]
+    compare_training(Sampled(modes), batches, ranks=2, optimizer="sgd", lr=1e-1)
+
+
 def test_refused_by_name():
     class Wide(torch.nn.Module):
         def forward(self, x):
