@@ -120,6 +120,43 @@ LogicalResult addmm(NodeBuilder &node) {
   return addProduct(node, node.matmul(lhs, rhs, /*transposed=*/false));
 }
 
+LogicalResult addmv(NodeBuilder &node) {
+  Value matrix = node.tensor("mat"), vector = node.tensor("vec");
+  return addProduct(node, generalMatmul(node, matrix, vector));
+}
+
+/// Column times row.
+Value outerProduct(NodeBuilder &node, Value column, Value row) {
+  if (node.failed() || node.rankOf(column) != 1 || node.rankOf(row) != 1)
+    return node.failed() ? nullptr : node.fail(node.node.target + " of tensors that are no vectors");
+  return node.matmul(node.insertUnitDim(column, 1), node.insertUnitDim(row, 0), /*transposed=*/false);
+}
+
+LogicalResult outer(NodeBuilder &node) {
+  Value column = node.tensor("self"), row = node.tensor("vec2");
+  return node.result(outerProduct(node, column, row));
+}
+
+LogicalResult addr(NodeBuilder &node) {
+  Value column = node.tensor("vec1"), row = node.tensor("vec2");
+  return addProduct(node, outerProduct(node, column, row));
+}
+
+/// The sum of a batch of products: one product with the batch and the inner dimension as one.
+LogicalResult addbmm(NodeBuilder &node) {
+  Value lhs = node.tensor("batch1"), rhs = node.tensor("batch2");
+  if (node.failed())
+    return failure();
+  if (node.rankOf(lhs) != 3 || node.rankOf(rhs) != 3)
+    return node.fail("addbmm of tensors of rank " + Twine(node.rankOf(lhs)) + " and " + Twine(node.rankOf(rhs))),
+           failure();
+  Shape left(node.shapeOf(lhs)), right(node.shapeOf(rhs));
+  if (left[0] != right[0] || left[2] != right[1])
+    return node.fail("addbmm of " + node.describe(left) + " and " + node.describe(right)), failure();
+  Value rows = node.reshape(node.transpose(lhs, {1, 0, 2}), {left[1], left[0] * left[2]});
+  return addProduct(node, node.matmul(rows, node.reshape(rhs, {right[0] * right[1], right[2]}), /*transposed=*/false));
+}
+
 LogicalResult baddbmm(NodeBuilder &node) {
   Value lhs = node.tensor("batch1"), rhs = node.tensor("batch2");
   return addProduct(node, node.batchMatmul(lhs, rhs));
@@ -129,11 +166,15 @@ LogicalResult baddbmm(NodeBuilder &node) {
 
 void registerLinearOperators(OperatorTable &table) {
   table.add("aten.linear.default", linear);
-  table.add({"aten.matmul.default", "aten.mv.default", "aten.dot.default"}, matmul);
+  table.add({"aten.matmul.default", "aten.mv.default", "aten.dot.default", "aten.vdot.default"}, matmul);
   table.add("aten.mm.default", mm);
   table.add("aten.bmm.default", bmm);
   table.add("aten.addmm.default", addmm);
   table.add("aten.baddbmm.default", baddbmm);
+  table.add("aten.addmv.default", addmv);
+  table.add("aten.addr.default", addr);
+  table.add("aten.addbmm.default", addbmm);
+  table.add({"aten.outer.default", "aten.ger.default"}, outer);
 }
 
 } // namespace raddle::import

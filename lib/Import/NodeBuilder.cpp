@@ -237,6 +237,24 @@ SmallVector<int64_t> NodeBuilder::dimensions(StringRef name, int64_t rank) {
 // Results
 //===----------------------------------------------------------------------===//
 
+bool NodeBuilder::isRowMajor(StringRef name) {
+  const Argument *argument = node.find(name);
+  auto found = argument ? state.program.tensors.find(argument->text) : state.program.tensors.end();
+  if (found == state.program.tensors.end() || found->second.strides.size() != found->second.sizes.size())
+    return false;
+  int64_t expected = 1;
+  for (auto [size, stride] : llvm::reverse(llvm::zip_equal(found->second.sizes, found->second.strides))) {
+    llvm::Expected<int64_t> extent = state.symbols.evaluate(size), step = state.symbols.evaluate(stride);
+    bool fits =
+        extent && step && (*extent == 1 || *step == expected) && !llvm::MulOverflow(expected, *extent, expected);
+    for (llvm::Expected<int64_t> *value : {&extent, &step})
+      llvm::consumeError(value->takeError());
+    if (!fits)
+      return false;
+  }
+  return true;
+}
+
 Type NodeBuilder::declaredElement(size_t result) {
   if (failed())
     return nullptr;

@@ -49,6 +49,9 @@ public:
   /// Sorted and distinct; all dimensions where the list is absent or empty.
   llvm::SmallVector<int64_t> dimensions(llvm::StringRef name, int64_t rank);
 
+  /// Whether the file says that the elements of a tensor argument lie in row-major order without gaps.
+  bool isRowMajor(llvm::StringRef name);
+
   /// Element type of one of the node's results as the file declares it.
   mlir::Type declaredElement(size_t result = 0);
   /// The value, without gradients.

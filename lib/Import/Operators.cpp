@@ -14,6 +14,7 @@ OperatorTable::OperatorTable() {
   registerCreationOperators(*this);
   registerDistanceOperators(*this);
   registerDivisionOperators(*this);
+  registerEinsumOperators(*this);
   registerExpertOperators(*this);
   registerExtremumOperators(*this);
   registerIndexingOperators(*this);
@@ -33,6 +34,7 @@ OperatorTable::OperatorTable() {
   registerSortOperators(*this);
   registerSplitOperators(*this);
   registerUnaryOperators(*this);
+  registerViewOperators(*this);
 }
 
 Handler OperatorTable::find(StringRef target) const {

@@ -44,6 +44,7 @@ void registerComparisonOperators(OperatorTable &table);
 void registerCreationOperators(OperatorTable &table);
 void registerDistanceOperators(OperatorTable &table);
 void registerDivisionOperators(OperatorTable &table);
+void registerEinsumOperators(OperatorTable &table);
 void registerExpertOperators(OperatorTable &table);
 void registerExtremumOperators(OperatorTable &table);
 void registerIndexingOperators(OperatorTable &table);
@@ -63,6 +64,7 @@ void registerSearchOperators(OperatorTable &table);
 void registerSortOperators(OperatorTable &table);
 void registerSplitOperators(OperatorTable &table);
 void registerUnaryOperators(OperatorTable &table);
+void registerViewOperators(OperatorTable &table);
 
 } // namespace raddle::import
 

@@ -165,6 +165,32 @@ Value elementsAt(NodeBuilder &node, Value self, Value positions, int64_t dim) {
   return node.failed() ? nullptr : gatherRows(node, self, places, 1, Shape(node.shapeOf(positions)));
 }
 
+Value placesOfDiagonal(NodeBuilder &node, ArrayRef<int64_t> shape, int64_t offset, int64_t first, int64_t second,
+                       Shape &diagonal) {
+  if (node.failed())
+    return nullptr;
+  int64_t rank = shape.size();
+  if (rank < 2 || first == second)
+    return node.fail(node.node.target + " of dimensions " + Twine(first) + " and " + Twine(second) +
+                     " of a tensor of shape " + node.describe(shape));
+  // Beyond the tensor there is nothing, however far.
+  offset = std::clamp(offset, -shape[first], shape[second]);
+  int64_t rowStart = offset < 0 ? -offset : 0, columnStart = offset < 0 ? 0 : offset;
+  Shape all = rowMajorStrides(shape), strides;
+  for (int64_t dim = 0; dim < rank; ++dim) {
+    if (dim == first || dim == second)
+      continue;
+    diagonal.push_back(shape[dim]);
+    strides.push_back(all[dim]);
+  }
+  diagonal.push_back(std::max<int64_t>(0, std::min(shape[first] - rowStart, shape[second] - columnStart)));
+  strides.push_back(all[first] + all[second]);
+  int64_t start = rowStart * all[first] + columnStart * all[second];
+  return buildPlaces(node, diagonal, {}, [&](const Body &body, ArrayRef<Value> loops, ValueRange) {
+    return body.add(linearise(body, loops, strides), body.constant(body.builder.getI64Type(), Scalar::ofInt(start)));
+  });
+}
+
 Value placesAlong(NodeBuilder &node, Value self, Value index, int64_t dim) {
   if (node.failed())
     return nullptr;

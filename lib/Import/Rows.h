@@ -57,6 +57,11 @@ Selection selectSlices(NodeBuilder &node, mlir::Value self, int64_t dim, mlir::V
 /// An error where a dimension of the index tensor but `dim` is larger than that of `self`.
 mlir::Value placesAlong(NodeBuilder &node, mlir::Value self, mlir::Value index, int64_t dim);
 
+/// Element places of the diagonal of dimensions `first` and `second` of a tensor of `shape`: the other dimensions, then
+/// the diagonal. An error where the dimensions are equal. `diagonal` gets the shape.
+mlir::Value placesOfDiagonal(NodeBuilder &node, llvm::ArrayRef<int64_t> shape, int64_t offset, int64_t first,
+                             int64_t second, Shape &diagonal);
+
 /// out[i, j, …] = self[positions[i, j, …], j, …] for dimension 0, and so on, for positions that are in range.
 mlir::Value elementsAt(NodeBuilder &node, mlir::Value self, mlir::Value positions, int64_t dim);
 

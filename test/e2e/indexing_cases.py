@@ -89,7 +89,49 @@ ORDERS = {
     "median": (lambda x: x.median(dim=1)[0], [[(5,)], [(8, 3)]]),
     "median_ties": (lambda x: (x.clamp(-0.1, 0.1) / x.shape[0]).sum(0).clamp(-0.01, 0.01).median(), [[(6,)]]),
 }
-GRADIENTS = {"reads": READS, "writes": WRITES, "orders": ORDERS}
+VIEWS = {
+    "as_strided": (lambda x: x.as_strided((x.shape[0], 2, 3), (6, 1, 2)) * torch.arange(3), [[(7,)], [(3, 2)]]),
+    "diagonal": (lambda x: x.diagonal(1, 1, 2) * 2, [[(4, 3)], [(3, 5, 2)]]),
+    "diagonal_below": (lambda x: x.diagonal(-1, 2, 0), [[(2, 3)]]),
+    "diagonal_scatter": (lambda x, y: x.diagonal_scatter(y, 1, 1, 2), [[(3, 4), (3,)]]),
+    "diag_embed": (lambda x: x.diag_embed(1, 0, 2) * 2, [[(3,)], [(2, 4)]]),
+    "unfold": (lambda x: x.unfold(1, 3, 2) * torch.arange(3), [[(7,)], [(6, 2)]]),
+    "flip": (lambda x: x.flip(0, -1) * torch.arange(x.shape[-1]), [[(5,)], [(2, 3)]]),
+    "flip_leading": (lambda x: x.flip(1) * torch.arange(x.shape[-1]), [[(5, 3)]]),
+    "rot90": (lambda x: x.rot90(1, (1, 2)) + x.rot90(-1, (1, 2)) * 2 + x.rot90(2, (1, 2)) * 3, [[(4, 4)]]),
+    "roll": (lambda x: x.roll((3, -1), (1, 2)) * torch.arange(x.shape[-1]), [[(5, 3)]]),
+    "roll_flat": (lambda x: x.roll(-4) * torch.arange(x.shape[-1]), [[(5,)]]),
+    "select_scatter": (lambda x, y: x.select_scatter(y, 1, -2), [[(4, 3), (3,)]]),
+    "slice_scatter": (lambda x, y: x.slice_scatter(y, 1, 1, 3), [[(5, 2), (2, 2)]]),
+    "slice_scatter_step": (lambda x, y: x.slice_scatter(y, 1, 1, 6, 2), [[(7, 2), (3, 2)]]),
+    "assign_slice": (lambda x, y: assign(x, y), [[(5,), (2,)]]),
+}
+
+
+def assign(x, y):
+    x = x.clone()
+    x[:, 1:3] = y
+    return x
+
+
+PRODUCTS = {
+    "einsum_product": (lambda x, y: torch.einsum("bij,bjk->bik", x, y), [[(3, 4), (4, 2)]]),
+    "einsum_rearranged": (lambda x, y: torch.einsum("bhsd,bthd->btsh", x, y), [[(2, 3, 4), (5, 2, 4)]]),
+    "einsum_implicit": (lambda x, y: torch.einsum("bj,bk", x, y), [[(3,), (4,)]]),
+    "einsum_dots": (lambda x, y: torch.einsum("...ij,...j->...i", x, y), [[(2, 3, 4), (2, 4)], [(3, 4), (4,)]]),
+    "einsum_three": (lambda x, y, z: torch.einsum("bi,bij,bj->b", x, y, z), [[(3,), (3, 4), (4,)]]),
+    "einsum_outer": (lambda x, y: torch.einsum("bi,bj->bji", x, y), [[(3,), (4,)]]),
+    "einsum_one": (lambda x: torch.einsum("bij->jb", x), [[(3, 4)]]),
+    "einsum_diagonal": (lambda x: torch.einsum("bii->b", x) + torch.einsum("bii->bi", x).sum(1) * 2, [[(3, 3)]]),
+    "einsum_elementwise": (lambda x, y: torch.einsum("bi, bi -> bi", x, y), [[(3,), (3,)]]),
+    "einsum_sum_of_one": (lambda x, y: torch.einsum("bij,bk->bk", x, y), [[(3, 2), (4,)]]),
+    "outer": (lambda x, y: torch.outer(x.flatten(), y.flatten()), [[(3,), (2,)]]),
+    "addbmm": (lambda x, y: torch.addbmm(torch.ones(3, 2), x, y, beta=0.5, alpha=2), [[(3, 5), (5, 2)]]),
+    "addmv": (lambda x, y: torch.addmv(x[:, 0], y, x[0], alpha=0.3), [[(5,), (5,)]]),
+    "addr": (lambda x, y: torch.addr(x, y[:, 0], x[0], alpha=0.3, beta=2), [[(5,), (2,)]]),
+    "vdot": (lambda x, y: torch.vdot(x.flatten(), y.flatten()), [[(5,), (5,)]]),
+}
+GRADIENTS = {"reads": READS, "writes": WRITES, "orders": ORDERS, "views": VIEWS, "products": PRODUCTS}
 
 SPECIAL = torch.tensor([[3.0, float("nan"), 1.0, 3.0, float("inf"), 1.0], [0.0, -0.0, float("-inf"), 2.0, 2.0, 2.0]])
 INTEGERS = torch.tensor([[3, -5, 3, 7, -5, 0], [1, 1, 1, 0, 2, 1]])
