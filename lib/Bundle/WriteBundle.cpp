@@ -6,6 +6,7 @@
 #include "raddle/Dialect/Ragged/IR/RaggedOps.h"
 #include "raddle/runtime/BundleFile.h"
 #include "llvm/ADT/StringExtras.h"
+#include "llvm/ADT/StringSwitch.h"
 
 using namespace mlir;
 
@@ -194,17 +195,19 @@ private:
     uint64_t batch = 0;
     for (auto input : program.getInputs().getAsRange<DictionaryAttr>()) {
       auto type = cast<RankedTensorType>(input.getAs<TypeAttr>("type").getValue());
-      StringRef role = stringIn(input, "nn.role");
+      auto role = llvm::StringSwitch<bundle::InputRole>(stringIn(input, "nn.role"))
+                      .Case("lr", bundle::InputRole::LearningRate)
+                      .Case("step", bundle::InputRole::Step)
+                      .Case("call", bundle::InputRole::Call)
+                      .Case("seed", bundle::InputRole::Seed)
+                      .Case("rank", bundle::InputRole::Rank)
+                      .Default(bundle::InputRole::Batch);
       auto name = builder.CreateString(stringIn(input, "nn.input").str());
       auto shape = writeShape(builder, type.getShape());
       bool batched = input.contains("nn.batched");
       if (batched)
         batch = type.getDimSize(0);
-      inputs.push_back(bundle::CreateInput(builder, name,
-                                           role == "lr"     ? bundle::InputRole::LearningRate
-                                           : role == "step" ? bundle::InputRole::Step
-                                                            : bundle::InputRole::Batch,
-                                           *dtypeOf(type.getElementType()), shape, batched));
+      inputs.push_back(bundle::CreateInput(builder, name, role, *dtypeOf(type.getElementType()), shape, batched));
     }
     Offsets<bundle::Output> outputs;
     for (auto output : program.getOutputs().getAsRange<DictionaryAttr>()) {

@@ -7,6 +7,13 @@ namespace raddle::import {
 
 static Error batchError(const Twine &message) { return createStringError(inconvertibleErrorCode(), message); }
 
+/// Whether one of the symbols occurs in the size.
+static bool dependsOn(const StringSet<> &symbols, const SymbolicInt &size) {
+  bool found = false;
+  Symbols::forEachSymbol(size.expression, [&](StringRef symbol) { found |= symbols.contains(symbol); });
+  return found;
+}
+
 bool Batch::holdsInput(const TensorMeta &meta) const {
   if (meta.sizes.empty())
     return false;
@@ -19,9 +26,16 @@ bool Batch::holdsOutput(const TensorMeta &meta) const {
     return false;
   if (symbols.empty())
     return meta.sizes.front().isStatic() && meta.sizes.front().value == *perRank;
-  bool found = false;
-  Symbols::forEachSymbol(meta.sizes.front().expression, [&](StringRef symbol) { found |= symbols.contains(symbol); });
-  return found;
+  return dependsOn(symbols, meta.sizes.front());
+}
+
+std::optional<int64_t> Batch::dimensionOf(const TensorMeta &meta) const {
+  if (symbols.empty())
+    return holdsOutput(meta) ? std::optional<int64_t>(0) : std::nullopt;
+  for (auto [dim, size] : enumerate(meta.sizes))
+    if (dependsOn(symbols, size))
+      return dim;
+  return std::nullopt;
 }
 
 /// The batch of all ranks: as asked for, or as at export.

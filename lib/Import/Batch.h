@@ -16,6 +16,8 @@ struct Batch {
 
   bool holdsInput(const TensorMeta &meta) const;
   bool holdsOutput(const TensorMeta &meta) const;
+  /// The dimension of a tensor that is cut over the ranks; nothing for one that does not depend on the batch's size.
+  std::optional<int64_t> dimensionOf(const TensorMeta &meta) const;
 };
 
 /// Gives every symbol that is dimension 0 of an input a rank's part of the batch. Fails if the batch does not divide by

@@ -45,7 +45,7 @@ public:
   Importer(MLIRContext *context, Location loc, const Document &document, const Archive &archive,
            const ImportOptions &options)
       : context(context), loc(loc), program(document.program), weights(document.weights), archive(archive),
-        options(options), builder(context), state{program, symbols, {}} {}
+        options(options), builder(context), state{program, symbols, batch, {}} {}
 
   OwningOpRef<ModuleOp> run(StringRef path);
 

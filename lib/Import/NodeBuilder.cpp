@@ -1,4 +1,5 @@
 #include "NodeBuilder.h"
+#include "mlir/Dialect/Func/IR/FuncOps.h"
 #include "mlir/IR/Location.h"
 #include "raddle/Dialect/NN/IR/NNOps.h"
 
@@ -231,6 +232,35 @@ SmallVector<int64_t> NodeBuilder::dimensions(StringRef name, int64_t rank) {
   if (rank == 0)
     dims.clear();
   return dims;
+}
+
+Value NodeBuilder::runtimeInput(StringRef role) {
+  if (failed())
+    return nullptr;
+  auto function = llvm::cast<func::FuncOp>(builder.getInsertionBlock()->getParentOp());
+  unsigned count = function.getNumArguments();
+  // What was added is last.
+  for (unsigned index = count; index-- > 0;) {
+    auto known = function.getArgAttrOfType<StringAttr>(index, "nn.role");
+    if (!known)
+      break;
+    if (known == role)
+      return function.getArgument(index);
+  }
+  // No argument of a Python function has a dot in its name.
+  DictionaryAttr attributes =
+      builder.getDictionaryAttr({builder.getNamedAttr("nn.input", builder.getStringAttr("runtime." + role)),
+                                 builder.getNamedAttr("nn.role", builder.getStringAttr(role))});
+  // Appending an argument of a new type cannot fail.
+  (void)function.insertArgument(count, RankedTensorType::get({}, builder.getI64Type()), attributes, loc);
+  return function.getArgument(count);
+}
+
+std::optional<int64_t> NodeBuilder::batchDimension() const {
+  if (node.outputs.empty() || node.outputs.front().kind != Kind::Tensor)
+    return std::nullopt;
+  auto found = state.program.tensors.find(node.outputs.front().text);
+  return found == state.program.tensors.end() ? std::nullopt : state.batch.dimensionOf(found->second);
 }
 
 //===----------------------------------------------------------------------===//

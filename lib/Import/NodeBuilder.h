@@ -1,6 +1,7 @@
 #ifndef RADDLE_LIB_IMPORT_NODEBUILDER_H
 #define RADDLE_LIB_IMPORT_NODEBUILDER_H
 
+#include "Batch.h"
 #include "Program.h"
 #include "Symbols.h"
 #include "TensorBuilder.h"
@@ -11,7 +12,10 @@ namespace raddle::import {
 struct GraphState {
   const Program &program;
   const Symbols &symbols;
+  const Batch &batch;
   llvm::StringMap<mlir::Value> values;
+  /// Number of streams of random numbers so far: their order in the program names them.
+  int64_t numStreams = 0;
 
   /// The type that the file says a tensor has, with sizes evaluated.
   llvm::Expected<mlir::RankedTensorType> declaredType(mlir::MLIRContext *context, llvm::StringRef tensor) const;
@@ -61,6 +65,13 @@ public:
   mlir::Type resultType(llvm::ArrayRef<Operand> operands);
   /// As resultType, and the default floating-point type for integers.
   mlir::Type realType(llvm::ArrayRef<Operand> operands);
+
+  /// The function's argument that the runtime fills by a role of `nn.role` (i64), made where it is not there yet.
+  mlir::Value runtimeInput(llvm::StringRef role);
+  /// The number of a new stream of random numbers.
+  int64_t newStream() { return state.numStreams++; }
+  /// The dimension of the node's first result that is cut over the ranks, if one is.
+  std::optional<int64_t> batchDimension() const;
 
   /// Defines the node's results. Each must have the type that the file declares: a difference means that the file is
   /// damaged, or that the operator was understood wrongly.

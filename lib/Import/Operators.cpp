@@ -24,6 +24,7 @@ OperatorTable::OperatorTable() {
   registerPaddingOperators(*this);
   registerPointwiseOperators(*this);
   registerPoolingOperators(*this);
+  registerRandomOperators(*this);
   registerReductionOperators(*this);
   registerSelectionOperators(*this);
   registerResampleOperators(*this);
@@ -83,11 +84,6 @@ std::string refusalOf(const Node &node) {
       "_unique", "_unique2",      "unique_consecutive", "unique_dim_consecutive", "bincount"};
   if (llvm::is_contained(kDataDependent, target.split('.').first))
     return "whose result's shape depends on the data";
-  // native_dropout trains unless it is told otherwise.
-  if (target == "dropout.default" && isTrue("train") && isPositive("p"))
-    return "with train=True: export the module after eval(), or with dropout 0";
-  if (target == "native_dropout.default" && (isTrue("train") || !isGiven("train")) && isPositive("p"))
-    return "with train=True: export the module after eval(), or with dropout 0";
   if (target == "scaled_dot_product_attention.default" && isPositive("dropout_p"))
     return "with dropout_p above 0: export the module after eval(), or with dropout 0";
   if (target == "rrelu.default" && isTrue("training"))

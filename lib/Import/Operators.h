@@ -54,6 +54,7 @@ void registerNormOperators(OperatorTable &table);
 void registerPaddingOperators(OperatorTable &table);
 void registerPointwiseOperators(OperatorTable &table);
 void registerPoolingOperators(OperatorTable &table);
+void registerRandomOperators(OperatorTable &table);
 void registerReductionOperators(OperatorTable &table);
 void registerSelectionOperators(OperatorTable &table);
 void registerResampleOperators(OperatorTable &table);

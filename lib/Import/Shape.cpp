@@ -15,14 +15,6 @@ LogicalResult identity(NodeBuilder &node) { return node.result(node.tensor(node.
 /// No gradient flows through; integers have none anyway.
 LogicalResult detach(NodeBuilder &node) { return node.result(node.detach(node.tensor("self"))); }
 
-/// Without training: everything is kept.
-LogicalResult nativeDropout(NodeBuilder &node) {
-  Value input = node.tensor("input");
-  if (node.failed())
-    return failure();
-  return node.results({input, node.fill(node.shapeOf(input), node.builder.getI1Type(), Scalar::ofBool(true))});
-}
-
 LogicalResult view(NodeBuilder &node) {
   Value self = node.tensor("self");
   SmallVector<int64_t> sizes = node.integers(node.has("shape") ? "shape" : "size");
@@ -260,10 +252,9 @@ LogicalResult nothing(NodeBuilder &) { return success(); }
 
 void registerShapeOperators(OperatorTable &table) {
   table.add({"aten.alias.default", "aten.clone.default", "aten.contiguous.default", "aten.lift_fresh_copy.default",
-             "aten.lift_fresh.default", "aten.dropout.default", "aten.feature_dropout.default"},
+             "aten.lift_fresh.default"},
             identity);
   table.add("aten.detach.default", detach);
-  table.add("aten.native_dropout.default", nativeDropout);
   table.add({"aten.view.default", "aten._unsafe_view.default", "aten.reshape.default", "aten.view_copy.default"}, view);
   table.add("aten.flatten.using_ints", flatten);
   table.add("aten.unsqueeze.default", unsqueeze);

@@ -99,6 +99,20 @@ private:
     return arguments.add(RankedTensorType::get({}, element), attributes, loc);
   }
 
+  /// The number of the call that random numbers are drawn by is that of the step: who resumes training draws on.
+  Value findStepNumber(func::FuncOp step, ArgumentAppender &arguments) {
+    Builder attrs(&getContext());
+    for (unsigned index = 0; index < step.getNumArguments(); ++index) {
+      auto role = step.getArgAttrOfType<StringAttr>(index, "nn.role");
+      if (!role || role != "call")
+        continue;
+      for (StringRef attribute : {"nn.input", "nn.role"})
+        step.setArgAttr(index, attribute, attrs.getStringAttr("step"));
+      return step.getArgument(index);
+    }
+    return addRuntimeInput(arguments, attrs.getI64Type(), "step", step.getLoc());
+  }
+
   void build(func::FuncOp step, unsigned numForwardResults) {
     Operation *terminator = step.getBody().front().getTerminator();
     OpBuilder builder(terminator);
@@ -107,7 +121,7 @@ private:
     // The learning rate is single precision whatever the model's type is: it comes from the caller.
     ArgumentAppender arguments(step);
     Value lr = addRuntimeInput(arguments, builder.getF32Type(), "lr", loc);
-    Value number = addRuntimeInput(arguments, builder.getI64Type(), "step", loc);
+    Value number = findStepNumber(step, arguments);
 
     SmallVector<Value> grads;
     for (const Parameter &parameter : parameters)

@@ -26,7 +26,6 @@ void Session::Implementation::open(const std::string &path, const SessionOptions
   if (world && static_cast<uint32_t>(world->size()) != bundle->ranks())
     throw InvalidArgument("'" + path + "' is for " + std::to_string(bundle->ranks()) + " ranks, the launcher started " +
                           std::to_string(world->size()));
-  learningRate = bundle->learning_rate();
   describeEntries();
   describeParameters();
   std::string weights = findWeights(*bundle, path, options.weights);
@@ -36,6 +35,10 @@ void Session::Implementation::open(const std::string &path, const SessionOptions
   makeRanks(options);
   makeTables();
   uint64_t seed = options.seed.value_or(bundle->seed());
+  given.seed = static_cast<int64_t>(seed);
+  given.calls.assign(entries.size(), 0);
+  for (const std::unique_ptr<Executor> &executor : executors)
+    given.ranks.push_back(executor->rank());
   onRanks([&](size_t i) { executors[i]->load(seed, weights); });
   counters.stateBytes = executors[0]->stateBytes();
   counters.arenaBytes = executors[0]->arenaBytes();
@@ -101,14 +104,30 @@ void Session::Implementation::onRanks(const std::function<void(size_t)> &body) {
   });
 }
 
-void Session::Implementation::bindRank(const BoundVariant &variant, size_t executor,
+const void *Session::Implementation::runtimeInput(bundle::InputRole role, size_t entry, size_t executor) const {
+  switch (role) {
+  case bundle::InputRole::LearningRate:
+    return &given.learningRate;
+  case bundle::InputRole::Step:
+    return &given.step;
+  case bundle::InputRole::Call:
+    return &given.calls[entry];
+  case bundle::InputRole::Seed:
+    return &given.seed;
+  case bundle::InputRole::Rank:
+    return &given.ranks[executor];
+  case bundle::InputRole::Batch:
+    break;
+  }
+  return nullptr;
+}
+
+void Session::Implementation::bindRank(size_t entry, const BoundVariant &variant, size_t executor,
                                        const std::vector<HostArray> &inputs, const std::vector<void *> &outputs) {
   uint64_t rank = static_cast<uint64_t>(executors[executor]->rank());
   for (size_t i = 0; i < variant.inputs.size(); ++i) {
     const Binding &binding = variant.inputs[i];
-    const void *base = binding.fromCaller                        ? inputs[binding.position].data
-                       : binding.role == bundle::InputRole::Step ? static_cast<const void *>(&step)
-                                                                 : &learningRate;
+    const void *base = binding.fromCaller ? inputs[binding.position].data : runtimeInput(binding.role, entry, executor);
     // The verifier refuses inputs as destinations, so nothing is written through this pointer.
     inputPointers[executor][i] = static_cast<char *>(const_cast<void *>(base)) + rank * binding.rankStride;
   }
@@ -137,19 +156,20 @@ void Session::run(size_t entry, size_t variant, const std::vector<HostArray> &in
   if (outputs.size() != bound.outputs.size())
     throw InvalidArgument("entry '" + impl->entries[entry].name + "': expected memory for " +
                           std::to_string(bound.outputs.size()) + " outputs, found " + std::to_string(outputs.size()));
-  impl->learningRate = learningRate.value_or(impl->bundle->learning_rate());
-  if (bound.countsSteps)
-    ++impl->step;
+  impl->given.learningRate = learningRate.value_or(impl->bundle->learning_rate());
+  int64_t &call = impl->given.calls[entry];
+  ++call;
+  impl->given.step += bound.countsSteps;
   try {
     impl->onRanks([&](size_t i) {
-      impl->bindRank(bound, i, inputs, outputs);
+      impl->bindRank(entry, bound, i, inputs, outputs);
       impl->executors[i]->run(bound.program, impl->inputPointers[i].data(), impl->outputPointers[i].data());
     });
     if (impl->world)
       impl->gatherOutputs(bound, outputs);
   } catch (...) {
-    if (bound.countsSteps)
-      --impl->step;
+    --call;
+    impl->given.step -= bound.countsSteps;
     throw;
   }
   const Program &program = impl->executors[0]->program(bound.program);

@@ -13,11 +13,20 @@ namespace raddle::runtime {
 
 /// How one array of the caller becomes the arrays of ranks.
 struct Binding {
-  bool fromCaller;        // else from the session: learning rate or step
+  bool fromCaller;        // else from the session, by its role
   bundle::InputRole role; // of an input
   size_t position;        // among the caller's arrays
   uint64_t rankStride;    // bytes between the parts of two ranks; 0: every rank has the whole
   uint64_t rankBytes;
+};
+
+/// What the runtime itself gives to programs.
+struct RuntimeInputs {
+  float learningRate = 0;
+  int64_t step = 0; // of training
+  int64_t seed = 0;
+  std::vector<int64_t> calls; // of each entry point
+  std::vector<int64_t> ranks; // number of each executor's rank
 };
 
 struct BoundVariant {
@@ -43,8 +52,7 @@ struct Session::Implementation {
   // Per executor: the pointers of the present call, and memory for results that only rank 0's caller gets.
   std::vector<std::vector<void *>> inputPointers, outputPointers;
   std::vector<AlignedBuffer> discarded;
-  float learningRate = 0;
-  int64_t step = 0;
+  RuntimeInputs given;
   Statistics counters;
   Trace::Clock::time_point start = Trace::Clock::now();
 
@@ -55,7 +63,9 @@ struct Session::Implementation {
   void makeTables();
   /// Runs a body for the index of every executor, on the threads of ranks; a failure stops the others.
   void onRanks(const std::function<void(size_t)> &body);
-  void bindRank(const BoundVariant &variant, size_t executor, const std::vector<HostArray> &inputs,
+  /// Where the value of a role lies for an executor that runs an entry point.
+  const void *runtimeInput(bundle::InputRole role, size_t entry, size_t executor) const;
+  void bindRank(size_t entry, const BoundVariant &variant, size_t executor, const std::vector<HostArray> &inputs,
                 const std::vector<void *> &outputs);
   void gatherOutputs(const BoundVariant &variant, const std::vector<void *> &outputs);
 };

@@ -92,7 +92,7 @@ private:
       if (input.role() > bundle::InputRole::MAX) {
         complain("unknown role " + std::to_string(static_cast<int>(input.role())));
       } else if (input.role() != bundle::InputRole::Batch) {
-        DType expected = input.role() == bundle::InputRole::Step ? DType::I64 : DType::F32;
+        DType expected = input.role() == bundle::InputRole::LearningRate ? DType::F32 : DType::I64;
         if (input.dtype() != expected || sizeOf(input.shape()) != 0)
           complain(std::string("role ") + bundle::EnumNameInputRole(input.role()) + " needs a scalar of " +
                    nameOf(expected) + ", found " + nameOf(input.dtype()) + " with " +

@@ -67,7 +67,7 @@ func.func @init(%w: tensor<4xf32> {nn.param = "w", nn.init = "zeros"}) { return 
 
 // -----
 
-// expected-error @+1 {{argument 0: attribute 'nn.role' must be "lr" or "step", is "rate"}}
+// expected-error @+1 {{argument 0: attribute 'nn.role' must be "lr", "step", "call", "seed" or "rank", is "rate"}}
 func.func @role(%lr: tensor<f32> {nn.input = "lr", nn.role = "rate"}) { return }
 
 // -----

@@ -58,7 +58,10 @@ LogicalResult NNDialect::verifyRegionArgAttribute(Operation *op, unsigned, unsig
     return isa<DictionaryAttr>(value) ? success() : fail("a dictionary");
   if (name == "nn.role") {
     auto role = dyn_cast<StringAttr>(value);
-    return role && (role == "lr" || role == "step") ? success() : fail("\"lr\" or \"step\"");
+    static constexpr StringLiteral kRoles[] = {"lr", "step", "call", "seed", "rank"};
+    return role && llvm::is_contained(kRoles, role.getValue())
+               ? success()
+               : fail("\"lr\", \"step\", \"call\", \"seed\" or \"rank\"");
   }
   return op->emitError("argument ") << argIndex << ": unknown attribute '" << name << "'";
 }

@@ -308,8 +308,11 @@ private:
     seen.insert(value);
     for (size_t next = 0; next < seen.size(); ++next) {
       if (auto argument = dyn_cast<BlockArgument>(seen[next])) {
-        bool isInput = argument.getOwner() == &function.getBody().front();
-        if (isInput && function.getArgAttr(argument.getArgNumber(), "nn.batched"))
+        if (argument.getOwner() != &function.getBody().front())
+          continue;
+        unsigned index = argument.getArgNumber();
+        auto role = function.getArgAttrOfType<StringAttr>(index, "nn.role");
+        if (function.getArgAttr(index, "nn.batched") || (role && role == "rank"))
           return false;
         continue;
       }

@@ -29,7 +29,9 @@ def NN_Dialect : Dialect {
     | `nn.transient` | argument with `nn.buffer` | not a part of the module's state dict |
     | `nn.input = "name"` | argument | an input of each call |
     | `nn.batched` | input, result | dimension 0 is a rank's part of the batch |
-    | `nn.role = "lr"` or `"step"` | input | learning rate (f32) or step number (i64, from 1), given by the runtime |
+    | `nn.role = "lr"` | input | the learning rate (f32), given by the runtime |
+    | `nn.role = "step"` or `"call"` | input | number of the training step, or of the entry point's call (i64, from 1), given by the runtime |
+    | `nn.role = "seed"` or `"rank"` | input | seed of random numbers, or number of the rank (i64, from 0), given by the runtime |
     | `nn.aliases = ["name", …]` | argument | other names of the same tensor (tied weights) |
     | `nn.source = {entry, offset, strides}` | argument | where the first value lies: an entry of the weight archive, offset and strides in elements |
     | `nn.init = {kind, scale}` | argument | how to fill what has no source: `zeros`, `ones`, `normal` |
@@ -394,5 +396,6 @@ include "raddle/Dialect/NN/IR/NNBatchNormOps.td"
 include "raddle/Dialect/NN/IR/NNConvolutionOps.td"
 include "raddle/Dialect/NN/IR/NNPoolingOps.td"
 include "raddle/Dialect/NN/IR/NNIndexing.td"
+include "raddle/Dialect/NN/IR/NNRandomOps.td"
 
 #endif // RADDLE_DIALECT_NN_IR_NNOPS_TD
