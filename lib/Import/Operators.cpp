@@ -16,6 +16,7 @@ OperatorTable::OperatorTable() {
   registerDivisionOperators(*this);
   registerEinsumOperators(*this);
   registerExpertOperators(*this);
+  registerCumulativeOperators(*this);
   registerExtremumOperators(*this);
   registerIndexingOperators(*this);
   registerLinearOperators(*this);

@@ -46,6 +46,7 @@ void registerDistanceOperators(OperatorTable &table);
 void registerDivisionOperators(OperatorTable &table);
 void registerEinsumOperators(OperatorTable &table);
 void registerExpertOperators(OperatorTable &table);
+void registerCumulativeOperators(OperatorTable &table);
 void registerExtremumOperators(OperatorTable &table);
 void registerIndexingOperators(OperatorTable &table);
 void registerLinearOperators(OperatorTable &table);

@@ -170,45 +170,6 @@ LogicalResult trace(NodeBuilder &node) {
   return node.result(sumOver(node, diagonal, {0, 1}, /*keep=*/false, sumType));
 }
 
-/// A running sum as a contraction: out[i] = Σ_j [j ≤ i] x[j]. Quadratic in the dimension, and differentiable by the
-/// general rule; models use it on short integer sequences.
-LogicalResult cumsum(NodeBuilder &node) {
-  Value self = node.tensor("self");
-  if (node.failed())
-    return failure();
-  Type type = sumType(node, self);
-  int64_t rank = node.rankOf(self), dim = node.dimension("dim", rank);
-  if (node.failed())
-    return failure();
-  if (rank == 0)
-    return node.result(node.cast(self, type));
-  Type wide = arithmeticType(type);
-  Value init = node.fill(node.shapeOf(self), wide, Scalar::ofInt(0));
-  if (!init)
-    return failure();
-  // Dimension `rank` of the loop runs over the terms of each sum.
-  SmallVector<AffineExpr> terms;
-  for (int64_t i = 0; i < rank; ++i)
-    terms.push_back(node.builder.getAffineDimExpr(i == dim ? rank : i));
-  MLIRContext *context = node.builder.getContext();
-  SmallVector<AffineMap> maps{AffineMap::get(rank + 1, 0, terms, context),
-                              AffineMap::getMultiDimIdentityMap(rank + 1, context).getMajorSubMap(rank)};
-  SmallVector<utils::IteratorType> iterators(rank, utils::IteratorType::parallel);
-  iterators.push_back(utils::IteratorType::reduction);
-  Value result = linalg::GenericOp::create(node.builder, node.loc, init.getType(), self, init, maps, iterators,
-                                           [&](OpBuilder &builder, Location loc, ValueRange arguments) {
-                                             Body body{builder, loc};
-                                             Value position = linalg::IndexOp::create(builder, loc, dim);
-                                             Value term = linalg::IndexOp::create(builder, loc, rank);
-                                             Value counts = body.compare(Compare::LessEqual, term, position);
-                                             Value element = convertScalar(builder, loc, arguments[0], wide);
-                                             Value added = body.select(counts, element, body.constant(wide, 0));
-                                             linalg::YieldOp::create(builder, loc, body.add(arguments[1], added));
-                                           })
-                     .getResult(0);
-  return node.result(node.cast(result, type));
-}
-
 } // namespace
 
 void registerReductionOperators(OperatorTable &table) {
@@ -226,7 +187,6 @@ void registerReductionOperators(OperatorTable &table) {
   table.add({"aten.all.default", "aten.all.dim", "aten.all.dims"}, anyOrAll<false>);
   table.add({"aten.logsumexp.default", "aten.special_logsumexp.default"}, logSumExp);
   table.add("aten.trace.default", trace);
-  table.add("aten.cumsum.default", cumsum);
 }
 
 } // namespace raddle::import

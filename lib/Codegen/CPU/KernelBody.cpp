@@ -8,6 +8,7 @@
 #include "mlir/Dialect/Math/IR/Math.h"
 #include "mlir/Dialect/MemRef/IR/MemRef.h"
 #include "mlir/Dialect/SCF/IR/SCF.h"
+#include "mlir/Dialect/SCF/Transforms/Transforms.h"
 #include "mlir/Dialect/Tensor/IR/Tensor.h"
 #include "mlir/Dialect/Tensor/Transforms/Transforms.h"
 #include "mlir/Transforms/GreedyPatternRewriteDriver.h"
@@ -143,6 +144,13 @@ LogicalResult lowerToLoops(func::FuncOp kernel) {
   for (linalg::LinalgOp op : ops)
     if (failed(lowerOp(rewriter, op)))
       return failure();
+  SmallVector<scf::ForallOp> loops;
+  kernel.walk([&](scf::ForallOp loop) { loops.push_back(loop); });
+  for (scf::ForallOp loop : loops) {
+    rewriter.setInsertionPoint(loop);
+    if (failed(scf::forallToForLoop(rewriter, loop)))
+      return loop->emitOpError("cannot be lowered to loops");
+  }
   WalkResult allocates = kernel.walk([](Operation *op) {
     if (!isa<memref::AllocOp>(op))
       return WalkResult::advance();

@@ -28,7 +28,25 @@ static Value wholeFirstDimension(Value value) {
   return isa<BlockArgument>(value) ? value : Value();
 }
 
+/// Extent of the only loop of a kernel whose passes are independent by construction; 0 for another kernel.
+static int64_t independentPasses(func::FuncOp kernel) {
+  scf::ForallOp loop;
+  for (Operation &op : kernel.getBody().front().without_terminator()) {
+    // Memory on the stack is a thread's own.
+    if (isMemoryEffectFree(&op) || isa<memref::AllocaOp>(op))
+      continue;
+    if (loop || !isa<scf::ForallOp>(op))
+      return 0;
+    loop = cast<scf::ForallOp>(op);
+  }
+  if (!loop || loop.getRank() != 1 || !loop.isNormalized())
+    return 0;
+  return std::max<int64_t>(getConstantIntValue(loop.getMixedUpperBound().front()).value_or(0), 0);
+}
+
 int64_t findRange(func::FuncOp kernel) {
+  if (int64_t passes = independentPasses(kernel))
+    return passes;
   std::optional<int64_t> range;
   llvm::DenseSet<Value> written;
   for (Operation &op : kernel.getBody().front().without_terminator()) {

@@ -397,5 +397,6 @@ include "raddle/Dialect/NN/IR/NNConvolutionOps.td"
 include "raddle/Dialect/NN/IR/NNPoolingOps.td"
 include "raddle/Dialect/NN/IR/NNIndexing.td"
 include "raddle/Dialect/NN/IR/NNRandomOps.td"
+include "raddle/Dialect/NN/IR/NNScanOps.td"
 
 #endif // RADDLE_DIALECT_NN_IR_NNOPS_TD
