@@ -86,13 +86,6 @@ LogicalResult leakyRelu(NodeBuilder &node) {
   constexpr double kSlope = 0.01;
   return parametric(node, node.scalar("negative_slope", Scalar::ofFloat(kSlope)), leaky);
 }
-/// Outside of training the slope is the middle of its range.
-LogicalResult randomLeakyRelu(NodeBuilder &node) {
-  constexpr double kLower = 1.0 / 8, kUpper = 1.0 / 3;
-  double lower = node.real("lower", kLower), upper = node.real("upper", kUpper);
-  return parametric(node, Scalar::ofFloat((lower + upper) / 2), leaky);
-}
-
 /// scale · x above 0, scale · alpha · (exp(input_scale · x) − 1) below.
 Value eluOf(const Body &body, Value x, ArrayRef<Value> numbers) {
   Value positive = body.compare(Compare::Greater, x, 0);
@@ -213,7 +206,6 @@ void registerActivationOperators(OperatorTable &table) {
   table.add("aten.tanhshrink.default", realUnary<tanhShrink>);
   table.add("aten.gelu.default", gelu);
   table.add("aten.leaky_relu.default", leakyRelu);
-  table.add("aten.rrelu.default", randomLeakyRelu);
   table.add("aten.elu.default", elu);
   table.add("aten.celu.default", celu);
   table.add("aten.selu.default", selu);

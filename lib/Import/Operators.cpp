@@ -69,15 +69,6 @@ std::string refusalOf(const Node &node) {
     const Argument *argument = node.find(name);
     return argument && argument->kind == Kind::Bool && argument->integer;
   };
-  auto isPositive = [&](StringRef name) {
-    const Argument *argument = node.find(name);
-    return argument && ((argument->kind == Kind::Float && argument->real > 0) ||
-                        (argument->kind == Kind::Int && argument->integer > 0));
-  };
-  auto isGiven = [&](StringRef name) {
-    const Argument *argument = node.find(name);
-    return argument && argument->kind != Kind::None;
-  };
   StringRef target = node.target;
   target.consume_front("torch.ops.aten.");
   static constexpr StringLiteral kDataDependent[] = {
@@ -85,10 +76,6 @@ std::string refusalOf(const Node &node) {
       "_unique", "_unique2",      "unique_consecutive", "unique_dim_consecutive", "bincount"};
   if (llvm::is_contained(kDataDependent, target.split('.').first))
     return "whose result's shape depends on the data";
-  if (target == "scaled_dot_product_attention.default" && isPositive("dropout_p"))
-    return "with dropout_p above 0: export the module after eval(), or with dropout 0";
-  if (target == "rrelu.default" && isTrue("training"))
-    return "with training=True: export the module after eval()";
   if (target == "embedding.default" && isTrue("scale_grad_by_freq"))
     return "with scale_grad_by_freq=True";
   return std::string();

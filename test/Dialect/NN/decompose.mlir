@@ -45,13 +45,13 @@ func.func @hidden_keys(%q: tensor<2x4x6x8xf32>, %mask: tensor<2x1x1x6xi1>) -> te
   return %out : tensor<2x4x6x8xf32>
 }
 
-// Probabilities again; five products: scores, dv, dp, dq, dk.
+// Probabilities again; five products: scores, dp, dv, dq, dk.
 // CHECK-LABEL: @attention_grad
 // CHECK: math.exp
-// CHECK: -> tensor<2x2x12x32xf32>
 // CHECK: -> tensor<2x2x4x16x12xf32>
 // CHECK: -> tensor<2x2x4x16xf32>
 // CHECK: arith.constant 1.250000e-01 : f32
+// CHECK: -> tensor<2x2x12x32xf32>
 // CHECK: -> tensor<2x2x4x16x64xf32>
 // CHECK: -> tensor<2x2x12x64xf32>
 func.func @attention_grad(%q: tensor<2x8x16x64xf32>, %k: tensor<2x2x12x64xf32>, %v: tensor<2x2x12x32xf32>,

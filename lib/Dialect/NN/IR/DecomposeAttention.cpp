@@ -180,35 +180,63 @@ FailureOr<SmallVector<Value>> AttentionOp::decomposeOperation(OpBuilder &builder
                             buildReshape(builder, loc, lse, AttentionBuilder::shape(getLse()))};
 }
 
-FailureOr<SmallVector<Value>> AttentionGradOp::decomposeOperation(OpBuilder &builder) {
-  Location loc = getLoc();
-  AttentionBuilder attention(builder, loc, getQuery(), getKey(), getValue(), getMask(), getScale().convertToDouble(),
-                             getCausal());
-  int64_t batch = attention.batch, groups = attention.groups, repeat = attention.repeat, queries = attention.queries,
-          keys = attention.keys;
-  Value lse = attention.splitHeads(getLse());
-  Value out = attention.splitHeads(getOut());
-  Value outGrad = attention.splitHeads(getOutGrad());
+/// Gradients of the probabilities, and what of them becomes that of the scores.
+struct ProbabilityGradients {
+  Value probabilities, outGrad, scoresGrad;
+};
 
+/// scoresGrad = factor * p ∘ (dp − Σ_e g ∘ out): [B, G, R, S, T].
+template <typename Op>
+static ProbabilityGradients buildScoresGrad(const AttentionBuilder &attention, Op op, double factor) {
+  OpBuilder &builder = attention.builder;
+  Location loc = attention.loc;
+  int64_t batch = attention.batch, groups = attention.groups, repeat = attention.repeat, queries = attention.queries;
+  Value lse = attention.splitHeads(op.getLse()), out = attention.splitHeads(op.getOut());
+  Value outGrad = attention.splitHeads(op.getOutGrad());
   Value probabilities = attention.buildProbabilities(attention.buildScores(), lse);
-  Value valueGrad = attention.contract(probabilities, {B, G, R, S, T}, outGrad, {B, G, R, S, Inner}, {B, G, T, Inner},
-                                       AttentionBuilder::shape(getValue()));
-  Value probabilitiesGrad = attention.contract(outGrad, {B, G, R, S, Inner}, getValue(), {B, G, T, Inner},
-                                               {B, G, R, S, T}, {batch, groups, repeat, queries, keys});
+  Value probabilitiesGrad = attention.contract(outGrad, {B, G, R, S, Inner}, op.getValue(), {B, G, T, Inner},
+                                               {B, G, R, S, T}, {batch, groups, repeat, queries, attention.keys});
   AffineMap rowOfOut = attention.map(5, {0, 1, 2, 3}), full = attention.map(5, {0, 1, 2, 3, 4});
   Value delta = buildReduction(
-      builder, loc, tensorLike(getQuery(), {batch, groups, repeat, queries}), {outGrad, out}, {full, full}, rowOfOut,
+      builder, loc, tensorLike(op.getQuery(), {batch, groups, repeat, queries}), {outGrad, out}, {full, full}, rowOfOut,
       0.0, [](const Scalars &s, ValueRange args) { return s.add(args[2], s.mul(args[0], args[1])); });
-  Value scoresGrad = buildElementwise(builder, loc, cast<RankedTensorType>(probabilities.getType()),
-                                      {probabilities, probabilitiesGrad, delta}, {full, full, rowOfOut},
-                                      [&](const Scalars &s, ValueRange args) {
-                                        Value product = s.mul(args[0], s.sub(args[1], args[2]));
-                                        return s.mul(product, s.constantLike(product, attention.scale));
-                                      });
+  Value scoresGrad = buildElementwise(
+      builder, loc, cast<RankedTensorType>(probabilities.getType()), {probabilities, probabilitiesGrad, delta},
+      {full, full, rowOfOut}, [&](const Scalars &s, ValueRange args) {
+        Value product = s.mul(args[0], s.sub(args[1], args[2]));
+        return factor == 1.0 ? product : s.mul(product, s.constantLike(product, factor));
+      });
+  return {probabilities, outGrad, scoresGrad};
+}
+
+FailureOr<SmallVector<Value>> AttentionGradOp::decomposeOperation(OpBuilder &builder) {
+  AttentionBuilder attention(builder, getLoc(), getQuery(), getKey(), getValue(), getMask(),
+                             getScale().convertToDouble(), getCausal());
+  auto [probabilities, outGrad, scoresGrad] = buildScoresGrad(attention, *this, attention.scale);
+  Value valueGrad = attention.contract(probabilities, {B, G, R, S, T}, outGrad, {B, G, R, S, Inner}, {B, G, T, Inner},
+                                       AttentionBuilder::shape(getValue()));
   Value queryGrad = attention.contract(scoresGrad, {B, G, R, S, T}, getKey(), {B, G, T, Inner}, {B, G, R, S, Inner},
                                        AttentionBuilder::shape(attention.query));
   Value keyGrad = attention.contract(scoresGrad, {B, G, R, S, T}, attention.query, {B, G, R, S, Inner},
                                      {B, G, T, Inner}, AttentionBuilder::shape(getKey()));
-  return SmallVector<Value>{buildReshape(builder, loc, queryGrad, AttentionBuilder::shape(getQuery())), keyGrad,
+  return SmallVector<Value>{buildReshape(builder, getLoc(), queryGrad, AttentionBuilder::shape(getQuery())), keyGrad,
                             valueGrad};
+}
+
+FailureOr<SmallVector<Value>> AttentionMaskGradOp::decomposeOperation(OpBuilder &builder) {
+  AttentionBuilder attention(builder, getLoc(), getQuery(), getKey(), getValue(), getMask(),
+                             getScale().convertToDouble(), getCausal());
+  Value scoresGrad = buildScoresGrad(attention, *this, /*factor=*/1.0).scoresGrad;
+  auto kept = cast<RankedTensorType>(attention.mask.getType());
+  auto sumType = RankedTensorType::get(kept.getShape(), cast<RankedTensorType>(scoresGrad.getType()).getElementType());
+  Value sum = scoresGrad;
+  if (attention.maskMap.getNumResults() < attention.maskMap.getNumDims())
+    sum =
+        buildReduction(builder, getLoc(), sumType, {scoresGrad}, {attention.map(5, {B, G, R, S, T})}, attention.maskMap,
+                       0.0, [](const Scalars &s, ValueRange args) { return s.add(args[1], args[0]); });
+  if (sum.getType() != kept)
+    sum = buildElementwise(builder, getLoc(), kept, {sum}, {}, [&](const Scalars &s, ValueRange args) {
+      return s.castFloat(args[0], kept.getElementType());
+    });
+  return SmallVector<Value>{buildReshape(builder, getLoc(), sum, AttentionBuilder::shape(getMask()))};
 }

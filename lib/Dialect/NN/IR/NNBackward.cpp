@@ -12,7 +12,11 @@ LogicalResult AttentionOp::buildBackward(OpBuilder &builder, ValueRange resultGr
   if (resultGrads[1])
     return emitOpError("has no gradient through 'lse'");
   if (getMask() && wanted[3])
-    return emitOpError("has no gradient for 'mask'");
+    operandGrads[3] = AttentionMaskGradOp::create(builder, getLoc(), getMask().getType(), getQuery(), getKey(),
+                                                  getValue(), getMask(), getOut(), getLse(), resultGrads[0],
+                                                  getScaleAttr(), getCausalAttr());
+  if (llvm::none_of(wanted.take_front(3), [](bool operand) { return operand; }))
+    return success();
   auto grad = AttentionGradOp::create(builder, getLoc(), getQuery().getType(), getKey().getType(), getValue().getType(),
                                       getQuery(), getKey(), getValue(), getMask(), getOut(), getLse(), resultGrads[0],
                                       getScaleAttr(), getCausalAttr());

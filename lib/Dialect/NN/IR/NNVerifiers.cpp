@@ -80,6 +80,17 @@ LogicalResult AttentionGradOp::verify() {
   return expectType(*this, "value_grad", getValueGrad(), getValue().getType());
 }
 
+LogicalResult AttentionMaskGradOp::verify() {
+  if (failed(verifyAttentionOperands(*this, getQuery(), getKey(), getValue(), getMask())))
+    return failure();
+  // nn_attention_mask_grad_c2
+  if (failed(verifyAttentionResults(*this, getQuery(), getValue(), getOut(), getLse())) ||
+      failed(expectType(*this, "out_grad", getOutGrad(), getOut().getType())))
+    return failure();
+  // nn_attention_mask_grad_c1
+  return expectType(*this, "mask_grad", getMaskGrad(), getMask().getType());
+}
+
 //===----------------------------------------------------------------------===//
 // Norms
 //===----------------------------------------------------------------------===//

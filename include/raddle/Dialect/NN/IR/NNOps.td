@@ -113,7 +113,7 @@ def NN_AttentionGradOp : NN_Op<"attention_grad"> {
 
         dv = pᵀ g,  dp = g vᵀ,  ds = p ∘ (dp − Σ_e g ∘ out),  dq = scale * ds k,  dk = scale * dsᵀ q
 
-    summed over the query heads that share a key head. The mask gets no gradient.
+    summed over the query heads that share a key head. A mask has `nn.attention_mask_grad`.
 
     Constraints:
     - (nn_attention_grad_c1) `out` and `out_grad` have the type of the forward result, `lse` its type
@@ -127,6 +127,27 @@ def NN_AttentionGradOp : NN_Op<"attention_grad"> {
     $query `,` $key `,` $value (`mask` $mask^)? `out` $out `,` $lse `grad` $out_grad attr-dict
     `:` type($query) `,` type($key) `,` type($value) (`mask` type($mask)^)? `,` type($out) `,` type($lse) `,`
     type($out_grad) `->` type($query_grad) `,` type($key_grad) `,` type($value_grad)
+  }];
+}
+
+def NN_AttentionMaskGradOp : NN_Op<"attention_mask_grad"> {
+  let summary = "gradient of attention for a floating-point mask";
+  let description = [{
+    With p and dp as in `nn.attention_grad`: p ∘ (dp − Σ_e g ∘ out), summed over the dimensions in which the mask
+    broadcasts.
+
+    Constraints:
+    - (nn_attention_mask_grad_c1) `mask` is of floating point, and the result has its type
+    - (nn_attention_mask_grad_c2) `out` and `out_grad` have the type of the forward result, `lse` its type
+  }];
+  let arguments = (ins NN_FloatTensor:$query, NN_FloatTensor:$key, NN_FloatTensor:$value, NN_FloatTensor:$mask,
+                       NN_FloatTensor:$out, NN_FloatTensor:$lse, NN_FloatTensor:$out_grad, F64Attr:$scale,
+                       UnitAttr:$causal);
+  let results = (outs NN_FloatTensor:$mask_grad);
+  let assemblyFormat = [{
+    $query `,` $key `,` $value `mask` $mask `out` $out `,` $lse `grad` $out_grad attr-dict
+    `:` type($query) `,` type($key) `,` type($value) `mask` type($mask) `,` type($out) `,` type($lse) `,`
+    type($out_grad) `->` type($mask_grad)
   }];
 }
 

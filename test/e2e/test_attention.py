@@ -1,0 +1,93 @@
+"""Forms of scaled dot-product attention, forward and backward: ranks, masks that are trained, and dropout."""
+
+import pytest
+import torch
+from test_random import uniform
+from torch import nn
+from torch.nn import functional as F
+
+import raddle
+
+attend = F.scaled_dot_product_attention
+BATCH, HEADS, QUERIES, KEYS, WIDTH = 4, 4, 5, 7, 6
+
+
+def tensors(heads=HEADS, groups=HEADS, before=()):
+    shape = lambda heads, length: (BATCH, *before, heads, length, WIDTH)
+    return [torch.randn(shape(heads, QUERIES)), torch.randn(shape(groups, KEYS)), torch.randn(shape(groups, KEYS))]
+
+
+VISIBLE = torch.rand(QUERIES, KEYS) < 0.7
+VISIBLE[:, 0] = True
+# Name: function of query, key, value and parameters; the inputs; the parameters.
+CASES = {
+    "not_square_causal": (lambda q, k, v: attend(q, k, v, is_causal=True), tensors(), []),
+    "grouped_and_scaled": (lambda q, k, v: attend(q, k, v, scale=0.2, enable_gqa=True), tensors(groups=2), []),
+    "rank_2": (lambda q, k, v: attend(q[:, 0, 0], k[:, 0, 0], v[:, 0, 0]), tensors(), []),
+    "rank_3": (lambda q, k, v: attend(q[:, 0], k[:, 0], v[:, 0], VISIBLE), tensors(), []),
+    "rank_5": (lambda q, k, v: attend(q, k, v, VISIBLE), tensors(before=(3,)), []),
+    "rank_6_with_a_mask_each": (
+        lambda q, k, v, m: attend(q, k, v, m.expand(q.shape[0], 3, 2, HEADS, QUERIES, KEYS)),
+        tensors(before=(3, 2)), [torch.randn(3, 1, 1, QUERIES, KEYS)],
+    ),
+    "trained_mask": (attend, tensors(), [torch.randn(HEADS, QUERIES, KEYS)]),
+    "trained_mask_of_keys": (attend, tensors(groups=2, heads=2), [torch.randn(1, 1, 1, KEYS)]),
+    "trained_mask_of_groups": (
+        lambda q, k, v, m: attend(q, k, v, m, enable_gqa=True), tensors(groups=2), [torch.randn(1, HEADS, QUERIES, KEYS)],
+    ),
+}
+
+
+class Attention(nn.Module):
+    def __init__(self, function, inputs, parameters):
+        super().__init__()
+        self.function = function
+        self.scales = nn.ParameterList(nn.Parameter(torch.rand(value.shape[1:]) + 0.5) for value in inputs)
+        self.extra = nn.ParameterList(nn.Parameter(value) for value in parameters)
+
+    def forward(self, *inputs):
+        result = self.function(*(value * scale for value, scale in zip(inputs, self.scales)), *self.extra)
+        return (result.tanh() ** 2).mean(), result
+
+
+def gradients(program, module, inputs):
+    before = {key: value.clone() for key, value in module.state_dict().items()}
+    output = program.eval(*inputs)["output_1"]
+    program.step(*inputs)
+    after = program.state_dict()
+    return output, {key: before[key] - after[key] for key in before}
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_form(name):
+    function, inputs, parameters = CASES[name]
+    module = Attention(function, inputs, parameters)
+    # Attention between the rows of a batch needs them all.
+    ranks = 1 if name == "rank_2" else 2
+    program = raddle.compile(module, inputs, mode="train", ranks=ranks, optimizer="sgd", lr=1.0)
+    found, ours = gradients(program, module, inputs)
+    loss, result = module(*inputs)
+    loss.backward()
+    torch.testing.assert_close(found, result.detach(), rtol=1e-4, atol=1e-5)
+    for key, parameter in module.named_parameters():
+        limit = 1e-3 * parameter.grad.abs().max().item() + 1e-6
+        torch.testing.assert_close(ours[key], parameter.grad, rtol=0, atol=limit)
+
+
+@pytest.mark.parametrize("ranks", [1, 2])
+def test_dropout(ranks):
+    """Probabilities are dropped by the stream's numbers, in the order of [batch, head, query, key]."""
+    inputs = tensors(groups=2)
+    module = Attention(lambda q, k, v: attend(q, k, v, VISIBLE, dropout_p=0.3, enable_gqa=True), inputs, [])
+    program = raddle.compile(module, inputs, mode="train", ranks=ranks, optimizer="sgd", lr=1.0, seed=11)
+    found, ours = gradients(program, module, inputs)
+    kept = (uniform(11, 1, 0, BATCH * HEADS * QUERIES * KEYS) >= 0.3).view(BATCH, HEADS, QUERIES, KEYS) / 0.7
+    query, key, value = (tensor * scale for tensor, scale in zip(inputs, module.scales))
+    key, value = (tensor.repeat_interleave(HEADS // 2, dim=1) for tensor in (key, value))
+    scores = (query @ key.mT / WIDTH**0.5).masked_fill(~VISIBLE, float("-inf"))
+    result = (scores.softmax(-1) * kept) @ value
+    (result.tanh() ** 2).mean().backward()
+    torch.testing.assert_close(found, result.detach(), rtol=1e-4, atol=1e-5)
+    for key, parameter in module.named_parameters():
+        limit = 1e-3 * parameter.grad.abs().max().item() + 1e-6
+        torch.testing.assert_close(ours[key], parameter.grad, rtol=0, atol=limit)
