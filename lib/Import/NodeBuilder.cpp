@@ -46,7 +46,8 @@ Location locationOf(MLIRContext *context, const Node &node) {
     unsigned line;
     if (!digits.consume_front("\", line ") || digits.consumeInteger(10, line))
       continue;
-    bool inTorch = path.starts_with("torch/") || path.contains("/torch/");
+    // Code that torch generates has a name such as <eval_with_key>.1 for a path.
+    bool inTorch = path.starts_with("torch/") || path.contains("/torch/") || path.starts_with("<");
     if (inTorch && outsideTorch)
       continue;
     outsideTorch |= !inTorch;

@@ -53,6 +53,31 @@ def _export_graph(module, args):
         return program
 
 
+def _detach_regions(program):
+    """Marks what leaves a region of ``torch.no_grad()``: ``run_decompositions`` puts the region's operators among the
+    others and forgets that no gradient flows through them."""
+    for owner in program.graph_module.modules():
+        for node in owner.graph.nodes if isinstance(owner, torch.fx.GraphModule) else ():
+            if node.op != "call_function" or node.target is not torch.ops.higher_order.wrap_with_set_grad_enabled:
+                continue
+            enabled, region = node.args[:2]
+            if not enabled:
+                _detach_outputs(getattr(owner, region.target))
+
+
+def _detach_outputs(region):
+    output = region.graph.output_node()
+
+    def detached(value):
+        result = region.graph.call_function(torch.ops.aten.detach.default, (value,))
+        result.meta = dict(value.meta)
+        return result
+
+    with region.graph.inserting_before(output):
+        output.args = torch.fx.map_arg(output.args, detached)
+    region.recompile()
+
+
 def _modes(module):
     return [(child, child.training) for child in module.modules()]
 
@@ -69,7 +94,9 @@ def export(module, args, path):
         raise TypeError(f"args: expected a tuple of tensors, found {type(args).__name__}")
     modes = _modes(module)
     try:
-        program = _export_graph(module, _without_repetition(args)).run_decompositions({})
+        program = _export_graph(module, _without_repetition(args))
+        _detach_regions(program)
+        program = program.run_decompositions({})
     finally:
         for child, training in modes:
             child.training = training
