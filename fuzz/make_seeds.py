@@ -15,16 +15,13 @@ import tempfile
 import warnings
 import zipfile
 
-import numpy
-
 ROOT = pathlib.Path(__file__).resolve().parents[1]
-sys.path.insert(0, str(ROOT / "test" / "Import"))
-import export_models  # noqa: E402
-
 PASSES = "// passes: "
 
 
 def write_npy(folder):
+    import numpy
+
     arrays = [
         numpy.arange(6, dtype=kind).reshape(2, 3) for kind in ("<f4", "<f8", "<f2", "<i8", "<i4", "<i2", "|i1", "|u1")
     ]
@@ -57,17 +54,20 @@ def write_safetensors(folder):
         (folder / name).write_bytes(data)
 
 
-def exported(names):
-    """(name, bytes of the .pt2 file) of models of the importer's tests."""
+def exported(*names):
+    """(name, bytes of the .pt2 file) of models of the importer's tests, all of them without a name."""
+    sys.path.insert(0, str(ROOT / "test" / "Import"))
+    import export_models
+
     warnings.filterwarnings("ignore")
     with tempfile.TemporaryDirectory() as folder:
-        for name in names:
+        for name in names or export_models.MODELS:
             export_models.write(pathlib.Path(folder), name, [])
             yield name, (pathlib.Path(folder) / f"{name}.pt2").read_bytes()
 
 
 def write_pt2(folder):
-    for name, data in exported(["mlp"]):
+    for name, data in exported("mlp"):
         (folder / name).write_bytes(repacked(data))
 
 
@@ -106,7 +106,7 @@ def as_json(data):
 
 
 def write_program(folder):
-    for name, data in exported(export_models.MODELS):
+    for name, data in exported():
         (folder / name).write_text(as_json(repacked(data)))
 
 

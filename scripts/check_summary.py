@@ -1,4 +1,5 @@
-"""Runs the three test suites of a built tree and prints their sum, `N passed, M failed`, as the last line.
+"""Runs the three test suites of a built tree, parts of them with sanitizers as well, and prints their sum, `N passed, M
+failed`, as the last line.
 
 A suite that ends without results, because it crashed or found nothing to run, counts as one failure. What is skipped or
 unsupported counts as neither.
@@ -14,16 +15,17 @@ import xml.etree.ElementTree as ElementTree
 
 ROOT = pathlib.Path(__file__).resolve().parents[1]
 RESULTS = ROOT / "build" / "test-results"
+SANITIZED = ROOT / "build-asan"
 WORKERS = min(2, os.cpu_count() or 1)
 
 LIT_PASSED = {"PASS", "FLAKYPASS", "XFAIL"}
 LIT_NEITHER = {"UNSUPPORTED", "SKIPPED", "EXCLUDED"}
 
 
-def run(command, result):
+def run(command, result, variables):
     """Runs a suite; its output goes to standard error. Returns its exit status; `result` is its own or absent."""
     result.unlink(missing_ok=True)
-    environment = dict(os.environ, HF_HUB_OFFLINE="1", TOKENIZERS_PARALLELISM="false")
+    environment = dict(os.environ, HF_HUB_OFFLINE="1", TOKENIZERS_PARALLELISM="false", **variables)
     return subprocess.run([str(part) for part in command], cwd=ROOT, stdout=sys.stderr, env=environment).returncode
 
 
@@ -54,30 +56,48 @@ def pytest_counts(path):
     return passed, failed
 
 
+def binaries(folder):
+    return sorted([*folder.glob("*-tests"), *folder.glob("*Tests")])
+
+
+def gtest_suite(name, binary):
+    path = RESULTS / f"{name}.json"
+    return name, [binary, "--gtest_brief=1", "--gtest_color=no", f"--gtest_output=json:{path}"], path, gtest_counts, {}
+
+
+def sanitized_suites():
+    """What runs again with sanitizers: all GoogleTests, and the lit tests of dialects and passes."""
+    lit = pathlib.Path(sys.executable).parent / "lit"
+    path = RESULTS / "lit-sanitized.json"
+    # The plugin is for a stock mlir-opt, which has no sanitizers.
+    command = [lit, "-s", "-v", f"--workers={WORKERS}", "--filter=[.]mlir$", "--filter-out=plugin", "--output", path, "test"]
+    yield "lit-sanitized", command, path, lit_counts, {"RADDLE_BUILD_DIR": str(SANITIZED)}
+    for binary in binaries(SANITIZED / "bin"):
+        yield gtest_suite(f"{binary.name}-sanitized", binary)
+
+
 def suites():
-    """(name, command, file of results, reader) of each suite."""
+    """(name, command, file of results, reader, environment variables) of each suite."""
     bin_dir = pathlib.Path(sys.executable).parent
     lit = RESULTS / "lit.json"
-    yield "lit", [bin_dir / "lit", "-s", "-v", f"--workers={WORKERS}", "--output", lit, "test"], lit, lit_counts
-    binaries = ROOT / "build" / "bin"
-    for binary in sorted([*binaries.glob("*-tests"), *binaries.glob("*Tests")]):
-        path = RESULTS / f"{binary.name}.json"
-        command = [binary, "--gtest_brief=1", "--gtest_color=no", f"--gtest_output=json:{path}"]
-        yield binary.name, command, path, gtest_counts
+    yield "lit", [bin_dir / "lit", "-s", "-v", f"--workers={WORKERS}", "--output", lit, "test"], lit, lit_counts, {}
+    for binary in binaries(ROOT / "build" / "bin"):
+        yield gtest_suite(binary.name, binary)
+    yield from sanitized_suites()
     path = RESULTS / "pytest.xml"
     # Most of a test is the exporter and the compiler, which use one core.
     parallel = ["-n", WORKERS, "--dist=worksteal"] if WORKERS > 1 else []
     command = [sys.executable, "-m", "pytest", "-q", *parallel, f"--junitxml={path}", "test/e2e"]
-    yield "pytest", command, path, pytest_counts
+    yield "pytest", command, path, pytest_counts, {}
 
 
 def main():
     RESULTS.mkdir(parents=True, exist_ok=True)
     passed = failed = 0
-    for name, command, path, counts in suites():
+    for name, command, path, counts, variables in suites():
         print(f"check: {name}", file=sys.stderr, flush=True)
         start = time.monotonic()
-        status = run(command, path)
+        status = run(command, path, variables)
         try:
             suite_passed, suite_failed = counts(path)
         except (OSError, ValueError, KeyError, ElementTree.ParseError) as error:
