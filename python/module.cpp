@@ -110,6 +110,7 @@ nb::dict describeArray(const ArrayInfo &array) {
   result["dtype"] = nameOf(array.dtype);
   result["shape"] = nb::tuple(nb::cast(array.shape));
   result["batched"] = array.batched;
+  result["is_complex"] = array.isComplex;
   return result;
 }
 
@@ -144,6 +145,7 @@ nb::list describeParameters(const Session &session) {
     parameter["transient"] = info.isTransient;
     parameter["dtype"] = nameOf(handedOver(info.dtype));
     parameter["shape"] = nb::tuple(nb::cast(info.shape));
+    parameter["is_complex"] = info.isComplex;
     result.append(parameter);
   }
   return result;

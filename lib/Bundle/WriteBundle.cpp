@@ -91,6 +91,11 @@ private:
     return success();
   }
 
+  /// The type that callers see: bytes are integers of 8 bits that an attribute calls unsigned.
+  static bundle::DType seenType(Type element, DictionaryAttr attributes) {
+    return attributes.contains("nn.unsigned") ? bundle::DType::U8 : *dtypeOf(element);
+  }
+
   Offset<bundle::WeightSource> writeSource(DictionaryAttr attributes, Type element) {
     auto source = attributes.getAs<DictionaryAttr>("nn.source");
     auto init = attributes.getAs<DictionaryAttr>("nn.init");
@@ -104,7 +109,7 @@ private:
     auto stored = source ? source.getAs<TypeAttr>("dtype") : TypeAttr();
     auto scale = init ? init.getAs<FloatAttr>("scale") : FloatAttr();
     auto offset = source ? source.getAs<IntegerAttr>("offset") : IntegerAttr();
-    return bundle::CreateWeightSource(builder, entry, *dtypeOf(stored ? stored.getValue() : element),
+    return bundle::CreateWeightSource(builder, entry, seenType(stored ? stored.getValue() : element, attributes),
                                       offset ? offset.getInt() : 0, strides, how,
                                       scale ? scale.getValueAsDouble() : 0.0);
   }
@@ -123,15 +128,15 @@ private:
     bool isBuffer = attributes.contains("nn.buffer");
     bool trainable = !isBuffer && !attributes.contains("nn.frozen");
     parameters.push_back(bundle::CreateParameter(builder, text, aliases, isBuffer, trainable,
-                                                 attributes.contains("nn.transient"), *dtypeOf(type.getElementType()),
-                                                 shape, source, bucket, offset, state));
+                                                 attributes.contains("nn.transient"),
+                                                 seenType(type.getElementType(), attributes), shape, source, bucket,
+                                                 offset, state, attributes.contains("nn.complex")));
   }
 
-  uint32_t addState(StringRef name, bundle::StateKind kind, Type element, int64_t elements) {
+  uint32_t addState(StringRef name, bundle::StateKind kind, bundle::DType dtype, int64_t elements) {
     auto [entry, inserted] = indices.states.try_emplace(name, states.size());
     if (inserted)
-      states.push_back(
-          bundle::CreateState(builder, builder.CreateString(name.str()), kind, *dtypeOf(element), elements));
+      states.push_back(bundle::CreateState(builder, builder.CreateString(name.str()), kind, dtype, elements));
     return entry->second;
   }
 
@@ -150,15 +155,16 @@ private:
       ranks = attribute.getInt();
     for (auto bucket : module.getOps<ragged::BucketOp>()) {
       Type element = bucket.getElementType();
+      bundle::DType dtype = *dtypeOf(element);
       uint32_t param =
-          addState((bucket.getSymName() + ".param").str(), bundle::StateKind::Parameter, element, bucket.getShard());
+          addState((bucket.getSymName() + ".param").str(), bundle::StateKind::Parameter, dtype, bucket.getShard());
       std::vector<uint32_t> optimizer;
       for (StringRef name : optimizerStates[bucket.getSymName()])
-        optimizer.push_back(addState(name, bundle::StateKind::Optimizer, element, bucket.getShard()));
+        optimizer.push_back(addState(name, bundle::StateKind::Optimizer, dtype, bucket.getShard()));
       auto name = builder.CreateString(bucket.getSymName().str());
       auto list = builder.CreateVector(optimizer);
       int64_t index = buckets.size();
-      buckets.push_back(bundle::CreateBucket(builder, name, *dtypeOf(element), bucket.getShard(), param, list));
+      buckets.push_back(bundle::CreateBucket(builder, name, dtype, bucket.getShard(), param, list));
       for (auto [position, attribute] : llvm::enumerate(bucket.getSlots())) {
         auto slot = cast<ragged::SlotAttr>(attribute);
         auto attributes = bucket.getParameters() ? cast<DictionaryAttr>((*bucket.getParameters())[position])
@@ -181,7 +187,8 @@ private:
       }
       name = stringIn(state, "nn.buffer");
       bool known = indices.states.contains(name);
-      result.push_back(addState(name, bundle::StateKind::Buffer, type.getElementType(), type.getNumElements()));
+      result.push_back(
+          addState(name, bundle::StateKind::Buffer, seenType(type.getElementType(), state), type.getNumElements()));
       if (!known)
         writeParameter(name, state, type, -1, 0, result.back());
     }
@@ -204,15 +211,16 @@ private:
                                            role == "lr"     ? bundle::InputRole::LearningRate
                                            : role == "step" ? bundle::InputRole::Step
                                                             : bundle::InputRole::Batch,
-                                           *dtypeOf(type.getElementType()), shape, batched));
+                                           seenType(type.getElementType(), input), shape, batched,
+                                           input.contains("nn.complex")));
     }
     Offsets<bundle::Output> outputs;
     for (auto output : program.getOutputs().getAsRange<DictionaryAttr>()) {
       auto type = cast<RankedTensorType>(output.getAs<TypeAttr>("type").getValue());
       auto name = builder.CreateString(stringIn(output, "nn.output").str());
       auto shape = writeShape(builder, type.getShape());
-      outputs.push_back(
-          bundle::CreateOutput(builder, name, *dtypeOf(type.getElementType()), shape, output.contains("nn.batched")));
+      outputs.push_back(bundle::CreateOutput(builder, name, seenType(type.getElementType(), output), shape,
+                                             output.contains("nn.batched"), output.contains("nn.complex")));
     }
     auto inputTable = builder.CreateVector(inputs);
     auto outputTable = builder.CreateVector(outputs);

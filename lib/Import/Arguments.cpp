@@ -14,7 +14,7 @@ constexpr double kNormalScale = 0.02;
 
 /// Elements [begin, end) of an entry that a tensor reaches.
 struct Extent {
-  StringRef entry;
+  std::string entry;
   uint64_t begin, end;
   StringRef name;
   bool trainable;
@@ -34,6 +34,7 @@ private:
   void checkOverlaps();
   bool checkBytes(const InputSpec &spec, const WeightEntry &entry, RankedTensorType type);
   std::optional<RankedTensorType> typeOf(StringRef placeholder);
+  PlannedArgument describe(StringRef placeholder, RankedTensorType type);
 
   Builder builder;
   const GraphState &state;
@@ -53,18 +54,52 @@ StringRef kindName(InputSpec::Kind kind) {
 std::optional<RankedTensorType> Planner::typeOf(StringRef placeholder) {
   llvm::Expected<RankedTensorType> type = state.declaredType(builder.getContext(), placeholder);
   if (type)
-    return *type;
+    return isByte(state.dtypeOf(placeholder)) ? RankedTensorType::get(type->getShape(), builder.getI8Type()) : *type;
   problems.push_back(llvm::toString(type.takeError()));
   return std::nullopt;
+}
+
+/// An argument with what its element type says of it.
+PlannedArgument Planner::describe(StringRef placeholder, RankedTensorType type) {
+  PlannedArgument argument;
+  argument.placeholders.push_back(placeholder);
+  argument.type = type;
+  int64_t dtype = state.dtypeOf(placeholder);
+  argument.isByte = isByte(dtype);
+  if (argument.isByte)
+    argument.attributes.set("nn.unsigned", builder.getUnitAttr());
+  if (isComplex(dtype))
+    argument.attributes.set("nn.complex", builder.getUnitAttr());
+  return argument;
+}
+
+/// How a stored tensor of complex numbers lies as one of pairs.
+WeightEntry asPairs(WeightEntry entry) {
+  if (!isComplex(entry.meta.dtype))
+    return entry;
+  // What overflows is no possible stride.
+  auto doubled = [](const SymbolicInt &number) {
+    SymbolicInt result = number;
+    if (llvm::MulOverflow(number.value, int64_t(2), result.value))
+      result.value = -1;
+    return result;
+  };
+  for (SymbolicInt &stride : entry.meta.strides)
+    stride = doubled(stride);
+  entry.meta.offset = doubled(entry.meta.offset);
+  SymbolicInt one, two;
+  one.value = 1;
+  two.value = 2;
+  entry.meta.sizes.push_back(two);
+  entry.meta.strides.push_back(one);
+  return entry;
 }
 
 void Planner::planInput(const InputSpec &spec) {
   std::optional<RankedTensorType> type = typeOf(spec.placeholder);
   if (!type)
     return;
-  PlannedArgument argument;
-  argument.placeholders.push_back(spec.placeholder);
-  argument.type = *type;
+  PlannedArgument argument = describe(spec.placeholder, *type);
   argument.attributes.set("nn.input", builder.getStringAttr(spec.placeholder));
   if (batch.holdsInput(state.program.tensors.find(spec.placeholder)->second))
     argument.attributes.set("nn.batched", builder.getUnitAttr());
@@ -84,8 +119,7 @@ bool Planner::checkBytes(const InputSpec &spec, const WeightEntry &entry, Ranked
     shape.push_back(size.value);
     strides.push_back(stride.value);
   }
-  if (!isStatic || ArrayRef(shape) != type.getShape() ||
-      elementTypeOf(builder.getContext(), entry.meta.dtype) != type.getElementType())
+  if (!isStatic || ArrayRef(shape) != type.getShape() || entry.meta.dtype != state.dtypeOf(spec.placeholder))
     return problem("has shape " + TensorBuilder::describe(shape) + " of " + dtypeName(entry.meta.dtype) +
                    " in the weight table, but another type in the program");
   if (entry.meta.device == "meta")
@@ -111,9 +145,11 @@ void Planner::planStored(const InputSpec &spec) {
   auto found = weights.entries.find(spec.name);
   if (found == weights.entries.end())
     problems.push_back((kindName(spec.kind) + " '" + spec.name + "' is in no weight table of the archive").str());
-  if (!type || found == weights.entries.end() || !checkBytes(spec, found->second, *type))
+  if (!type || found == weights.entries.end())
     return;
-  const WeightEntry &entry = found->second;
+  WeightEntry entry = asPairs(found->second);
+  if (!checkBytes(spec, entry, *type))
+    return;
   bool hasBytes = entry.meta.device != "meta";
   MLIRContext *context = builder.getContext();
 
@@ -134,9 +170,7 @@ void Planner::planStored(const InputSpec &spec) {
     }
   }
 
-  PlannedArgument argument;
-  argument.placeholders.push_back(spec.placeholder);
-  argument.type = *type;
+  PlannedArgument argument = describe(spec.placeholder, *type);
   if (spec.kind == InputSpec::Kind::Constant && hasBytes && type->getNumElements() <= kInlineElements) {
     llvm::Expected<DenseElementsAttr> values = readConstant(archive, entry, *type);
     if (!values) {
@@ -149,6 +183,10 @@ void Planner::planStored(const InputSpec &spec) {
   }
 
   bool isParameter = spec.kind == InputSpec::Kind::Parameter;
+  if (isParameter && argument.isByte) {
+    problems.push_back(("parameter '" + spec.name + "' is of uint8, which only inputs and buffers can be").str());
+    return;
+  }
   argument.attributes.set(isParameter ? "nn.param" : "nn.buffer", builder.getStringAttr(spec.name));
   if (spec.kind == InputSpec::Kind::Constant || !spec.persistent)
     argument.attributes.set("nn.transient", builder.getUnitAttr());

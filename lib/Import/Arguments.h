@@ -10,7 +10,8 @@ namespace raddle::import {
 /// An argument of the function, or a constant that is small enough to stand in the program.
 struct PlannedArgument {
   llvm::SmallVector<llvm::StringRef, 1> placeholders; // several for tied weights
-  mlir::RankedTensorType type;
+  mlir::RankedTensorType type;                        // as it is stored
+  bool isByte = false;                                // of 8 bits without a sign
   mlir::NamedAttrList attributes;
   mlir::DenseElementsAttr constant;
   llvm::SmallVector<llvm::StringRef, 1> aliases;

@@ -72,6 +72,14 @@ Value TensorBuilder::cast(Value value, Type element) {
   });
 }
 
+Value TensorBuilder::convertBytes(Value value, Type element) {
+  bool widens = element.getIntOrFloatBitWidth() > elementOf(value).getIntOrFloatBitWidth();
+  return mapElements(shapeOf(value), {value}, element, [&](OpBuilder &nested, Location nestedLoc, ValueRange elements) {
+    return widens ? arith::ExtUIOp::create(nested, nestedLoc, element, elements[0]).getResult()
+                  : arith::TruncIOp::create(nested, nestedLoc, element, elements[0]).getResult();
+  });
+}
+
 Value TensorBuilder::reduce(Value value, ArrayRef<int64_t> dims, bool keep, Type accumulate, const Scalar &initial,
                             function_ref<Value(OpBuilder &, Location, Value, Value)> fn) {
   if (failed())

@@ -1,4 +1,5 @@
 #include "Arguments.h"
+#include "ComplexOps.h"
 #include "Document.h"
 #include "Operators.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
@@ -45,7 +46,7 @@ public:
   Importer(MLIRContext *context, Location loc, const Document &document, const Archive &archive,
            const ImportOptions &options)
       : context(context), loc(loc), program(document.program), weights(document.weights), archive(archive),
-        options(options), builder(context), state{program, symbols, {}} {}
+        options(options), builder(context), state{program, symbols, operators, {}} {}
 
   OwningOpRef<ModuleOp> run(StringRef path);
 
@@ -67,8 +68,8 @@ private:
   OpBuilder builder;
   Symbols symbols;
   Batch batch;
-  GraphState state;
   OperatorTable operators;
+  GraphState state;
 };
 
 /// The results must be tensors that the caller gets; updates of buffers in place have no place in the program yet.
@@ -108,6 +109,8 @@ LogicalResult Importer::buildFunction(ModuleOp module, const ArgumentPlan &plan)
       attributes.push_back(argument.attributes.getDictionary(context));
       value = body->getArgument(index++);
     }
+    if (argument.isByte)
+      value = TensorBuilder(builder, value.getLoc()).convertBytes(value, builder.getI16Type());
     for (StringRef placeholder : argument.placeholders)
       if (!state.values.try_emplace(placeholder, value).second)
         return emitError(loc) << "input '" << placeholder << "' is defined twice";
@@ -116,7 +119,8 @@ LogicalResult Importer::buildFunction(ModuleOp module, const ArgumentPlan &plan)
   function.setAllArgAttrs(attributes);
 
   for (const Node &node : program.nodes) {
-    if (Handler handler = operators.find(node.target)) {
+    bool isOfComplex = touchesComplex(program, node);
+    if (Handler handler = isOfComplex ? operators.findComplex(node.target) : operators.find(node.target)) {
       NodeBuilder nodeBuilder(state, node, builder);
       if (failed(handler(nodeBuilder)))
         return failure();
@@ -140,8 +144,15 @@ LogicalResult Importer::buildReturn(func::FuncOp function) {
     auto meta = program.tensors.find(spec.value.text);
     if (meta != program.tensors.end() && batch.holdsOutput(meta->second))
       list.set("nn.batched", builder.getUnitAttr());
+    Value result = found->second;
+    if (isByte(state.dtypeOf(spec.value.text))) {
+      list.set("nn.unsigned", builder.getUnitAttr());
+      result = TensorBuilder(builder, result.getLoc()).convertBytes(result, builder.getI8Type());
+    }
+    if (isComplex(state.dtypeOf(spec.value.text)))
+      list.set("nn.complex", builder.getUnitAttr());
     attributes.push_back(list.getDictionary(context));
-    results.push_back(found->second);
+    results.push_back(result);
   }
   if (results.empty())
     return emitError(loc) << "the model returns no tensor";

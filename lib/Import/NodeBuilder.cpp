@@ -1,4 +1,7 @@
 #include "NodeBuilder.h"
+#include "Operators.h"
+#include "mlir/Dialect/Arith/IR/Arith.h"
+#include "mlir/Dialect/Tensor/IR/Tensor.h"
 #include "mlir/IR/Location.h"
 #include "raddle/Dialect/NN/IR/NNOps.h"
 
@@ -29,7 +32,17 @@ llvm::Expected<RankedTensorType> GraphState::declaredType(MLIRContext *context, 
       return fail("size " + Twine(*value) + " is not possible");
     shape.push_back(*value);
   }
+  if (isComplex(meta.dtype)) {
+    if (llvm::MulOverflow(bits, int64_t(2), bits))
+      return fail("its size is not possible");
+    shape.push_back(2);
+  }
   return RankedTensorType::get(shape, element);
+}
+
+int64_t GraphState::dtypeOf(StringRef tensor) const {
+  auto found = program.tensors.find(tensor);
+  return found == program.tensors.end() ? 0 : found->second.dtype;
 }
 
 Location locationOf(MLIRContext *context, const Node &node) {
@@ -70,7 +83,7 @@ Value NodeBuilder::lookup(StringRef tensor) {
   auto found = state.values.find(tensor);
   if (found == state.values.end())
     return fail("node '" + node.name + "' reads tensor '" + tensor + "', which no node before it defines");
-  return found->second;
+  return view ? viewed(tensor, found->second) : found->second;
 }
 
 Value NodeBuilder::optionalTensor(StringRef name) {
@@ -191,7 +204,10 @@ Operand NodeBuilder::operand(StringRef name) {
   const Argument *argument = node.find(name);
   if (argument && argument->kind == Kind::Tensor)
     return tensor(name);
-  return scalar(name);
+  Scalar number = scalar(name);
+  if (view && !view->keepsNumbers && view->imaginary.back())
+    return Scalar::ofInt(0);
+  return number;
 }
 
 Type NodeBuilder::dtype(StringRef name, Type absent) {
@@ -240,6 +256,9 @@ SmallVector<int64_t> NodeBuilder::dimensions(StringRef name, int64_t rank) {
 Type NodeBuilder::declaredElement(size_t result) {
   if (failed())
     return nullptr;
+  // Nothing reads a result without a name: any type will do.
+  if (result > 0 && (result >= node.outputs.size() || node.outputs[result].kind != Kind::Tensor))
+    result = 0;
   if (result >= node.outputs.size() || node.outputs[result].kind != Kind::Tensor)
     return fail("result " + Twine(result) + " of " + node.target + " is no tensor"), nullptr;
   llvm::Expected<RankedTensorType> type = state.declaredType(builder.getContext(), node.outputs[result].text);
@@ -286,23 +305,103 @@ LogicalResult NodeBuilder::results(ArrayRef<Value> values) {
   if (names.size() != values.size())
     return fail(node.target + " has " + Twine(values.size()) + " results, the file says " + Twine(names.size())),
            failure();
-  for (auto [name, value] : llvm::zip(names, values)) {
+  for (auto [name, result] : llvm::zip(names, values)) {
+    Value value = result;
     // Results that nothing reads may have no name.
-    if (name.empty())
+    if (name.empty()) {
+      if (view)
+        view->results.push_back(nullptr);
       continue;
+    }
     llvm::Expected<RankedTensorType> declared = state.declaredType(builder.getContext(), name);
     if (!declared)
       return fail(llvm::toString(declared.takeError())), failure();
-    if (*declared != value.getType()) {
+    RankedTensorType type = *declared;
+    if (view && isComplex(state.dtypeOf(name)))
+      type = RankedTensorType::get(type.getShape().drop_back(), type.getElementType());
+    if (type != value.getType()) {
       std::string have, want;
       llvm::raw_string_ostream(have) << value.getType();
-      llvm::raw_string_ostream(want) << *declared;
+      llvm::raw_string_ostream(want) << type;
       return fail(node.target + " gives '" + name + "' the type " + have + ", the file says " + want), failure();
     }
+    if (view) {
+      view->results.push_back(value);
+      continue;
+    }
+    if (isByte(state.dtypeOf(name)))
+      value = withinByte(value);
     if (!state.values.try_emplace(name, value).second)
       return fail("tensor '" + name + "' is defined twice"), failure();
   }
   return success();
+}
+
+/// Whether the elements are those of other tensors, moved.
+static bool isMoved(Value value) {
+  Operation *op = value.getDefiningOp();
+  if (auto generic = dyn_cast_or_null<linalg::GenericOp>(op))
+    return isa<BlockArgument>(generic.getBody()->getTerminator()->getOperand(cast<OpResult>(value).getResultNumber()));
+  return !op || isa<tensor::TensorDialect>(op->getDialect()) || isa<linalg::TransposeOp>(op);
+}
+
+/// Arithmetic on bytes is done in 16 bits; the lower 8 are the result.
+Value NodeBuilder::withinByte(Value value) {
+  if (failed() || isMoved(value))
+    return value;
+  Type type = elementOf(value);
+  constexpr int64_t kMask = 255;
+  return mapElements(shapeOf(value), {value}, type, [&](OpBuilder &nested, Location nestedLoc, ValueRange elements) {
+    Value mask = scalarConstant(nested, nestedLoc, type, Scalar::ofInt(kMask));
+    return arith::AndIOp::create(nested, nestedLoc, elements[0], mask).getResult();
+  });
+}
+
+//===----------------------------------------------------------------------===//
+// Complex tensors
+//===----------------------------------------------------------------------===//
+
+NodeBuilder NodeBuilder::viewedBy(PartView &part) {
+  NodeBuilder result(state, node, builder);
+  result.view = &part;
+  return result;
+}
+
+Handler NodeBuilder::findHandler() const { return state.operators.find(node.target); }
+
+bool NodeBuilder::isComplexArgument(StringRef name) const {
+  const Argument *argument = node.find(name);
+  return argument && argument->kind == Kind::Tensor && isComplex(state.dtypeOf(argument->text));
+}
+
+SmallVector<bool> NodeBuilder::complexTensors() const {
+  SmallVector<bool> result;
+  for (const NamedArgument &input : node.inputs) {
+    const Argument &value = input.value;
+    for (const Argument &item : value.kind == Kind::List ? ArrayRef(value.items) : ArrayRef(value))
+      if (item.kind == Kind::Tensor)
+        result.push_back(isComplex(state.dtypeOf(item.text)));
+  }
+  return result;
+}
+
+Value NodeBuilder::partOf(Value pairs, bool imaginary) {
+  if (failed())
+    return nullptr;
+  int64_t last = rankOf(pairs) - 1;
+  Shape shape(shapeOf(pairs).drop_back());
+  return reshape(slice(pairs, last, imaginary, 1), shape);
+}
+
+/// The part of a tensor that the view shows. A real one is its own real part, and 0 the other; integers and booleans
+/// say where, and are the same for both.
+Value NodeBuilder::viewed(StringRef tensor, Value value) {
+  bool imaginary = view->imaginary[std::min(view->next++, view->imaginary.size() - 1)];
+  if (isComplex(state.dtypeOf(tensor)))
+    return partOf(value, imaginary);
+  if (imaginary && isa<FloatType>(elementOf(value)))
+    return fill(shapeOf(value), elementOf(value), Scalar::ofInt(0));
+  return value;
 }
 
 } // namespace raddle::import

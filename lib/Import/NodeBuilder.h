@@ -7,13 +7,22 @@
 
 namespace raddle::import {
 
+class NodeBuilder;
+class OperatorTable;
+
+/// Builds one node; reports what is wrong and fails, or defines the node's results.
+using Handler = llvm::LogicalResult (*)(NodeBuilder &);
+
 /// What is known while the nodes of a program are built in their order.
 struct GraphState {
   const Program &program;
   const Symbols &symbols;
+  const OperatorTable &operators;
   llvm::StringMap<mlir::Value> values;
 
-  /// The type that the file says a tensor has, with sizes evaluated.
+  /// The element type that the file says a tensor has, as PyTorch's number.
+  int64_t dtypeOf(llvm::StringRef tensor) const;
+  /// The type that the file says a tensor has, with sizes evaluated. A complex one has a dimension of 2 more.
   llvm::Expected<mlir::RankedTensorType> declaredType(mlir::MLIRContext *context, llvm::StringRef tensor) const;
 };
 
@@ -64,14 +73,34 @@ public:
   llvm::LogicalResult results(llvm::ArrayRef<mlir::Value> values);
   llvm::LogicalResult result(mlir::Value value) { return results(value); }
 
+  // Complex tensors
+  /// A look at the node in which every complex tensor is its real or its imaginary part, and results are kept here.
+  struct PartView {
+    /// One for each tensor in the order in which the handler asks for them; the last one holds for the rest.
+    llvm::SmallVector<bool> imaginary;
+    /// Numbers are factors. Otherwise they are terms, which the imaginary part does not have.
+    bool keepsNumbers = false;
+    llvm::SmallVector<mlir::Value> results;
+    size_t next = 0;
+  };
+  NodeBuilder viewedBy(PartView &view);
+  Handler findHandler() const;
+  bool isComplexArgument(llvm::StringRef name) const;
+  /// One for each tensor among the node's arguments.
+  llvm::SmallVector<bool> complexTensors() const;
+  mlir::Value partOf(mlir::Value pairs, bool imaginary);
+
   const Node &node;
 
 private:
+  mlir::Value viewed(llvm::StringRef tensor, mlir::Value value);
+  mlir::Value withinByte(mlir::Value value);
   Number numberOf(const Argument &argument, llvm::StringRef name);
   mlir::Value lookup(llvm::StringRef tensor);
   mlir::Type defaultFloat();
 
   GraphState &state;
+  PartView *view = nullptr;
 };
 
 } // namespace raddle::import

@@ -81,10 +81,13 @@ LogicalResult nativeLayerNorm(NodeBuilder &node) {
   if (node.failed())
     return failure();
   nn::LayerNormOp norm = buildLayerNorm(node, *operands, epsilon);
-  // PyTorch keeps the normalised dimensions with size 1, and the statistics of 16-bit types in f32.
+  // PyTorch keeps the normalised dimensions with size 1, and the statistics of 16-bit types in f32 or, on the
+  // CPU, in their own type.
   Shape kept(operands->stats);
   kept.append(operands->normalized, 1);
-  Type wide = arithmeticType(node.elementOf(operands->input));
+  Type wide = node.declaredElement(1);
+  if (node.failed())
+    return failure();
   return node.results({node.reshape(norm.getOut(), operands->shape),
                        node.cast(node.reshape(norm.getMean(), kept), wide),
                        node.cast(node.reshape(norm.getRstd(), kept), wide)});

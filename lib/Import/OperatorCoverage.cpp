@@ -1,4 +1,5 @@
 #include "raddle/Import/OperatorCoverage.h"
+#include "ComplexOps.h"
 #include "Document.h"
 #include "NodeBuilder.h"
 #include "Operators.h"
@@ -23,11 +24,15 @@ std::vector<OperatorUse> import::findOperatorUses(MLIRContext *context, const Pr
   llvm::MapVector<StringAttr, OperatorUse> uses;
   for (const Node &node : program.nodes) {
     std::string reason = refusalOf(node);
+    bool isOfComplex = touchesComplex(program, node);
+    if (isOfComplex && reason.empty() && table.find(node.target) && !table.findComplex(node.target))
+      reason = "of complex numbers";
     OperatorUse &use = uses[StringAttr::get(context, node.target + " " + reason)];
     if (use.count++ != 0)
       continue;
     use.name = node.target.str();
-    use.isSupported = reason.empty() && (table.find(node.target) || node.isSymbolic());
+    use.isSupported = reason.empty() &&
+                      (table.find(node.target) || (isOfComplex && table.findComplex(node.target)) || node.isSymbolic());
     use.reason = reason;
     use.line = lineOf(context, node);
   }

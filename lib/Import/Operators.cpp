@@ -1,4 +1,4 @@
-#include "Operators.h"
+#include "ComplexOps.h"
 
 using namespace mlir;
 
@@ -10,6 +10,7 @@ OperatorTable::OperatorTable() {
   registerConvolutionOperators(*this);
   registerClassLossOperators(*this);
   registerComparisonOperators(*this);
+  registerComplexOperators(*this);
   registerCreationOperators(*this);
   registerDistanceOperators(*this);
   registerDivisionOperators(*this);
@@ -44,6 +45,24 @@ std::vector<std::string> OperatorTable::names() const {
     result.push_back(entry.getKey().str());
   llvm::sort(result);
   return result;
+}
+
+Handler OperatorTable::findComplex(StringRef target) const {
+  target.consume_front("torch.ops.");
+  Handler handler = complexHandlers.lookup(target);
+  // These do with the parts what the handler for real numbers does.
+  bool needsReal = handler == linearInParts || handler == bilinearInParts;
+  return needsReal && !find(target) ? nullptr : handler;
+}
+
+void OperatorTable::addComplex(StringRef name, Handler handler) {
+  [[maybe_unused]] bool inserted = complexHandlers.try_emplace(name, handler).second;
+  assert(inserted && "an operator has two handlers");
+}
+
+void OperatorTable::addComplex(std::initializer_list<StringRef> names, Handler handler) {
+  for (StringRef name : names)
+    addComplex(name, handler);
 }
 
 void OperatorTable::add(StringRef name, Handler handler) {

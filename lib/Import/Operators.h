@@ -6,9 +6,6 @@
 
 namespace raddle::import {
 
-/// Builds one node; reports what is wrong and fails, or defines the node's results.
-using Handler = llvm::LogicalResult (*)(NodeBuilder &);
-
 /// Handlers by an operator's name without its "torch.ops." ("aten.add.Tensor").
 class OperatorTable {
 public:
@@ -20,11 +17,17 @@ public:
   /// All names, sorted.
   std::vector<std::string> names() const;
 
+  /// The handler of a node that reads or gives complex tensors.
+  Handler findComplex(llvm::StringRef target) const;
+
   void add(llvm::StringRef name, Handler handler);
   void add(std::initializer_list<llvm::StringRef> names, Handler handler);
 
+  void addComplex(llvm::StringRef name, Handler handler);
+  void addComplex(std::initializer_list<llvm::StringRef> names, Handler handler);
+
 private:
-  llvm::StringMap<Handler> handlers;
+  llvm::StringMap<Handler> handlers, complexHandlers;
 };
 
 /// Why a node of a known operator cannot be imported whatever its operands are ("in training mode"); empty if it can.
@@ -40,6 +43,7 @@ void registerAttentionOperators(OperatorTable &table);
 void registerConvolutionOperators(OperatorTable &table);
 void registerClassLossOperators(OperatorTable &table);
 void registerComparisonOperators(OperatorTable &table);
+void registerComplexOperators(OperatorTable &table);
 void registerCreationOperators(OperatorTable &table);
 void registerDistanceOperators(OperatorTable &table);
 void registerDivisionOperators(OperatorTable &table);

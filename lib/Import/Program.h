@@ -23,6 +23,7 @@ struct SymbolicInt {
 
 /// The published numbers of PyTorch's element types.
 enum class ScalarType : int64_t {
+  UInt8 = 1,
   Int8 = 2,
   Int16 = 3,
   Int32 = 4,
@@ -30,6 +31,8 @@ enum class ScalarType : int64_t {
   Float16 = 6,
   Float32 = 7,
   Float64 = 8,
+  Complex64 = 10,
+  Complex128 = 11,
   Bool = 12,
   BFloat16 = 13
 };
@@ -53,6 +56,7 @@ struct Argument {
     Bool,
     String,
     Dtype,
+    Complex,
     SymbolicInt,
     SymbolicFloat,
     SymbolicBool,
@@ -62,7 +66,8 @@ struct Argument {
 
   Kind kind = Kind::None;
   int64_t integer = 0;  // Int, Bool, Dtype
-  double real = 0;      // Float
+  double real = 0;      // Float, Complex
+  double imaginary = 0; // Complex
   llvm::StringRef text; // name of a tensor or symbolic value, a string, or the key of what is not read
   std::vector<Argument> items;
 };

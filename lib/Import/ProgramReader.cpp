@@ -180,6 +180,11 @@ Argument ProgramReader::argument(Element element, Place place) {
   } else if (key == "as_float") {
     result.kind = Kind::Float;
     result.real = real(value, place);
+  } else if (key == "as_complex") {
+    auto number = as<Object>(value, "a complex number", place);
+    result.kind = Kind::Complex;
+    result.real = real(member<Element>(number, "real", place), place);
+    result.imaginary = real(member<Element>(number, "imag", place), place);
   } else if (key == "as_bool") {
     result.kind = Kind::Bool;
     result.integer = as<bool>(value, "a boolean", place);

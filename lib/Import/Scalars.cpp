@@ -9,6 +9,7 @@ Type elementTypeOf(MLIRContext *context, int64_t dtype) {
   switch (ScalarType(dtype)) {
   case ScalarType::Int8:
     return IntegerType::get(context, 8);
+  case ScalarType::UInt8:
   case ScalarType::Int16:
     return IntegerType::get(context, 16);
   case ScalarType::Int32:
@@ -18,8 +19,10 @@ Type elementTypeOf(MLIRContext *context, int64_t dtype) {
   case ScalarType::Float16:
     return Float16Type::get(context);
   case ScalarType::Float32:
+  case ScalarType::Complex64:
     return Float32Type::get(context);
   case ScalarType::Float64:
+  case ScalarType::Complex128:
     return Float64Type::get(context);
   case ScalarType::Bool:
     return IntegerType::get(context, 1);

@@ -22,8 +22,13 @@ struct Scalar {
   bool isZero() const { return kind == Kind::Float ? real == 0 : integer == 0; }
 };
 
-/// The element type of a PyTorch dtype; null for those that Raddle does not compute with.
+/// The element type in which Raddle computes with a PyTorch dtype; null for those that it does not know. Bytes, which
+/// have no sign, are numbers from 0 to 255 of 16 bits, and complex numbers pairs of real ones.
 mlir::Type elementTypeOf(mlir::MLIRContext *context, int64_t dtype);
+inline bool isByte(int64_t dtype) { return ScalarType(dtype) == ScalarType::UInt8; }
+inline bool isComplex(int64_t dtype) {
+  return ScalarType(dtype) == ScalarType::Complex64 || ScalarType(dtype) == ScalarType::Complex128;
+}
 /// PyTorch's name of a dtype ("uint8"), for errors.
 std::string dtypeName(int64_t dtype);
 

@@ -30,6 +30,8 @@ public:
   TensorBuilder(mlir::OpBuilder &builder, mlir::Location loc) : builder(builder), loc(loc) {}
 
   bool failed() const { return hasFailed; }
+  /// After an error that was reported elsewhere.
+  void markFailed() { hasFailed = true; }
   std::nullptr_t fail(const llvm::Twine &message);
 
   static mlir::RankedTensorType typeOf(mlir::Value value) {
@@ -66,6 +68,8 @@ public:
   mlir::Value mapElements(llvm::ArrayRef<int64_t> shape, llvm::ArrayRef<mlir::Value> tensors, mlir::Type result,
                           ElementFn fn);
   mlir::Value cast(mlir::Value value, mlir::Type element);
+  /// Between bytes as they are stored and the wider integers from 0 to 255 that they are computed with.
+  mlir::Value convertBytes(mlir::Value value, mlir::Type element);
   mlir::Type promote(llvm::ArrayRef<Operand> operands);
 
   /// Combines the elements of `value` along `dims` (sorted, in range), starting from `init`: acc = fn(acc, element), in

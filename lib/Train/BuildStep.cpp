@@ -126,7 +126,13 @@ private:
   }
 
   void buildNorm(OpBuilder &builder, Location loc, ValueRange grads, Value &norm, Value &scale) {
-    auto scalarType = tensorLike(grads[0], {});
+    // In the widest type among the gradients', f32 at least.
+    Type widest = builder.getF32Type();
+    for (Value grad : grads)
+      if (Type element = cast<RankedTensorType>(grad.getType()).getElementType();
+          element.getIntOrFloatBitWidth() > widest.getIntOrFloatBitWidth())
+        widest = element;
+    auto scalarType = RankedTensorType::get({}, widest);
     Value squares = nn::SquaredNormOp::create(builder, loc, scalarType, grads);
     norm = buildElementwise(builder, loc, scalarType, {squares}, {},
                             [](const Scalars &s, ValueRange args) { return s.sqrt(args[0]); });

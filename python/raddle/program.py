@@ -23,6 +23,25 @@ _TORCH_DTYPES = {
 }
 
 
+_COMPLEX_DTYPES = {"f32": torch.complex64, "f64": torch.complex128}
+
+
+def _declared(array):
+    """The dtype and the shape that the caller sees: the runtime has complex numbers as pairs."""
+    if array["is_complex"]:
+        return _COMPLEX_DTYPES[array["dtype"]], tuple(array["shape"])[:-1]
+    return _TORCH_DTYPES[array["dtype"]], tuple(array["shape"])
+
+
+def _to_runtime(tensor):
+    tensor = tensor.detach().cpu().resolve_conj().resolve_neg().contiguous()
+    return torch.view_as_real(tensor).contiguous() if tensor.is_complex() else tensor
+
+
+def _from_runtime(tensor, array):
+    return torch.view_as_complex(tensor) if array["is_complex"] else tensor
+
+
 class Metrics(collections.abc.Mapping):
     """The outputs of a step by name. A scalar is read as a float when it is asked for; others are tensors."""
 
@@ -52,11 +71,11 @@ def _problem(expected, value, ranks):
     name = expected["name"]
     if not isinstance(value, torch.Tensor):
         return f"input '{name}': expected a torch.Tensor, found {type(value).__name__}"
-    dtype = _TORCH_DTYPES[expected["dtype"]]
+    dtype, expected_shape = _declared(expected)
     shape = tuple(value.shape)
-    if value.dtype == dtype and shape == tuple(expected["shape"]):
+    if value.dtype == dtype and shape == expected_shape:
         return None
-    text = f"input '{name}': expected {dtype} {tuple(expected['shape'])}, found {value.dtype} {shape}"
+    text = f"input '{name}': expected {dtype} {expected_shape}, found {value.dtype} {shape}"
     if expected["batched"] and value.dim() >= 1 and value.shape[0] % ranks != 0:
         text += f" (a batch of {value.shape[0]} does not divide by {ranks} ranks)"
     return text
@@ -97,7 +116,7 @@ class Program:
         """Every parameter and persistent buffer by name, tied names included, as whole tensors (floats as f32)."""
         result = {}
         for parameter in self._parameters:
-            tensor = self._session.read_parameter(parameter["name"])
+            tensor = _from_runtime(self._session.read_parameter(parameter["name"]), parameter)
             for name in (parameter["name"], *parameter["aliases"]):
                 result[name] = tensor
         return result
@@ -112,16 +131,14 @@ class Program:
         problems = [f"missing key '{name}'" for name in known if name not in state]
         problems += [f"unknown key '{name}'" for name in state if name not in known]
         for name, parameter in known.items():
-            if name in state and tuple(state[name].shape) != tuple(parameter["shape"]):
-                problems.append(
-                    f"'{name}': expected shape {tuple(parameter['shape'])}, found {tuple(state[name].shape)}"
-                )
+            shape = _declared(parameter)[1]
+            if name in state and tuple(state[name].shape) != shape:
+                problems.append(f"'{name}': expected shape {shape}, found {tuple(state[name].shape)}")
         if problems:
             raise ValueError("the state does not fit the program: " + "; ".join(problems))
         for name, parameter in known.items():
-            dtype = _TORCH_DTYPES[parameter["dtype"]]
-            value = state[name].detach().to(device="cpu", dtype=dtype).contiguous()
-            self._session.write_parameter(name, value)
+            value = state[name].to(dtype=_declared(parameter)[0])
+            self._session.write_parameter(name, _to_runtime(value))
 
     def statistics(self):
         """Bytes of state and arena a rank, bytes communicated and copied so far, runs, peak resident bytes, BLAS kernels."""
@@ -140,9 +157,9 @@ class Program:
                 break
         else:
             raise ValueError(f"entry '{entry}': " + "; ".join(self._problems(variant, values)))
-        arrays = [value.detach().cpu().contiguous() for value in values]
-        names = [output["name"] for output in variant["outputs"]]
-        return names, self._session.run(entry, arrays, lr)
+        results = self._session.run(entry, [_to_runtime(value) for value in values], lr)
+        outputs = variant["outputs"]
+        return [output["name"] for output in outputs], [_from_runtime(*pair) for pair in zip(results, outputs)]
 
     def _problems(self, variant, values):
         expected = variant["inputs"]

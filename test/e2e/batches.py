@@ -64,6 +64,8 @@ def problem(found, expected, tolerance=None):
     """What is different, or None."""
     if found.dtype != expected.dtype or found.shape != expected.shape:
         return f"{found.dtype} {tuple(found.shape)}, PyTorch {expected.dtype} {tuple(expected.shape)}"
+    if expected.is_complex():
+        return problem(torch.view_as_real(found), torch.view_as_real(expected), tolerance)
     if not expected.dtype.is_floating_point:
         return None if torch.equal(found, expected) else f"{found}, PyTorch {expected}"
     a, b = found.double(), expected.double()

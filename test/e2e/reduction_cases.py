@@ -118,4 +118,8 @@ REDUCTIONS = {
     "renorm": (lambda x: x.renorm(2, 0, 1.5), "cube"),
     "weight_norm": (lambda v, g: torch._weight_norm(v, g[:, :1], 0), "matrix", "other_matrix"),
     "weight_norm_interface": (lambda v, g: torch._weight_norm_interface(v, g[:1], 1), "matrix", "other_matrix"),
+    "sum_bytes": (lambda x: x.sum(1), "bytes"),
+    "amax_bytes": (lambda x: x.amax(1), "bytes"),
+    "max_bytes": (lambda x: tuple(x.max(1)), "bytes"),
+    "any_bytes": (lambda x: x.any(1), "bytes"),
 }

@@ -91,7 +91,7 @@ static void writeOutputs(const Call &call, const std::string &folder) {
     // The name comes from the bundle: it must not lead out of the folder.
     if (output.name.find('/') != std::string::npos || output.name == "." || output.name == "..")
       throw Error("output '" + output.name + "' has a name that cannot be a file's");
-    writeNpy(folder + "/" + output.name + ".npy", output.dtype, output.shape, call.output(i));
+    writeNpy(folder + "/" + output.name + ".npy", output.dtype, output.shape, call.output(i), output.isComplex);
   }
 }
 

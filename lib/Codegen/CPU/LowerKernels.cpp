@@ -22,6 +22,8 @@
 #include "raddle/Dialect/Exec/IR/ExecOps.h"
 #include "raddle/Passes.h"
 #include "llvm/ADT/MapVector.h"
+#include <cmath>
+#include <limits>
 
 namespace raddle {
 #define GEN_PASS_DEF_CODEGENCPU
@@ -126,9 +128,34 @@ private:
     });
   }
 
+  /// Upstream's polynomials take numbers below the least normal one for it: those are multiplied by 2^23 first, and the
+  /// logarithm of that is subtracted.
+  static void scaleSubnormalLogarithms(func::FuncOp kernel) {
+    kernel.walk([](Operation *op) {
+      if (!isa<math::LogOp, math::Log2Op, math::Log10Op>(op) || !op->getOperand(0).getType().isF32())
+        return;
+      constexpr float kBits = 23;
+      float shift = isa<math::Log2Op>(op) ? kBits : isa<math::LogOp>(op) ? kBits * M_LN2 : kBits * M_LN2 / M_LN10;
+      OpBuilder builder(op);
+      Location loc = op->getLoc();
+      auto constant = [&](float value) -> Value {
+        return arith::ConstantOp::create(builder, loc, builder.getF32FloatAttr(value));
+      };
+      Value operand = op->getOperand(0), least = constant(std::numeric_limits<float>::min());
+      Value isSmall = arith::CmpFOp::create(builder, loc, arith::CmpFPredicate::OLT, operand, least);
+      Value scaled = arith::MulFOp::create(builder, loc, operand, constant(std::exp2(kBits)));
+      op->setOperand(0, arith::SelectOp::create(builder, loc, isSmall, scaled, operand));
+      builder.setInsertionPointAfter(op);
+      Value moved = arith::SelectOp::create(builder, loc, isSmall, constant(shift), constant(0));
+      auto result = arith::SubFOp::create(builder, loc, op->getResult(0), moved);
+      op->getResult(0).replaceAllUsesExcept(result, result);
+    });
+  }
+
   LogicalResult lowerToLLVM(ModuleOp module) {
     module.walk([](func::FuncOp kernel) {
       useLibraryForAngles(kernel);
+      scaleSubnormalLogarithms(kernel);
       // Single precision by polynomials that LLVM vectorises; errors of a few units in the last place.
       RewritePatternSet patterns(kernel.getContext());
       populateMathPolynomialApproximationPatterns(patterns);

@@ -18,6 +18,9 @@ static constexpr std::pair<const char *, DType> descriptions[] = {
     {"<i2", DType::I16}, {"|i1", DType::I8},  {"|u1", DType::U8},  {"|b1", DType::Bool},
 };
 
+// A complex number is a pair of these: one dimension of 2 more.
+static constexpr std::pair<const char *, DType> complexDescriptions[] = {{"<c8", DType::F32}, {"<c16", DType::F64}};
+
 namespace {
 
 // Reads the header: a Python dictionary literal with exactly three keys.
@@ -49,6 +52,8 @@ public:
     }
     if (!seen[0] || !seen[1] || !seen[2])
       fail("its header lacks 'descr', 'fortran_order' or 'shape'");
+    if (isComplex)
+      array.shape.push_back(2);
   }
 
   [[noreturn]] void fail(const std::string &reason) const { throw Error("'" + path + "': " + reason); }
@@ -56,6 +61,7 @@ public:
 private:
   std::string text, path;
   size_t at = 0;
+  bool isComplex = false;
 
   char peek() {
     while (at < text.size() && std::isspace(static_cast<unsigned char>(text[at])))
@@ -98,7 +104,14 @@ private:
         array.dtype = dtype;
         return;
       }
-    fail("element type '" + name + "' is not supported; expected little-endian f2, f4, f8, i1 to i8, u1 or bool");
+    for (const auto &[known, part] : complexDescriptions)
+      if (name == known) {
+        array.dtype = part;
+        isComplex = true;
+        return;
+      }
+    fail("element type '" + name +
+         "' is not supported; expected little-endian f2, f4, f8, c8, c16, i1 to i8, u1 or bool");
   }
 
   void parseShape(NpyArray &array) {
@@ -165,12 +178,14 @@ NpyArray readNpy(const std::string &path) {
   return array;
 }
 
-void writeNpy(const std::string &path, DType dtype, const std::vector<uint64_t> &shape, const void *data) {
+void writeNpy(const std::string &path, DType dtype, const std::vector<uint64_t> &shape, const void *data,
+              bool isComplex) {
   uint64_t elements = 1;
   std::string extents;
-  for (uint64_t extent : shape) {
-    elements *= extent;
-    extents += std::to_string(extent) + ",";
+  for (size_t dim = 0; dim < shape.size(); ++dim) {
+    elements *= shape[dim];
+    if (!isComplex || dim + 1 < shape.size())
+      extents += std::to_string(shape[dim]) + ",";
   }
   std::vector<float> converted;
   if (dtype == DType::BF16) {
@@ -182,6 +197,9 @@ void writeNpy(const std::string &path, DType dtype, const std::vector<uint64_t> 
   const char *description = nullptr;
   for (const auto &[name, known] : descriptions)
     if (known == dtype)
+      description = name;
+  for (const auto &[name, part] : complexDescriptions)
+    if (isComplex && part == dtype)
       description = name;
   std::string header =
       std::string("{'descr': '") + description + "', 'fortran_order': False, 'shape': (" + extents + "), }";

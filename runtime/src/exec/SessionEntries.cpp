@@ -20,7 +20,7 @@ std::string formatShape(const std::vector<uint64_t> &shape) {
 }
 
 template <typename Array> static ArrayInfo describe(const Array &array, uint32_t ranks) {
-  ArrayInfo info{array.name()->str(), array.dtype(), {}, array.batched()};
+  ArrayInfo info{array.name()->str(), array.dtype(), {}, array.batched(), array.is_complex()};
   if (array.shape())
     info.shape.assign(array.shape()->begin(), array.shape()->end());
   if (info.batched)

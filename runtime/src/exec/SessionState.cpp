@@ -17,7 +17,7 @@ void Session::Implementation::describeParameters() {
   for (size_t i = 0; bundle->parameters() && i < bundle->parameters()->size(); ++i) {
     const bundle::Parameter &parameter = *bundle->parameters()->Get(i);
     ParameterInfo info{parameter.name()->str(), {}, parameter.is_buffer(), parameter.trainable(), parameter.transient(),
-                       parameter.dtype(),       {}};
+                       parameter.dtype(),       {}, parameter.is_complex()};
     for (size_t j = 0; parameter.aliases() && j < parameter.aliases()->size(); ++j)
       info.aliases.push_back(parameter.aliases()->Get(j)->str());
     if (parameter.shape())

@@ -126,9 +126,9 @@ func.func @norm_of_nothing() {
 // -----
 
 // nn_squared_norm_c1
-func.func @norm_type(%a: tensor<4xf32>, %b: tensor<4xf16>) {
-  // expected-error @+1 {{expects tensors of the result's element type 'f32', has 'tensor<4xf16>'}}
-  %n = nn.squared_norm %a, %b : tensor<4xf32>, tensor<4xf16> -> tensor<f32>
+func.func @norm_type(%a: tensor<4xf16>, %b: tensor<4xf64>) {
+  // expected-error @+1 {{expects no tensor with elements wider than the result's, 'f32', has 'tensor<4xf64>'}}
+  %n = nn.squared_norm %a, %b : tensor<4xf16>, tensor<4xf64> -> tensor<f32>
   return
 }
 

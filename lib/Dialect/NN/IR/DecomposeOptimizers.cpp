@@ -10,8 +10,14 @@ using namespace mlir;
 using namespace raddle;
 using namespace raddle::nn;
 
-/// One elementwise generic with several results of `type`. `scalars` are rank-0 tensors; `body` sees the elements of
-/// `inputs`, then those of `scalars`.
+/// The type that a step is computed in: f32 for 16-bit types.
+static Type stepType(RankedTensorType type) {
+  Type element = type.getElementType();
+  return element.getIntOrFloatBitWidth() < 32 ? Float32Type::get(type.getContext()) : element;
+}
+
+/// One elementwise generic with several results of `type`, computed in its step type. `scalars` are rank-0 tensors;
+/// `body` sees the elements of `inputs`, then those of `scalars`.
 static SmallVector<Value> buildUpdate(OpBuilder &builder, Location loc, RankedTensorType type, unsigned numResults,
                                       ValueRange inputs, ValueRange scalars,
                                       function_ref<SmallVector<Value>(const Scalars &, ValueRange)> body) {
@@ -23,12 +29,18 @@ static SmallVector<Value> buildUpdate(OpBuilder &builder, Location loc, RankedTe
   llvm::append_range(operands, scalars);
   Value empty = tensor::EmptyOp::create(builder, loc, type.getShape(), type.getElementType());
   SmallVector<utils::IteratorType> iterators(rank, utils::IteratorType::parallel);
-  auto op = linalg::GenericOp::create(
-      builder, loc, SmallVector<Type>(numResults, type), operands, SmallVector<Value>(numResults, empty), maps,
-      iterators, [&](OpBuilder &nested, Location nestedLoc, ValueRange args) {
-        Scalars s{nested, nestedLoc};
-        linalg::YieldOp::create(nested, nestedLoc, body(s, args.take_front(operands.size())));
-      });
+  auto op = linalg::GenericOp::create(builder, loc, SmallVector<Type>(numResults, type), operands,
+                                      SmallVector<Value>(numResults, empty), maps, iterators,
+                                      [&](OpBuilder &nested, Location nestedLoc, ValueRange args) {
+                                        Scalars s{nested, nestedLoc};
+                                        SmallVector<Value> values;
+                                        for (Value value : args.take_front(operands.size()))
+                                          values.push_back(s.castFloat(value, stepType(type)));
+                                        SmallVector<Value> next = body(s, values);
+                                        for (Value &value : next)
+                                          value = s.castFloat(value, type.getElementType());
+                                        linalg::YieldOp::create(nested, nestedLoc, next);
+                                      });
   return SmallVector<Value>(op.getResults());
 }
 
@@ -50,7 +62,8 @@ FailureOr<SmallVector<Value>> SquaredNormOp::decomposeOperation(OpBuilder &build
     int64_t rank = cast<RankedTensorType>(tensor.getType()).getRank();
     Value sum = buildReduction(builder, getLoc(), scalarType, {tensor}, {builder.getMultiDimIdentityMap(rank)},
                                projection(builder.getContext(), rank, {}), 0.0, [](const Scalars &s, ValueRange args) {
-                                 return s.add(args[1], s.mul(args[0], args[0]));
+                                 Value element = s.castFloat(args[0], args[1].getType());
+                                 return s.add(args[1], s.mul(element, element));
                                });
     total = total ? buildSum(builder, getLoc(), total, sum) : sum;
   }
@@ -60,7 +73,7 @@ FailureOr<SmallVector<Value>> SquaredNormOp::decomposeOperation(OpBuilder &build
 FailureOr<SmallVector<Value>> AdamWOp::decomposeOperation(OpBuilder &builder) {
   Location loc = getLoc();
   auto type = cast<RankedTensorType>(getParam().getType());
-  Type element = type.getElementType();
+  Type element = stepType(type);
   double beta1 = getBeta1().convertToDouble(), beta2 = getBeta2().convertToDouble();
   double eps = getEps().convertToDouble(), decay = getWeightDecay().convertToDouble();
   auto scalarType = RankedTensorType::get({}, element);
@@ -85,7 +98,7 @@ FailureOr<SmallVector<Value>> AdamWOp::decomposeOperation(OpBuilder &builder) {
   return buildUpdate(builder, loc, type, 3, {getParam(), getGrad(), getExpAvg(), getExpAvgSq()}, scalars,
                      [&](const Scalars &s, ValueRange args) {
                        Value param = args[0], m = args[2], v = args[3];
-                       Value grad = getGradScale() ? s.mul(args[1], s.castFloat(args.back(), element)) : args[1];
+                       Value grad = getGradScale() ? s.mul(args[1], args.back()) : args[1];
                        auto scaled = [&](Value value, double factor) {
                          return s.mul(value, s.constantLike(value, factor));
                        };
@@ -105,11 +118,9 @@ FailureOr<SmallVector<Value>> SGDOp::decomposeOperation(OpBuilder &builder) {
     scalars.push_back(getGradScale());
   return buildUpdate(builder, getLoc(), cast<RankedTensorType>(getParam().getType()), 2,
                      {getParam(), getGrad(), getMomentumBuffer()}, scalars, [&](const Scalars &s, ValueRange args) {
-                       Value grad =
-                           getGradScale() ? s.mul(args[1], s.castFloat(args.back(), args[1].getType())) : args[1];
+                       Value grad = getGradScale() ? s.mul(args[1], args.back()) : args[1];
                        Value direction = s.add(grad, s.mul(args[0], s.constantLike(args[0], decay)));
                        Value buffer = s.add(s.mul(args[2], s.constantLike(args[2], momentum)), direction);
-                       Value lr = s.castFloat(args[3], buffer.getType());
-                       return SmallVector<Value>{s.sub(args[0], s.mul(lr, buffer)), buffer};
+                       return SmallVector<Value>{s.sub(args[0], s.mul(args[3], buffer)), buffer};
                      });
 }

@@ -48,7 +48,8 @@ LogicalResult NNDialect::verifyRegionArgAttribute(Operation *op, unsigned, unsig
   };
   if (name == "nn.param" || name == "nn.buffer" || name == "nn.input" || name == "nn.state")
     return isa<StringAttr>(value) ? success() : fail("a string");
-  if (name == "nn.frozen" || name == "nn.batched" || name == "nn.transient")
+  if (name == "nn.frozen" || name == "nn.batched" || name == "nn.transient" || name == "nn.unsigned" ||
+      name == "nn.complex")
     return isa<UnitAttr>(value) ? success() : fail("a unit attribute");
   if (name == "nn.aliases") {
     auto names = dyn_cast<ArrayAttr>(value);
@@ -67,7 +68,8 @@ LogicalResult NNDialect::verifyRegionResultAttribute(Operation *op, unsigned, un
                                                      NamedAttribute attribute) {
   StringRef name = attribute.getName();
   bool isName = name == "nn.output" || name == "nn.updates";
-  if (isName ? isa<StringAttr>(attribute.getValue()) : name == "nn.batched")
+  if (isName ? isa<StringAttr>(attribute.getValue())
+             : name == "nn.batched" || name == "nn.unsigned" || name == "nn.complex")
     return success();
   return op->emitError("result ") << resultIndex << ": "
                                   << (isName ? "expects a string as attribute '" : "unknown attribute '") << name

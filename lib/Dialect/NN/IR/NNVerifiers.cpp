@@ -219,10 +219,13 @@ LogicalResult RankMeanOp::verify() {
 LogicalResult SquaredNormOp::verify() {
   if (getTensors().empty()) // nn_squared_norm_c1
     return emitOpError("expects at least one tensor");
-  for (Value tensor : getTensors())
-    if (typeOf(tensor).getElementType() != typeOf(getResult()).getElementType())
-      return emitOpError("expects tensors of the result's element type ")
-             << typeOf(getResult()).getElementType() << ", has " << tensor.getType();
+  Type result = typeOf(getResult()).getElementType();
+  for (Value tensor : getTensors()) {
+    Type element = typeOf(tensor).getElementType();
+    if (element != result && element.getIntOrFloatBitWidth() >= result.getIntOrFloatBitWidth())
+      return emitOpError("expects no tensor with elements wider than the result's, ")
+             << result << ", has " << tensor.getType();
+  }
   return success();
 }
 

@@ -19,6 +19,7 @@ struct NpyArray {
 NpyArray readNpy(const std::string &path);
 
 /// Writes a `.npy` file (version 1). bf16, which NumPy lacks, is written as f32. Throws Error when that fails.
-void writeNpy(const std::string &path, DType dtype, const std::vector<uint64_t> &shape, const void *data);
+void writeNpy(const std::string &path, DType dtype, const std::vector<uint64_t> &shape, const void *data,
+              bool isComplex = false);
 
 } // namespace raddle::runtime

@@ -32,6 +32,7 @@ struct ArrayInfo {
   DType dtype;
   std::vector<uint64_t> shape;
   bool batched;
+  bool isComplex = false; ///< the last dimension, of 2, is the real and the imaginary part
 
   uint64_t bytes() const;
 };
@@ -53,6 +54,7 @@ struct ParameterInfo {
   bool isTransient; ///< a buffer that is no part of the state dict
   DType dtype;
   std::vector<uint64_t> shape;
+  bool isComplex = false; ///< the last dimension, of 2, is the real and the imaginary part
 
   uint64_t elements() const;
 };

@@ -339,7 +339,7 @@ def NN_SquaredNormOp : NN_Op<"squared_norm"> {
     adds the results of the ranks.
 
     Constraints:
-    - (nn_squared_norm_c1) there is at least one operand, and all have the element type of the result
+    - (nn_squared_norm_c1) there is at least one operand, and none has a wider element type than the result
   }];
   let arguments = (ins Variadic<NN_FloatTensor>:$tensors);
   let results = (outs NN_ScalarFloat:$result);

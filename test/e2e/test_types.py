@@ -1,0 +1,79 @@
+"""Models of several element types: parameters, inputs, results, training."""
+
+import pytest
+import torch
+from parity import assert_close, train_pytorch
+from torch import nn
+
+import raddle
+
+
+class Mixed(nn.Module):
+    """Layers of three types in one loss."""
+
+    def __init__(self):
+        super().__init__()
+        self.first = nn.Linear(5, 4)
+        self.second = nn.Linear(4, 3, dtype=torch.float64)
+        self.third = nn.Linear(3, 2, dtype=torch.bfloat16)
+
+    def forward(self, x):
+        hidden = self.second(torch.tanh(self.first(x)).double())
+        return self.third(hidden.to(torch.bfloat16)).float().square().mean() + hidden.square().mean().float()
+
+
+@pytest.mark.parametrize("options", [{"optimizer": "sgd", "clip_norm": 0.1}, {"optimizer": "adamw"}], ids=str)
+def test_training_of_several_types(options):
+    torch.manual_seed(0)
+    module, batches = Mixed(), [(torch.randn(6, 5),) for _ in range(3)]
+    program = raddle.compile(module, batches[0], mode="train", lr=1e-2, **options)
+    losses, norms = train_pytorch(module, batches, {"lr": 1e-2, **options})
+    metrics = [program.step(*batch) for batch in batches]
+    # bf16 rounds to three digits.
+    assert_close([step["loss"] for step in metrics], losses, 1e-2)
+    assert_close([step["grad_norm"] for step in metrics], norms, 1e-2, "norm")
+    for name, value in module.state_dict().items():
+        tolerance = 2e-2 if value.dtype == torch.bfloat16 else 5e-3
+        gap = (program.state_dict()[name].double() - value.double()).abs().max()
+        assert gap <= tolerance * value.double().abs().max(), name
+
+
+@pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16, torch.float64], ids=str)
+def test_whole_model_of_a_type(dtype):
+    torch.manual_seed(0)
+    module = nn.Sequential(nn.Linear(8, 16), nn.LayerNorm(16), nn.GELU(), nn.Linear(16, 4), nn.Softmax(-1)).to(dtype)
+    x = torch.randn(6, 8, dtype=dtype)
+    (result,) = raddle.compile(module, (x,), ranks=2)(x)
+    assert result.dtype == dtype
+    tolerance = {torch.bfloat16: 2e-2, torch.float16: 3e-3, torch.float64: 1e-9}[dtype]
+    torch.testing.assert_close(result, module(x), rtol=tolerance, atol=tolerance)
+
+
+class Bytes(nn.Module):
+    """Pictures as bytes, a table of bytes, a result of bytes."""
+
+    def __init__(self):
+        super().__init__()
+        self.register_buffer("table", torch.arange(200, 206, dtype=torch.uint8))
+
+    def forward(self, picture):
+        return picture.float() / 255, picture + self.table, (picture > 127).sum()
+
+
+def test_bytes():
+    module, picture = Bytes(), torch.arange(24, dtype=torch.uint8).reshape(4, 6) * 10
+    program = raddle.compile(module, (picture,))
+    for found, expected in zip(program(picture), module(picture)):
+        assert found.dtype == expected.dtype and torch.equal(found, expected)
+    assert torch.equal(program.state_dict()["table"], module.table)
+
+
+class Logarithms(nn.Module):
+    def forward(self, x):
+        return torch.log(x), torch.log2(x), torch.log10(x)
+
+
+def test_logarithms_of_subnormal_numbers():
+    x = torch.tensor([1e-45, 1e-40, 1.1754942e-38, 1.1754944e-38, 1.0, 3e38])
+    for found, expected in zip(raddle.compile(Logarithms(), (x,))(x), Logarithms()(x)):
+        torch.testing.assert_close(found, expected, rtol=1e-5, atol=1e-6)
