@@ -68,6 +68,20 @@ def test_bytes():
     assert torch.equal(program.state_dict()["table"], module.table)
 
 
+class Nothing(nn.Module):
+    """Results without elements, and what is computed of none."""
+
+    def forward(self, x):
+        return x[:, 1:1] * 2, torch.cat([x[:, :0], x], 1), x[:, :0].sum(1), x[:, :, :0] @ x[:, :, :0].mT
+
+
+@pytest.mark.parametrize("shape", [(2, 3, 4), (2, 0, 3)], ids=str)
+def test_tensors_without_elements(shape):
+    x = torch.randn(shape)
+    for found, expected in zip(raddle.compile(Nothing(), (x,))(x), Nothing()(x), strict=True):
+        assert torch.equal(found, expected)
+
+
 class Logarithms(nn.Module):
     def forward(self, x):
         return torch.log(x), torch.log2(x), torch.log10(x)
