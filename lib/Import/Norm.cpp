@@ -81,7 +81,8 @@ LogicalResult nativeLayerNorm(NodeBuilder &node) {
   if (node.failed())
     return failure();
   nn::LayerNormOp norm = buildLayerNorm(node, *operands, epsilon);
-  // PyTorch keeps the normalised dimensions with size 1, and the statistics of 16-bit types in f32.
+  // PyTorch keeps the normalised dimensions with size 1, and the statistics of 16-bit types in f32 or, on the
+  // CPU, in their own type.
   Shape kept(operands->stats);
   kept.append(operands->normalized, 1);
   Type wide = node.declaredElement(1);

@@ -105,7 +105,7 @@ Value TensorBuilder::reshape(Value value, ArrayRef<int64_t> shape) {
   if (from == to)
     return value;
   if (to.getNumElements() == 0)
-    return empty(shape, from.getElementType());
+    return fill(shape, from.getElementType(), Scalar::ofInt(0));
   if (to.getRank() == 0)
     return tensor::CollapseShapeOp::create(builder, loc, to, value, ArrayRef<ReassociationIndices>{});
   if (from.getRank() == 0)
@@ -175,7 +175,7 @@ Value TensorBuilder::slice(Value value, int64_t dim, int64_t start, int64_t size
   Shape sizes(shapeOf(value));
   sizes[dim] = size;
   if (size == 0)
-    return empty(sizes, elementOf(value));
+    return fill(sizes, elementOf(value), Scalar::ofInt(0));
   SmallVector<OpFoldResult> offsets(sizes.size(), builder.getIndexAttr(0));
   SmallVector<OpFoldResult> strides(sizes.size(), builder.getIndexAttr(1));
   offsets[dim] = builder.getIndexAttr(start);

@@ -31,7 +31,7 @@ def _rotary(x, angles):
 def _state_space(pairs, other, steps):
     """The kernel of a diagonal state-space model: 2 Re Σ C exp(A t)."""
     powers = torch.exp(z(pairs)[:, :, None] * 0.1 * torch.arange(6, dtype=pairs.dtype))
-    return 2 * torch.einsum("hn,hnl->hl", z(other), powers).real * steps.sum()
+    return 2 * (z(other)[:, :, None] * powers).sum(1).real * steps.sum()
 
 
 COMPLEX = {
@@ -62,13 +62,13 @@ COMPLEX = {
     "angle": (lambda x: z(x).angle(), "pairs"),
     "real": (lambda x: z(x).real * z(x).imag, "pairs"),
     "complex": (lambda x, y: r(torch.complex(x, y) * 2), "matrix", "angles"),
-    "polar": (lambda x, y: r(torch.polar(x, y)), "matrix", "angles"),
+    "polar": (lambda x, y: r(torch.polar(x.abs(), y)), "matrix", "angles"),
     "matmul": (lambda x, y: r(z(x) @ z(y)), "pairs", "column_pairs"),
     "matmul_real": (lambda x, y: r(z(x) @ y.T.to(torch.complex64 if y.dtype == torch.float32 else torch.complex128)), "pairs", "matrix"),
     "bmm": (lambda x, y: r(torch.bmm(z(x)[None], z(y)[None])), "pairs", "column_pairs"),
     "sum": (lambda x: r(z(x).sum(1)), "pairs"),
     "mean": (lambda x: r(z(x).mean()), "pairs"),
-    "movement": (lambda x: r(torch.cat([z(x).T[None], z(x)[1:].T.flip(0)[None].repeat(1, 1, 2)[..., :3]]).flatten(1)), "pairs"),
+    "movement": (lambda x: r(torch.cat([z(x).T[None], z(x)[1:].T[None].repeat(1, 1, 2)[..., :3]]).flatten(1)), "pairs"),
     "split": (lambda x: r(torch.mul(*z(x).split(2, 1))), "pairs"),
     "where": (lambda x, y: r(torch.where(y > 0, z(x), 2 * z(x))), "pairs", "matrix"),
     "to_complex": (lambda x: r(x.to(torch.complex64) * 1j), "matrix"),

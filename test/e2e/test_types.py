@@ -26,7 +26,7 @@ class Mixed(nn.Module):
 def test_training_of_several_types(options):
     torch.manual_seed(0)
     module, batches = Mixed(), [(torch.randn(6, 5),) for _ in range(3)]
-    program = raddle.compile(module, batches[0], mode="train", ranks=2, lr=1e-2, **options)
+    program = raddle.compile(module, batches[0], mode="train", lr=1e-2, **options)
     losses, norms = train_pytorch(module, batches, {"lr": 1e-2, **options})
     metrics = [program.step(*batch) for batch in batches]
     # bf16 rounds to three digits.
@@ -66,6 +66,20 @@ def test_bytes():
     for found, expected in zip(program(picture), module(picture)):
         assert found.dtype == expected.dtype and torch.equal(found, expected)
     assert torch.equal(program.state_dict()["table"], module.table)
+
+
+class Nothing(nn.Module):
+    """Results without elements, and what is computed of none."""
+
+    def forward(self, x):
+        return x[:, 1:1] * 2, torch.cat([x[:, :0], x], 1), x[:, :0].sum(1), x[:, :, :0] @ x[:, :, :0].mT
+
+
+@pytest.mark.parametrize("shape", [(2, 3, 4), (2, 0, 3)], ids=str)
+def test_tensors_without_elements(shape):
+    x = torch.randn(shape)
+    for found, expected in zip(raddle.compile(Nothing(), (x,))(x), Nothing()(x), strict=True):
+        assert torch.equal(found, expected)
 
 
 class Logarithms(nn.Module):

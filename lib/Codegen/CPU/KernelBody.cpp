@@ -17,7 +17,30 @@ using namespace mlir;
 
 namespace raddle {
 
+static bool hasNoElements(Type type) {
+  auto tensor = dyn_cast<RankedTensorType>(type);
+  return tensor && tensor.hasStaticShape() && tensor.getNumElements() == 0;
+}
+
+/// Ops whose loops do not run leave what they start from, and tensors without elements need no op at all: later stages
+/// know no memory of size 0.
+static void dropEmptyWork(func::FuncOp kernel) {
+  for (Operation &op : llvm::make_early_inc_range(kernel.getBody().front().without_terminator())) {
+    auto structured = dyn_cast<linalg::LinalgOp>(op);
+    if (structured && llvm::is_contained(structured.getStaticLoopRanges(), 0)) {
+      op.replaceAllUsesWith(structured.getDpsInits());
+      op.erase();
+    } else if (!isa<tensor::EmptyOp>(op) && op.getNumResults() == 1 && hasNoElements(op.getResultTypes()[0])) {
+      OpBuilder builder(&op);
+      auto type = cast<RankedTensorType>(op.getResultTypes()[0]);
+      op.replaceAllUsesWith(tensor::EmptyOp::create(builder, op.getLoc(), type.getShape(), type.getElementType()));
+      op.erase();
+    }
+  }
+}
+
 void fuseKernelBody(func::FuncOp kernel) {
+  dropEmptyWork(kernel);
   RewritePatternSet patterns(kernel.getContext());
   // Grouping has decided already: inside a kernel every producer with one consumer goes into it.
   linalg::populateElementwiseOpsFusionPatterns(patterns, [](OpOperand *operand) {
@@ -53,6 +76,9 @@ void passDestinations(func::FuncOp kernel, ArrayRef<std::pair<unsigned, unsigned
   Location loc = kernel.getLoc();
   auto bufferType = [](Type type) -> Type {
     auto tensor = dyn_cast<RankedTensorType>(type);
+    // A stride of 0, which an inner dimension of 0 makes, has no form in LLVM.
+    if (hasNoElements(type))
+      return MemRefType::get({0}, tensor.getElementType());
     return tensor ? MemRefType::get(tensor.getShape(), tensor.getElementType()) : type;
   };
   builder.setInsertionPointToStart(&block);
@@ -60,6 +86,12 @@ void passDestinations(func::FuncOp kernel, ArrayRef<std::pair<unsigned, unsigned
   for (BlockArgument argument : block.getArguments()) {
     Type tensor = argument.getType();
     argument.setType(bufferType(tensor));
+    if (hasNoElements(tensor)) {
+      auto type = cast<RankedTensorType>(tensor);
+      Value nothing = tensor::EmptyOp::create(builder, loc, type.getShape(), type.getElementType());
+      argument.replaceAllUsesWith(nothing);
+      continue;
+    }
     auto load = bufferization::ToTensorOp::create(builder, loc, tensor, argument);
     // Nobody else writes the memory that a kernel reads, except it itself where it updates in place.
     load.setRestrict(true);
@@ -72,6 +104,8 @@ void passDestinations(func::FuncOp kernel, ArrayRef<std::pair<unsigned, unsigned
     unsigned index = kernel.getNumArguments();
     // Appending an argument cannot fail.
     (void)kernel.insertArgument(index, bufferType(result.getType()), {}, loc);
+    if (hasNoElements(result.getType()))
+      continue;
     Value destination = kernel.getArgument(index);
     copyLoopInit(result, destination);
     bufferization::MaterializeInDestinationOp::create(builder, loc, Type(), result, destination, /*restrict=*/true,
