@@ -35,6 +35,7 @@ struct FuseOutlinePass : raddle::impl::FuseOutlineBase<FuseOutlinePass> {
         return signalPassFailure();
       generalize(function);
       foldViewsOfEmpties(function);
+      foldSlicesOfFills(function);
       recogniseGemms(function);
       for (Group &group : groupOps(function.getBody().front()))
         if (failed(outline(group)))
@@ -69,6 +70,21 @@ private:
       op.getResult(0).replaceAllUsesWith(
           tensor::EmptyOp::create(builder, op.getLoc(), type.getShape(), type.getElementType()));
       op.erase();
+    }
+  }
+
+  /// A slice of a filled tensor is a filled tensor: a kernel that reads the slice has no memory for the whole.
+  void foldSlicesOfFills(func::FuncOp function) {
+    for (auto slice : llvm::make_early_inc_range(function.getBody().front().getOps<tensor::ExtractSliceOp>())) {
+      auto fill = slice.getSource().getDefiningOp<linalg::FillOp>();
+      RankedTensorType type = slice.getType();
+      if (!fill || !type.hasStaticShape())
+        continue;
+      OpBuilder builder(slice);
+      Value empty = tensor::EmptyOp::create(builder, slice.getLoc(), type.getShape(), type.getElementType());
+      slice.replaceAllUsesWith(
+          linalg::FillOp::create(builder, slice.getLoc(), fill.getInputs()[0], empty).getResult(0));
+      slice.erase();
     }
   }
 
