@@ -180,7 +180,7 @@ void registerSplitOperators(OperatorTable &table) {
   table.add("aten.chunk.default", chunk);
   table.add({"aten.split_with_sizes.default", "aten.split.sizes"}, splitWithSizes);
   table.add("aten.unbind.int", unbind);
-  table.add({"aten.cat.default", "aten.concat.default"}, cat);
+  table.add({"aten.cat.default", "aten.concat.default", "aten.concatenate.default"}, cat);
   table.add("aten.stack.default", stack);
   table.add("aten.diff.default", diff);
 }

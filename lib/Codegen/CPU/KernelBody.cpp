@@ -39,6 +39,39 @@ static void dropEmptyWork(func::FuncOp kernel) {
   }
 }
 
+/// A slice of a filled tensor is a smaller filled tensor.
+static void sliceFills(func::FuncOp kernel) {
+  SmallVector<tensor::ExtractSliceOp> slices(kernel.getBody().front().getOps<tensor::ExtractSliceOp>());
+  for (tensor::ExtractSliceOp slice : slices) {
+    auto fill = slice.getSource().getDefiningOp<linalg::FillOp>();
+    if (!fill || !slice.getType().hasStaticShape())
+      continue;
+    OpBuilder builder(slice);
+    Value empty =
+        tensor::EmptyOp::create(builder, slice.getLoc(), slice.getType().getShape(), slice.getType().getElementType());
+    slice.replaceAllUsesWith(linalg::FillOp::create(builder, slice.getLoc(), fill.value(), empty).getResult(0));
+    slice.erase();
+  }
+}
+
+/// What is computed only to be put into a part of a tensor is computed there. Upstream does so only where that tensor
+/// is known before the part is computed.
+static void computePartsInPlace(func::FuncOp kernel) {
+  SmallVector<tensor::InsertSliceOp> inserts(kernel.getBody().front().getOps<tensor::InsertSliceOp>());
+  for (tensor::InsertSliceOp insert : inserts) {
+    auto part = insert.getSource().getDefiningOp<linalg::LinalgOp>();
+    if (!part || part->getNumResults() != 1 || !part->hasOneUse() || part->getBlock() != insert->getBlock() ||
+        !part.getDpsInits().front().getDefiningOp<tensor::EmptyOp>())
+      continue;
+    part->moveBefore(insert);
+    OpBuilder builder(part);
+    Value place =
+        tensor::ExtractSliceOp::create(builder, insert.getLoc(), insert.getSourceType(), insert.getDest(),
+                                       insert.getMixedOffsets(), insert.getMixedSizes(), insert.getMixedStrides());
+    part.getDpsInitsMutable()[0].set(place);
+  }
+}
+
 void fuseKernelBody(func::FuncOp kernel) {
   dropEmptyWork(kernel);
   RewritePatternSet patterns(kernel.getContext());
@@ -51,6 +84,8 @@ void fuseKernelBody(func::FuncOp kernel) {
   linalg::GenericOp::getCanonicalizationPatterns(patterns, kernel.getContext());
   linalg::populateEraseUnusedOperandsAndResultsPatterns(patterns);
   (void)applyPatternsGreedily(kernel, std::move(patterns));
+  sliceFills(kernel);
+  computePartsInPlace(kernel);
 }
 
 /// A loop that updates an argument of the kernel works on a copy in the result's memory: nobody may write the argument.
@@ -68,6 +103,14 @@ static void copyLoopInit(Value result, Value destination) {
   auto copy = bufferization::MaterializeInDestinationOp::create(builder, loop.getLoc(), result.getType(), init.get(),
                                                                 memory.getResult());
   init.set(copy.getResult());
+}
+
+/// The tensor without content that a result is put together in, part by part; null if it is not.
+static tensor::EmptyOp assembledIn(Value result) {
+  bool hasParts = false;
+  for (; auto insert = result.getDefiningOp<tensor::InsertSliceOp>(); result = insert.getDest())
+    hasParts = true;
+  return hasParts ? result.getDefiningOp<tensor::EmptyOp>() : tensor::EmptyOp();
 }
 
 void passDestinations(func::FuncOp kernel, ArrayRef<std::pair<unsigned, unsigned>> inPlace) {
@@ -108,7 +151,15 @@ void passDestinations(func::FuncOp kernel, ArrayRef<std::pair<unsigned, unsigned
       continue;
     Value destination = kernel.getArgument(index);
     copyLoopInit(result, destination);
-    bufferization::MaterializeInDestinationOp::create(builder, loc, Type(), result, destination, /*restrict=*/true,
+    tensor::EmptyOp whole = assembledIn(result);
+    if (whole) {
+      OpBuilder atStart(&block, block.begin());
+      auto place = bufferization::ToTensorOp::create(atStart, loc, whole.getType(), destination);
+      place.setRestrict(true);
+      place.setWritable(true);
+      whole.replaceAllUsesWith(place.getResult());
+    }
+    bufferization::MaterializeInDestinationOp::create(builder, loc, Type(), result, destination, /*restrict=*/!whole,
                                                       /*writable=*/true);
   }
   func::ReturnOp::create(builder, loc);
