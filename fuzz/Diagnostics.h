@@ -14,7 +14,7 @@ namespace raddle::fuzz {
 /// it does not last for ever.
 class SharedContext {
 public:
-  explicit SharedContext(const mlir::DialectRegistry &registry) : registry(registry) {}
+  explicit SharedContext(const mlir::DialectRegistry &known) { known.appendTo(registry); }
 
   mlir::MLIRContext &get() {
     constexpr unsigned lifetime = 500;

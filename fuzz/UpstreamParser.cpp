@@ -2,6 +2,7 @@
 
 #include "mlir/IR/Verifier.h"
 #include "mlir/Parser/Parser.h"
+#include "llvm/ADT/StringExtras.h"
 #include <csetjmp>
 #include <csignal>
 #include <dlfcn.h>

@@ -193,12 +193,16 @@ private:
     addUpdates(parameter, update.getResults(), {"momentum_buffer"});
   }
 
-  /// Makes a forward pass of training one of evaluation: batch norms use their running statistics, and no buffer
-  /// changes.
+  /// Makes a forward pass of training one of evaluation: batch norms use their running statistics, nothing is dropped
+  /// out, and no buffer changes.
   void evaluate(func::FuncOp forward) {
     forward.walk([](nn::BatchNormOp op) {
       if (op.getRunningMean())
         op.setTraining(false);
+    });
+    forward.walk([](nn::DropoutOp op) {
+      op.replaceAllUsesWith(op.getInput());
+      op.erase();
     });
     llvm::BitVector updates(forward.getNumResults());
     for (unsigned index = 0; index < forward.getNumResults(); ++index)

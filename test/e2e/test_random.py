@@ -197,6 +197,23 @@ def test_evaluation_keeps_everything():
     torch.testing.assert_close(program(x)[0], module(x))
 
 
+class Dropping(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.layers = nn.Sequential(nn.Linear(6, 16), nn.Dropout(0.4), nn.ReLU(), nn.Dropout(0.2), nn.Linear(16, 3))
+
+    def forward(self, x, y):
+        return F.mse_loss(self.layers(x), y)
+
+
+def test_evaluation_of_a_module_in_training_drops_nothing():
+    module = Dropping().train()
+    program = raddle.compile(module, BATCHES[0], mode="train", ranks=2)
+    for batch in BATCHES:
+        expected = copy.deepcopy(module).eval()(*batch).item()
+        assert program.eval(*batch)["loss"] == pytest.approx(expected, rel=1e-5)
+
+
 def test_everything_dropped():
     class All(nn.Module):
         def forward(self, x):
