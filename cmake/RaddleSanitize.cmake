@@ -1,5 +1,6 @@
-# RADDLE_SANITIZE=address,undefined instruments everything of ours; LLVM and MLIR stay the distribution's. Assertions are on,
-# those of LLVM's headers and of the standard library too. The options of the sanitizers are in Sanitizers.cpp.
+# RADDLE_SANITIZE=address,undefined instruments everything of ours; LLVM and MLIR stay the distribution's. Assertions of the
+# standard library are on; those of LLVM's headers are not, because they change classes that libMLIR was built with.
+# The options of the sanitizers are in Sanitizers.cpp.
 set(RADDLE_SANITIZE "" CACHE STRING "Sanitizers to build with, as -fsanitize= takes them; empty: none")
 option(RADDLE_ENABLE_FUZZERS "Build the libFuzzer targets; needs clang and RADDLE_SANITIZE" OFF)
 if(RADDLE_ENABLE_FUZZERS AND NOT RADDLE_SANITIZE)
@@ -10,7 +11,7 @@ if(NOT RADDLE_SANITIZE)
 endif()
 
 add_compile_options(-fsanitize=${RADDLE_SANITIZE} -fno-sanitize-recover=all -fno-omit-frame-pointer -O1 -gline-tables-only
-  -UNDEBUG -D_GLIBCXX_ASSERTIONS)
+  -D_GLIBCXX_ASSERTIONS)
 add_link_options(-fsanitize=${RADDLE_SANITIZE})
 if(RADDLE_ENABLE_FUZZERS)
   # Coverage in libraries and tools alike: everything is compiled once.

@@ -41,6 +41,14 @@ std::string dtypeName(int64_t dtype) {
   return "number " + std::to_string(dtype);
 }
 
+/// The nearest integer towards zero; the nearest that there is beyond the range, 0 for what is no number.
+static int64_t toInteger(double real) {
+  llvm::APSInt integer(64, /*isUnsigned=*/false);
+  bool isExact;
+  llvm::APFloat(real).convertToInteger(integer, llvm::APFloat::rmTowardZero, &isExact);
+  return integer.getSExtValue();
+}
+
 Value scalarConstant(OpBuilder &builder, Location loc, Type type, const Scalar &value) {
   if (auto floatType = dyn_cast<FloatType>(type)) {
     // From the integer itself, which may have more digits than a double.
@@ -48,7 +56,7 @@ Value scalarConstant(OpBuilder &builder, Location loc, Type type, const Scalar &
     return arith::ConstantOp::create(builder, loc, builder.getFloatAttr(floatType, real));
   }
   unsigned width = type.getIntOrFloatBitWidth();
-  int64_t integer = value.kind == Scalar::Kind::Float ? int64_t(value.real) : value.integer;
+  int64_t integer = value.kind == Scalar::Kind::Float ? toInteger(value.real) : value.integer;
   if (width == 1)
     integer = !value.isZero();
   llvm::APInt bits(width, uint64_t(integer), /*isSigned=*/true, /*implicitTrunc=*/true);

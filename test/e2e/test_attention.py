@@ -53,9 +53,9 @@ class Attention(nn.Module):
 def gradients(program, module, inputs):
     before = {key: value.clone() for key, value in module.state_dict().items()}
     output = program.eval(*inputs)["output_1"]
-    program.step(*inputs)
+    loss = program.step(*inputs)["loss"]
     after = program.state_dict()
-    return output, {key: before[key] - after[key] for key in before}
+    return output, loss, {key: before[key] - after[key] for key in before}
 
 
 @pytest.mark.parametrize("name", CASES)
@@ -65,9 +65,10 @@ def test_form(name):
     # Attention between the rows of a batch needs them all.
     ranks = 1 if name == "rank_2" else 2
     program = raddle.compile(module, inputs, mode="train", ranks=ranks, optimizer="sgd", lr=1.0)
-    found, ours = gradients(program, module, inputs)
+    found, step_loss, ours = gradients(program, module, inputs)
     loss, result = module(*inputs)
     loss.backward()
+    assert step_loss == pytest.approx(loss.item(), rel=1e-4)
     torch.testing.assert_close(found, result.detach(), rtol=1e-4, atol=1e-5)
     for key, parameter in module.named_parameters():
         limit = 1e-3 * parameter.grad.abs().max().item() + 1e-6
@@ -80,14 +81,16 @@ def test_dropout(ranks):
     inputs = tensors(groups=2)
     module = Attention(lambda q, k, v: attend(q, k, v, VISIBLE, dropout_p=0.3, enable_gqa=True), inputs, [])
     program = raddle.compile(module, inputs, mode="train", ranks=ranks, optimizer="sgd", lr=1.0, seed=11)
-    found, ours = gradients(program, module, inputs)
+    found, step_loss, ours = gradients(program, module, inputs)
     kept = (uniform(11, 1, 0, BATCH * HEADS * QUERIES * KEYS) >= 0.3).view(BATCH, HEADS, QUERIES, KEYS) / 0.7
     query, key, value = (tensor * scale for tensor, scale in zip(inputs, module.scales))
     key, value = (tensor.repeat_interleave(HEADS // 2, dim=1) for tensor in (key, value))
     scores = (query @ key.mT / WIDTH**0.5).masked_fill(~VISIBLE, float("-inf"))
-    result = (scores.softmax(-1) * kept) @ value
-    (result.tanh() ** 2).mean().backward()
-    torch.testing.assert_close(found, result.detach(), rtol=1e-4, atol=1e-5)
+    loss = (((scores.softmax(-1) * kept) @ value).tanh() ** 2).mean()
+    loss.backward()
+    assert step_loss == pytest.approx(loss.item(), rel=1e-4)
+    # Evaluation drops nothing.
+    torch.testing.assert_close(found, (scores.softmax(-1) @ value).detach(), rtol=1e-4, atol=1e-5)
     for key, parameter in module.named_parameters():
         limit = 1e-3 * parameter.grad.abs().max().item() + 1e-6
         torch.testing.assert_close(ours[key], parameter.grad, rtol=0, atol=limit)

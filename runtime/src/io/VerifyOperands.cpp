@@ -100,12 +100,13 @@ static void verifyMatrix(const Place &place, uint64_t rows, uint64_t columns, ui
   for (size_t i = 0; i < sizeOf(strides); ++i) {
     uint64_t extent = gemm.batch()->Get(i);
     if (extent == 0)
-      empty = true;
+      return;
     else
       overflow = overflow || __builtin_mul_overflow(extent - 1, strides->Get(i), &step) ||
                  __builtin_add_overflow(last, step, &last);
   }
-  if (!empty && (overflow || last >= place.elements))
+  // A matrix without elements begins inside or at the end, so that its address can be computed.
+  if (overflow || last > place.elements || (!empty && last == place.elements))
     report.add(prefix + "it reaches " + (overflow ? "beyond 2^64" : "element " + std::to_string(last)) + " of " +
                std::to_string(place.elements));
 }

@@ -64,7 +64,8 @@ private:
   std::optional<zip_stat_t> find(const std::string &entry) {
     zip_stat_t status;
     zip_stat_init(&status);
-    zip_uint64_t needed = ZIP_STAT_SIZE | ZIP_STAT_INDEX | ZIP_STAT_COMP_METHOD | ZIP_STAT_ENCRYPTION_METHOD;
+    zip_uint64_t needed =
+        ZIP_STAT_SIZE | ZIP_STAT_INDEX | ZIP_STAT_COMP_METHOD | ZIP_STAT_ENCRYPTION_METHOD | ZIP_STAT_COMP_SIZE;
     if (zip_stat(archive.get(), entry.c_str(), 0, &status) != 0 || (status.valid & needed) != needed)
       return std::nullopt;
     return status;
@@ -76,6 +77,9 @@ private:
       throw Error(where(entry) + " does not exist");
     if (status->comp_method != ZIP_CM_STORE || status->encryption_method != ZIP_EM_NONE)
       throw Error(where(entry) + " is compressed or encrypted; weights are read from stored entries");
+    if (status->comp_size != status->size)
+      throw Error(where(entry) + ": expected as many stored bytes as the " + std::to_string(status->size) +
+                  " that it has, found " + std::to_string(status->comp_size));
     openName.clear();
     openFile.reset(zip_fopen_index(archive.get(), status->index, 0));
     if (!openFile)

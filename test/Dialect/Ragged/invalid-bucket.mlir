@@ -21,13 +21,13 @@ ragged.bucket @b ranks 4 shard 4611686018427387904 : f32 {slots = []}
 // -----
 
 // ragged_bucket_c2
-// expected-error @+1 {{slot 'w' covers [40, 104), outside the bucket's [0, 96)}}
+// expected-error @+1 {{slot 'w' has 64 elements from 40, outside the bucket's [0, 96)}}
 ragged.bucket @b ranks 2 shard 48 : f32 {slots = [#ragged.slot<"w" at 40 shape [8, 8] unit 1>]}
 
 // -----
 
 // ragged_bucket_c2
-// expected-error @+1 {{slot 'w' covers [-4, 0), outside the bucket's [0, 96)}}
+// expected-error @+1 {{slot 'w' has 4 elements from -4, outside the bucket's [0, 96)}}
 ragged.bucket @b ranks 2 shard 48 : f32 {slots = [#ragged.slot<"w" at -4 shape [4] unit 1>]}
 
 // -----

@@ -140,8 +140,8 @@ LogicalResult BucketOp::verify() {
       if (extent < 0 || llvm::MulOverflow(elements, extent, elements))
         return emitOpError("slot '") << slot.getName() << "' has an extent or a size out of range";
     if (slot.getOffset() < 0 || elements > total || slot.getOffset() > total - elements) // ragged_bucket_c2
-      return emitOpError("slot '") << slot.getName() << "' covers [" << slot.getOffset() << ", "
-                                   << slot.getOffset() + elements << "), outside the bucket's [0, " << total << ")";
+      return emitOpError("slot '") << slot.getName() << "' has " << elements << " elements from " << slot.getOffset()
+                                   << ", outside the bucket's [0, " << total << ")";
     int64_t unit = slot.getUnit();
     if (unit <= 0) // ragged_bucket_c4
       return emitOpError("slot '") << slot.getName() << "' expects a positive unit, is " << unit;
