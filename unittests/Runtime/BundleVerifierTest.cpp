@@ -173,6 +173,17 @@ TEST(BundleVerifier, RefusesAGemmWhoseStridesOverflow) {
   expectProblem(b, "it reaches beyond 2^64");
 }
 
+TEST(BundleVerifier, RefusesAnEmptyMatrixFarOutsideItsOperand) {
+  TestBundle b;
+  b.arenaBytes = 64;
+  std::vector<uint64_t> batch = {2}, none = {0}, far = {uint64_t(1) << 60};
+  b.instruction(fb::Action::Gemm,
+                fb::CreateGemm(b.builder, b.arena(0, {1}), b.arena(4, {1}), b.arena(8, {1}), 1, 1, 0, 1, 1, 1, false,
+                               false, 1, 0, b.builder.CreateVector(batch), b.builder.CreateVector(far),
+                               b.builder.CreateVector(none), b.builder.CreateVector(none)));
+  expectProblem(b, "operand a: it reaches element 1152921504606846976 of 1");
+}
+
 TEST(BundleVerifier, RefusesAGemmWithExtentsBeyond32Bits) {
   TestBundle b;
   b.arenaBytes = 1024;

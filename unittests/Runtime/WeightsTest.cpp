@@ -9,7 +9,9 @@
 #include <zip.h>
 
 #include <cmath>
+#include <fstream>
 #include <numeric>
+#include <sstream>
 
 using namespace raddle::runtime;
 
@@ -195,4 +197,26 @@ TEST(Convert, RoundsToTheNearestBrainFloat) {
   ASSERT_TRUE(convertElements(brains, DType::BF16, &back, DType::F32, 1));
   EXPECT_TRUE(std::isnan(back));
   EXPECT_FALSE(convertElements(values, DType::F32, brains, DType::I16, 1));
+}
+
+TEST(Weights, RefusesStoredEntriesWhoseSizesDiffer) {
+  TestFolder folder;
+  std::vector<float> values = counting(4);
+  std::string data(reinterpret_cast<const char *>(values.data()), values.size() * sizeof(float));
+  std::string path = writePt2(folder, "weight", data);
+  std::ifstream input(path, std::ios::binary);
+  std::stringstream text;
+  text << input.rdbuf();
+  std::string bytes = text.str();
+  // The central directory's size of what is stored: 20 bytes behind its signature.
+  size_t directory = bytes.find("PK\x01\x02");
+  ASSERT_NE(directory, std::string::npos);
+  bytes[directory + 20] = 0;
+  std::ofstream(path, std::ios::binary) << bytes;
+  std::unique_ptr<WeightArchive> archive = openPt2(path);
+  std::vector<char> read(data.size());
+  EXPECT_NE(errorOf([&] {
+              archive->read("weight", 0, read.data(), read.size());
+            }).find("expected as many stored bytes as the 16 that it has, found 0"),
+            std::string::npos);
 }
