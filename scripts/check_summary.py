@@ -66,7 +66,9 @@ def gtest_suite(name, binary):
 
 
 def sanitized_suites():
-    """What runs again with sanitizers: all GoogleTests, and the lit tests of dialects and passes."""
+    """What runs again with sanitizers, where they were built: all GoogleTests, and the lit tests of dialects and passes."""
+    if not (SANITIZED / "bin" / "raddle-opt").exists():
+        return
     lit = pathlib.Path(sys.executable).parent / "lit"
     path = RESULTS / "lit-sanitized.json"
     # The plugin is for a stock mlir-opt, which has no sanitizers.
