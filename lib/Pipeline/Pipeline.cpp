@@ -27,13 +27,15 @@ std::optional<Stage> parseStage(StringRef name) {
   return std::nullopt;
 }
 
-/// What every stage leaves tidy: constants folded, equal values computed once, dead ones gone.
+/// What a stage leaves tidy: constants folded, equal values computed once, dead ones gone. One function at a time, so
+/// that several are done beside each other.
 static void addCleanup(OpPassManager &manager) {
   GreedyRewriteConfig config;
   // Functions of one block have nothing to simplify in their regions, and looking takes as long as all patterns.
   config.setRegionSimplificationLevel(GreedySimplifyRegionLevel::Disabled);
-  manager.addPass(createCanonicalizerPass(config));
-  manager.addPass(createCSEPass());
+  OpPassManager &functions = manager.nest<func::FuncOp>();
+  functions.addPass(createCanonicalizerPass(config));
+  functions.addPass(createCSEPass());
 }
 
 static void addStep(OpPassManager &manager, const PipelineOptions &options) {
@@ -92,7 +94,8 @@ void addStage(OpPassManager &manager, Stage stage, const PipelineOptions &option
     manager.addPass(createRaggedPartition());
     manager.addPass(createRaggedCastBeforeGather());
     manager.addPass(createRaggedAssignRoots());
-    addCleanup(manager);
+    // A few constants twice are what it leaves: the next stage cleans up after it has decomposed ops, as it must
+    // anyway.
     manager.addPass(createRaggedVerify());
     return;
   }

@@ -42,29 +42,35 @@ FailureOr<LiveMemory> LiveMemory::compute(func::FuncOp function, SymbolTableColl
       reducing = scatter;
     }
   }
-  live.bytes.assign(live.ops.size() + 1, 0);
+  SmallVector<int64_t> bytes(live.ops.size() + 1, 0);
   for (const Allocation &allocation : placement.allocations)
     if (allocation.isUsed()) {
-      live.bytes[allocation.first] += allocation.bytes;
-      live.bytes[allocation.last + 1] -= allocation.bytes;
+      bytes[allocation.first] += allocation.bytes;
+      bytes[allocation.last + 1] -= allocation.bytes;
     }
-  for (size_t i = 1; i < live.bytes.size(); ++i)
-    live.bytes[i] += live.bytes[i - 1];
-  live.bytes.pop_back();
+  for (size_t i = 1; i < bytes.size(); ++i)
+    bytes[i] += bytes[i - 1];
+  live.bytes = Profile(ArrayRef(bytes).drop_back());
   return live;
 }
 
-int64_t LiveMemory::peakPosition() const { return llvm::max_element(bytes) - bytes.begin(); }
+LogicalResult forEachProgram(ModuleOp module, function_ref<void(func::FuncOp, LiveMemory &&)> visit) {
+  SymbolTableCollection symbols;
+  for (auto function : module.getOps<func::FuncOp>()) {
+    if (function->hasAttr("exec.kernel") || function.isExternal())
+      continue;
+    FailureOr<LiveMemory> live = LiveMemory::compute(function, symbols);
+    if (failed(live))
+      return failure();
+    visit(function, std::move(*live));
+  }
+  return success();
+}
 
 int64_t LiveMemory::peakWithin(int64_t budget) const {
   constexpr int64_t kGapShare = 16;
   int64_t arena = budget - states;
   return arena - arena / kGapShare;
-}
-
-void LiveMemory::change(int64_t first, int64_t last, int64_t amount) {
-  for (int64_t position = first; position < last; ++position)
-    bytes[position] += amount;
 }
 
 SmallVector<int64_t> LiveMemory::uses(ragged::GatherOp gather) const {

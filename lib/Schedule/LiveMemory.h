@@ -3,11 +3,13 @@
 #define RADDLE_LIB_SCHEDULE_LIVEMEMORY_H
 
 #include "Placement.h"
+#include "Profile.h"
+#include "mlir/IR/BuiltinOps.h"
 
 namespace raddle {
 
-/// The bytes of the arena that are in use at every op of a function, as `schedule-assign` will place its values. Moves
-/// of gathers are followed by `change`; positions stay those of the ops when the object was made.
+/// The bytes of the arena that are in use at every op of a function, as `schedule-assign` will place its values.
+/// Positions stay those of the ops when the object was made.
 class LiveMemory {
 public:
   /// Reports values that cannot be placed.
@@ -17,13 +19,8 @@ public:
   int64_t position(mlir::Operation *op) const { return positions.lookup(op); }
   mlir::Operation *at(int64_t position) const { return ops[position]; }
 
-  /// The position where most is in use; the first of several.
-  int64_t peakPosition() const;
-  int64_t peak() const { return bytes.empty() ? 0 : bytes[peakPosition()]; }
-  int64_t bytesAt(int64_t position) const { return bytes[position]; }
-
-  /// Adds to what is in use at [first, last).
-  void change(int64_t first, int64_t last, int64_t amount);
+  /// The bytes in use at each position. Moves of ops are added to it by those who move them.
+  Profile bytes;
 
   /// The peak that addresses within a budget for states and arena allow: they leave gaps, for which a part is kept.
   int64_t peakWithin(int64_t budget) const;
@@ -34,9 +31,13 @@ public:
 private:
   llvm::DenseMap<mlir::Operation *, int64_t> positions;
   llvm::SmallVector<mlir::Operation *> ops;
-  llvm::SmallVector<int64_t> bytes;
   int64_t states = 0;
 };
+
+/// Calls `visit` for every function of the module that is to become a program. Fails where values of one cannot be
+/// placed, which is reported.
+llvm::LogicalResult forEachProgram(mlir::ModuleOp module,
+                                   llvm::function_ref<void(mlir::func::FuncOp, LiveMemory &&)> visit);
 
 /// A slot of a bucket or a reshape: it shows memory that its operand has.
 bool showsMemory(mlir::Operation *op);

@@ -1,6 +1,5 @@
 // ragged-prefetch: when gathers start.
 #include "LiveMemory.h"
-#include "mlir/IR/BuiltinOps.h"
 #include "mlir/IR/Remarks.h"
 #include "raddle/Passes.h"
 
@@ -23,11 +22,10 @@ int64_t prefetch(func::FuncOp function, LiveMemory live, int64_t limit) {
     SmallVector<int64_t> uses = live.uses(gather);
     if (uses.empty())
       continue;
-    int64_t bytes = bytesOf(gather.getFull().getType()), now = live.position(gather), start = now;
+    int64_t bytes = bytesOf(gather.getFull().getType()), now = live.position(gather);
     Operation *slice = gather.getSlice().getDefiningOp();
     int64_t bound = std::max(earliest, slice ? live.position(slice) + 1 : 0);
-    while (start > bound && live.bytesAt(start - 1) + bytes <= limit)
-      --start;
+    int64_t start = bound < now ? live.bytes.lastAbove(bound, now, limit - bytes) + 1 : now;
     earliest = uses.front();
     if (start == now) {
       if (start > bound)
@@ -36,7 +34,7 @@ int64_t prefetch(func::FuncOp function, LiveMemory live, int64_t limit) {
             << " bytes more would exceed " << std::to_string(limit);
       continue;
     }
-    live.change(start, now, bytes);
+    live.bytes.add(start, now, bytes);
     gather->moveBefore(live.at(start));
     ++moved;
   }
@@ -47,17 +45,13 @@ struct RaggedPrefetchPass : raddle::impl::RaggedPrefetchBase<RaggedPrefetchPass>
   using Base::Base;
 
   void runOnOperation() override {
-    SymbolTableCollection symbols;
-    for (auto function : getOperation().getOps<func::FuncOp>()) {
-      if (function->hasAttr("exec.kernel") || function.isExternal())
-        continue;
-      FailureOr<LiveMemory> live = LiveMemory::compute(function, symbols);
-      if (failed(live))
-        return signalPassFailure();
-      int64_t peak = live->peak();
-      int64_t limit = budget ? std::max(live->peakWithin(budget), peak) : peak;
-      numMoved += prefetch(function, std::move(*live), limit);
-    }
+    LogicalResult placed = forEachProgram(getOperation(), [&](func::FuncOp function, LiveMemory &&live) {
+      int64_t peak = live.bytes.peak();
+      int64_t limit = budget ? std::max(live.peakWithin(budget), peak) : peak;
+      numMoved += prefetch(function, std::move(live), limit);
+    });
+    if (failed(placed))
+      signalPassFailure();
   }
 };
 

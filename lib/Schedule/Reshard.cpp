@@ -1,6 +1,5 @@
 // ragged-reshard: which buckets are gathered again.
 #include "LiveMemory.h"
-#include "mlir/IR/BuiltinOps.h"
 #include "mlir/IR/IRMapping.h"
 #include "mlir/IR/Remarks.h"
 #include "raddle/Passes.h"
@@ -35,14 +34,14 @@ public:
         candidates.push_back(*idle);
     int64_t again = 0;
     while (!fits()) {
-      int64_t peak = live.peakPosition();
+      int64_t peak = live.bytes.firstPeak();
       Idle *best = nullptr;
       for (Idle &idle : candidates)
         if (idle.gather && idle.covers(peak) && (!best || idle.bytes > best->bytes))
           best = &idle;
       if (!best)
         break;
-      live.change(best->last + 1, best->next, -best->bytes);
+      live.bytes.add(best->last + 1, best->next, -best->bytes);
       split(*best);
       best->gather = nullptr;
       ++again;
@@ -56,7 +55,7 @@ public:
   }
 
 private:
-  bool fits() const { return budget != 0 && live.peak() <= live.peakWithin(budget); }
+  bool fits() const { return budget != 0 && live.bytes.peak() <= live.peakWithin(budget); }
 
   std::optional<Idle> longestIdle(ragged::GatherOp gather) {
     SmallVector<int64_t> uses = live.uses(gather);
@@ -120,15 +119,11 @@ struct RaggedReshardPass : raddle::impl::RaggedReshardBase<RaggedReshardPass> {
   using Base::Base;
 
   void runOnOperation() override {
-    SymbolTableCollection symbols;
-    for (auto function : getOperation().getOps<func::FuncOp>()) {
-      if (function->hasAttr("exec.kernel") || function.isExternal())
-        continue;
-      FailureOr<LiveMemory> live = LiveMemory::compute(function, symbols);
-      if (failed(live))
-        return signalPassFailure();
-      numAgain += Resharder(function, std::move(*live), budget).run();
-    }
+    LogicalResult placed = forEachProgram(getOperation(), [&](func::FuncOp function, LiveMemory &&live) {
+      numAgain += Resharder(function, std::move(live), budget).run();
+    });
+    if (failed(placed))
+      signalPassFailure();
   }
 };
 

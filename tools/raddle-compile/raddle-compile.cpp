@@ -53,10 +53,11 @@ void addOptions(CLI::App &app, Options &o) {
   app.add_option("--ranks", o.ranks, "Number of ranks that share the work")->capture_default_str();
   app.add_option("--replicas", o.replicas, "Groups of ranks that hold a copy of all parameters each")
       ->capture_default_str();
-  app.add_option("--memory-budget", o.memoryBudget,
-                 "Bytes that a rank may use for states and intermediate results, with a unit such as 512MB if you like: "
-                 "buckets are held between forward and backward while they fit, and gathered again where not; default: "
-                 "as few as that allows")
+  app.add_option(
+         "--memory-budget", o.memoryBudget,
+         "Bytes that a rank may use for states and intermediate results, with a unit such as 512MB if you like: "
+         "buckets are held between forward and backward while they fit, and gathered again where not; default: "
+         "as few as that allows")
       ->transform(CLI::AsSizeValue(/*kb_is_1000=*/false));
   app.add_option("--optimizer", o.optimizer, "sgd or adamw")->capture_default_str();
   app.add_option("--dtype", o.dtype, "Type to compute in: f32")->capture_default_str();
@@ -337,8 +338,17 @@ LogicalResult writeOutputs(ModuleOp module, Progress &progress) {
   return success();
 }
 
-/// Verifies once, behind the stage: between its passes that takes as long as all of them on a large model.
-LogicalResult runStage(ModuleOp module, raddle::Stage stage, bool imported, Progress &progress) {
+/// Whether upstream's verifier runs behind a stage, besides the stage's own. On a large model it takes as long as the
+/// stage does: not between passes, nor for what was imported and not changed, nor where the next stage keeps the form
+/// of the program, so that the same ops are verified behind that one.
+bool isVerified(raddle::Stage stage, bool isShown) {
+  if (stage == raddle::Stage::Import)
+    return false;
+  bool isKept = stage == raddle::Stage::Differentiate || stage == raddle::Stage::Shard;
+  return isShown || !isKept;
+}
+
+LogicalResult runStage(ModuleOp module, raddle::Stage stage, bool imported, bool isShown, Progress &progress) {
   PassManager manager(module.getContext());
   manager.enableVerifier(false);
   manager.enableTiming(progress.current());
@@ -346,8 +356,7 @@ LogicalResult runStage(ModuleOp module, raddle::Stage stage, bool imported, Prog
   if (failed(manager.run(module)))
     return failure();
   TimingScope scope = progress.current().nest("verify");
-  // What was imported is verified and not changed.
-  return stage == raddle::Stage::Import ? success() : verify(module);
+  return success(!isVerified(stage, isShown) || succeeded(verify(module)));
 }
 
 LogicalResult compile(MLIRContext &context, const CLI::App &app) {
@@ -375,7 +384,8 @@ LogicalResult compile(MLIRContext &context, const CLI::App &app) {
     if (done || (last && stage > *last))
       continue;
     progress.begin(raddle::stageName(stage));
-    if (failed(runStage(*module, stage, imported, progress)) || failed(dump(*module, stage)))
+    bool isShown = !o.dumpStages.empty() || stage == last;
+    if (failed(runStage(*module, stage, imported, isShown, progress)) || failed(dump(*module, stage)))
       return failure();
     progress.end();
   }

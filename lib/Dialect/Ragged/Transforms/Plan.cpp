@@ -10,6 +10,7 @@
 #include "raddle/Plan/ModelPlanner.h"
 #include "raddle/Utils/TensorQueries.h"
 #include "llvm/ADT/MapVector.h"
+#include "llvm/ADT/StringSet.h"
 
 namespace raddle {
 #define GEN_PASS_DEF_RAGGEDPLAN
@@ -53,6 +54,8 @@ struct RaggedPlanPass : raddle::impl::RaggedPlanBase<RaggedPlanPass> {
     OpBuilder builder(&getContext());
     getOperation()->setAttr("ragged.ranks", builder.getI64IntegerAttr(ranks));
     builder.setInsertionPointToStart(getOperation().getBody());
+    for (auto symbol : getOperation().getOps<SymbolOpInterface>())
+      taken.insert(symbol.getName());
     bool isPlanned = true;
     for (auto &[key, members] : groups)
       isPlanned &= succeeded(addBucket(builder, key.first, key.second, members, *kept));
@@ -150,10 +153,11 @@ private:
                                             parameter.cut.type.getShape(), tensor.unit));
     std::string symbol = name.str();
     // One name, several element types: the others say theirs.
-    if (getOperation().lookupSymbol(symbol)) {
+    if (taken.contains(symbol)) {
       llvm::raw_string_ostream stream(symbol);
       stream << '.' << element;
     }
+    taken.insert(symbol);
     auto bucket = ragged::BucketOp::create(builder, getOperation().getLoc(), symbol, ranks / replicas, layout.shard,
                                            element, builder.getArrayAttr(slots), nullptr);
     for (auto [parameter, slot] : llvm::zip(members, bucket.getSlots().getAsRange<ragged::SlotAttr>()))
@@ -167,6 +171,9 @@ private:
         << " are the least, " << std::to_string(padding) << " of padding";
     return success(isGood);
   }
+
+  /// Names of the module's symbols.
+  llvm::StringSet<> taken;
 };
 
 } // namespace
