@@ -25,8 +25,11 @@ public:
   /// Adds to what is in use at [first, last).
   void change(int64_t first, int64_t last, int64_t amount);
 
-  /// The peak that addresses within a budget for states and arena allow: they leave gaps, for which a part is kept.
-  int64_t peakWithin(int64_t budget) const;
+  /// What a budget for states and arena leaves for the arena.
+  int64_t roomWithin(int64_t budget) const { return budget - states; }
+
+  /// The size of the arena, with the gaps that addresses leave; without what `change` was told.
+  int64_t arenaBytes() const;
 
   /// The positions of ops that read a tensor of a gathered bucket, sorted, each once.
   llvm::SmallVector<int64_t> uses(ragged::GatherOp gather) const;
@@ -35,8 +38,14 @@ private:
   llvm::DenseMap<mlir::Operation *, int64_t> positions;
   llvm::SmallVector<mlir::Operation *> ops;
   llvm::SmallVector<int64_t> bytes;
+  /// Op number n is at instant 2n + 1; compute waits for collectives at the instant before.
+  llvm::SmallVector<Allocation> allocations;
   int64_t states = 0;
 };
+
+/// By how much the peak is lowered at a time for an arena that is too large by `excess`: gaps may shrink by more than
+/// the peak, and more than is needed should not be given up.
+inline int64_t lessFor(int64_t excess) { return excess > 0 ? excess / 8 + 1 : 0; }
 
 /// A slot of a bucket or a reshape: it shows memory that its operand has.
 bool showsMemory(mlir::Operation *op);
