@@ -22,8 +22,11 @@ public:
   /// The bytes in use at each position. Moves of ops are added to it by those who move them.
   Profile bytes;
 
-  /// The peak that addresses within a budget for states and arena allow: they leave gaps, for which a part is kept.
-  int64_t peakWithin(int64_t budget) const;
+  /// What a budget for states and arena leaves for the arena.
+  int64_t roomWithin(int64_t budget) const { return budget - states; }
+
+  /// The size of the arena, with the gaps that addresses leave; without what was added to `bytes` since.
+  int64_t arenaBytes() const;
 
   /// The positions of ops that read a tensor of a gathered bucket, sorted, each once.
   llvm::SmallVector<int64_t> uses(ragged::GatherOp gather) const;
@@ -31,13 +34,19 @@ public:
 private:
   llvm::DenseMap<mlir::Operation *, int64_t> positions;
   llvm::SmallVector<mlir::Operation *> ops;
+  /// Op number n is at instant 2n + 1; compute waits for collectives at the instant before.
+  llvm::SmallVector<Allocation> allocations;
   int64_t states = 0;
 };
 
-/// Calls `visit` for every function of the module that is to become a program. Fails where values of one cannot be
-/// placed, which is reported.
-llvm::LogicalResult forEachProgram(mlir::ModuleOp module,
-                                   llvm::function_ref<void(mlir::func::FuncOp, LiveMemory &&)> visit);
+/// Calls `visit` for every function of the module that is to become a program, until one fails.
+llvm::LogicalResult
+forEachProgram(mlir::ModuleOp module,
+               llvm::function_ref<llvm::LogicalResult(mlir::func::FuncOp, mlir::SymbolTableCollection &)> visit);
+
+/// By how much the peak is lowered at a time for an arena that is too large by `excess`: gaps may shrink by more than
+/// the peak, and more than is needed should not be given up.
+inline int64_t lessFor(int64_t excess) { return excess > 0 ? excess / 8 + 1 : 0; }
 
 /// A slot of a bucket or a reshape: it shows memory that its operand has.
 bool showsMemory(mlir::Operation *op);

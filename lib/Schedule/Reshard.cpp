@@ -23,17 +23,18 @@ struct Idle {
   bool covers(int64_t position) const { return last < position && position < next; }
 };
 
+/// Frees memory at the peak until it is at most `limit`, or until no gathered bucket lies idle there.
 class Resharder {
 public:
-  Resharder(func::FuncOp function, LiveMemory live, int64_t budget)
-      : function(function), live(std::move(live)), budget(budget) {}
+  Resharder(func::FuncOp function, LiveMemory live, int64_t limit)
+      : function(function), live(std::move(live)), limit(limit) {}
 
   int64_t run() {
     for (auto gather : function.getBody().front().getOps<ragged::GatherOp>())
       if (std::optional<Idle> idle = longestIdle(gather))
         candidates.push_back(*idle);
     int64_t again = 0;
-    while (!fits()) {
+    while (live.bytes.peak() > limit) {
       int64_t peak = live.bytes.firstPeak();
       Idle *best = nullptr;
       for (Idle &idle : candidates)
@@ -46,17 +47,18 @@ public:
       best->gather = nullptr;
       ++again;
     }
+    return again;
+  }
+
+  void explainHeld() {
     for (Idle &idle : candidates)
       if (idle.gather)
         remark::analysis(idle.gather.getLoc(), remark::RemarkOpts::name("held").category("ragged-reshard"))
             << idle.gather.getBucket() << ": " << std::to_string(idle.bytes)
             << " bytes are held between uses, where the peak is elsewhere or fits";
-    return again;
   }
 
 private:
-  bool fits() const { return budget != 0 && live.bytes.peak() <= live.peakWithin(budget); }
-
   std::optional<Idle> longestIdle(ragged::GatherOp gather) {
     SmallVector<int64_t> uses = live.uses(gather);
     Idle best{gather, 0, 0, bytesOf(gather.getFull().getType())};
@@ -111,7 +113,7 @@ private:
 
   func::FuncOp function;
   LiveMemory live;
-  int64_t budget;
+  int64_t limit;
   SmallVector<Idle> candidates;
 };
 
@@ -119,11 +121,34 @@ struct RaggedReshardPass : raddle::impl::RaggedReshardBase<RaggedReshardPass> {
   using Base::Base;
 
   void runOnOperation() override {
-    LogicalResult placed = forEachProgram(getOperation(), [&](func::FuncOp function, LiveMemory &&live) {
-      numAgain += Resharder(function, std::move(live), budget).run();
-    });
-    if (failed(placed))
+    if (failed(forEachProgram(getOperation(), [&](func::FuncOp function, SymbolTableCollection &symbols) {
+          return reshard(function, symbols);
+        })))
       signalPassFailure();
+  }
+
+private:
+  /// Without a budget, frees what can be freed. Addresses leave gaps, so that an arena may exceed a budget that what
+  /// lives fits: then the peak must be lower by as much.
+  LogicalResult reshard(func::FuncOp function, SymbolTableCollection &symbols) {
+    int64_t limit = 0;
+    for (bool first = true;; first = false) {
+      FailureOr<LiveMemory> live = LiveMemory::compute(function, symbols);
+      if (failed(live))
+        return failure();
+      if (budget) {
+        int64_t room = live->roomWithin(budget), peak = live->bytes.peak();
+        int64_t lower = peak > room ? room : peak - lessFor(live->arenaBytes() - room);
+        limit = first ? lower : std::min(limit, lower);
+      }
+      Resharder resharder(function, std::move(*live), limit);
+      int64_t again = resharder.run();
+      numAgain += again;
+      if (again == 0 || budget == 0) {
+        resharder.explainHeld();
+        return success();
+      }
+    }
   }
 };
 

@@ -189,6 +189,11 @@ def test_a_budget_changes_memory_and_communication_and_no_bit_of_the_losses():
     assert least[2]["bytes_communicated"] > most[2]["bytes_communicated"]
     between = losses_and_arena(*model, memory_budget=(least[1] + most[1]) // 2)
     assert between[0] == least[0] and between[1] <= (least[1] + most[1]) // 2
+    # What a program needs is a budget that it meets, to the last byte.
+    for exact in (least, between, most):
+        again = losses_and_arena(*model, memory_budget=exact[1])
+        assert again[0] == least[0] and again[1] <= exact[1]
+    assert again[2]["bytes_communicated"] == most[2]["bytes_communicated"]
     with pytest.raises(raddle.CompileError, match="of states.*the memory budget is 1000"):
         losses_and_arena(*model, memory_budget=1000)
 
