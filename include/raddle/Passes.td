@@ -147,12 +147,24 @@ def RaggedPlan : Pass<"ragged-plan", "::mlir::ModuleOp"> {
     rest apart), tensors placed for the least shard size that the planner finds. Units come from what the program does with a
     parameter (`ragged.keep` and `ragged.layout` on its arguments) and from the option `block`. Buckets that the module has
     already are laid out by hand: their parameters stay where they are.
+
+    The ranks are those of the module's `shard.grid`, of shape replicas x shards; where it has none, the options say them, and
+    a grid is added. Options that disagree with a grid are an error.
+
+    ```mlir
+    func.func @main(%w: tensor<64x2xf32> {nn.param = "layers.0.weight"})
+    // becomes, with ranks=4 replicas=2
+    module attributes {ragged.mesh = @mesh, ragged.ranks = 4 : i64} {
+      shard.grid @mesh(shape = 2x2)
+      ragged.bucket @layers.0 ranks 2 shard 64 : f32 {slots = [#ragged.slot<"layers.0.weight" at 0 shape [64, 2] unit 1>]}
+    ```
   }];
-  let options = [Option<"ranks", "ranks", "int64_t", "1", "Number of ranks">,
-                 Option<"replicas", "replicas", "int64_t", "1", "Groups of ranks that hold a copy of all parameters each">,
+  let options = [Option<"ranks", "ranks", "int64_t", "0", "Number of ranks; 0: those of the grid, or one without a grid">,
+                 Option<"replicas", "replicas", "int64_t", "0",
+                        "Groups of ranks that hold a copy of all parameters each; 0: those of the grid, or one">,
                  Option<"block", "block", "std::string", "\"none\"",
                         "What stays together of matrices: RxC or rows:R, both as whole rows, or none">];
-  let dependentDialects = ["::raddle::ragged::RaggedDialect"];
+  let dependentDialects = ["::mlir::shard::ShardDialect", "::raddle::ragged::RaggedDialect"];
   let statistics = [Statistic<"numBuckets", "buckets", "Number of buckets">,
                     Statistic<"numPadding", "padding", "Elements of all buckets that belong to no tensor">];
 }

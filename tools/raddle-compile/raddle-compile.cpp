@@ -9,6 +9,7 @@
 #include "mlir/Support/FileUtilities.h"
 #include "mlir/Support/Timing.h"
 #include "raddle/Bundle/WriteBundle.h"
+#include "raddle/Dialect/Ragged/IR/RaggedOps.h"
 #include "raddle/Import/Import.h"
 #include "raddle/Passes.h"
 #include "raddle/Pipeline/Pipeline.h"
@@ -200,11 +201,24 @@ OwningOpRef<ModuleOp> readInput(MLIRContext &context) {
 /// What the module was made for is not changed by options: they must agree.
 LogicalResult checkAgainst(ModuleOp module, const CLI::App &app) {
   auto ranks = module->getAttrOfType<IntegerAttr>("ragged.ranks");
-  if (!ranks)
-    return success();
-  if (app.count("--ranks") && ranks.getInt() != o.ranks)
+  if (ranks && app.count("--ranks") && ranks.getInt() != o.ranks)
     return fail("--ranks=" + Twine(o.ranks) + ": '" + o.inputPath + "' is sharded over " + Twine(ranks.getInt()) +
                 " ranks already");
+  FailureOr<std::optional<raddle::ragged::Mesh>> grid = raddle::ragged::meshOfGrid(module);
+  if (failed(grid))
+    return failure();
+  if (*grid) {
+    auto agree = [&](const char *option, int64_t &value, int64_t expected) -> LogicalResult {
+      if (app.count(option) && value != expected)
+        return fail(Twine(option) + "=" + Twine(value) + ": expected " + Twine(expected) + ", as the grid of '" +
+                    o.inputPath + "' has");
+      value = expected;
+      return success();
+    };
+    LogicalResult isOne = agree("--ranks", o.ranks, (*grid)->ranks);
+    if (failed(agree("--replicas", o.replicas, (*grid)->replicas())) || failed(isOne))
+      return failure();
+  }
   return success();
 }
 

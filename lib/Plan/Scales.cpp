@@ -1,0 +1,47 @@
+#include "raddle/Plan/Scales.h"
+
+#include "raddle/Plan/Arithmetic.h"
+
+#include <algorithm>
+
+namespace raddle::plan {
+
+int64_t ScaleSlot::countOn(int64_t owner) const {
+  if (owner < rank || owner >= rank + ranks)
+    return 0;
+  return owner == rank ? first : owner == rank + ranks - 1 ? last : middle;
+}
+
+int64_t ScaleSlot::offsetOn(int64_t owner) const { return owner == rank ? offset : 0; }
+
+ScaleLayout layOutScales(const PlannedBucket &bucket, int64_t ranks, int bits) {
+  ScaleLayout layout;
+  // Slots come by offset, so that only the rank of the last one so far can own more.
+  int64_t rank = 0, used = 0, most = 0;
+  for (const PlannedSlot &slot : bucket.slots) {
+    if (slot.unit == 1 || slot.elements == 0) {
+      layout.slots.push_back({0, 0, 0, 0, 0, 0});
+      continue;
+    }
+    int64_t end = slot.offset + slot.elements, first = slot.offset / bucket.shard, last = (end - 1) / bucket.shard;
+    if (first != rank)
+      used = 0;
+    // Boundaries are at whole units; only the last unit may be shorter.
+    auto units = [&](int64_t from, int64_t to) { return divideUp(to - from, slot.unit); };
+    ScaleSlot &scales = layout.slots.emplace_back();
+    scales.rank = first;
+    scales.ranks = last - first + 1;
+    scales.offset = used;
+    scales.first = units(slot.offset, std::min(end, (first + 1) * bucket.shard));
+    scales.middle = scales.ranks > 2 ? bucket.shard / slot.unit : 0;
+    scales.last = last > first ? units(last * bucket.shard, end) : scales.first;
+    layout.scales += units(slot.offset, end);
+    most = std::max({most, used + scales.first, scales.middle, scales.last});
+    used = last > first ? scales.last : used + scales.first;
+    rank = last;
+  }
+  layout.shard = alignUp(most, alignmentOf(bits));
+  return layout;
+}
+
+} // namespace raddle::plan
