@@ -252,7 +252,8 @@ def FuseOutline : Pass<"fuse-outline", "::mlir::ModuleOp"> {
   let statistics = [Statistic<"numKernels", "kernels", "Number of distinct kernels">,
                     Statistic<"numDispatches", "dispatches", "Number of dispatches">,
                     Statistic<"numGemms", "gemms", "Number of library matrix products">,
-                    Statistic<"numFused", "fused", "Number of ops computed inside the kernel of their consumer">];
+                    Statistic<"numFused", "fused", "Number of ops computed inside the kernel of another">,
+                    Statistic<"numJoined", "joined", "Number of groups that went into another that walks the same rows">];
 }
 
 def FuseVerify : Pass<"fuse-verify", "::mlir::ModuleOp"> {

@@ -65,7 +65,7 @@ private:
   }
 
   LogicalResult writeCode() {
-    FailureOr<ObjectCode> object = compileForHost(module);
+    FailureOr<ObjectCode> object = compileForCpu(module, options.processor);
     if (failed(object))
       return failure();
     target = object->target;

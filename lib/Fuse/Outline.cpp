@@ -38,9 +38,16 @@ struct FuseOutlinePass : raddle::impl::FuseOutlineBase<FuseOutlinePass> {
       foldViewsOfEmpties(function);
       foldSlicesOfFills(function);
       recogniseGemms(function);
-      for (Group &group : groupOps(function.getBody().front()))
+      dropUnitLoops(function);
+      foldViewsOfFills(function);
+      eraseDead(function);
+      Block &body = function.getBody().front();
+      std::vector<Group> groups = groupOps(body);
+      numJoined += joinRowGroups(body, groups);
+      for (Group &group : groups)
         if (failed(outline(group)))
           return signalPassFailure();
+      moveViewsToSources(body);
       eraseDead(function);
     }
   }
@@ -58,6 +65,57 @@ private:
       // What upstream cannot generalise stays a named op in a kernel of its own.
       (void)linalg::generalizeNamedOp(rewriter, op);
     }
+  }
+
+  /// Loops of one pass go, so that what differs in them only is the same rows; views that then undo each other do so.
+  void dropUnitLoops(func::FuncOp function) {
+    Block &body = function.getBody().front();
+    IRRewriter rewriter(&getContext());
+    for (auto op : llvm::make_early_inc_range(body.getOps<linalg::GenericOp>())) {
+      if (!llvm::is_contained(op.getStaticLoopRanges(), 1))
+        continue;
+      rewriter.setInsertionPoint(op);
+      FailureOr<linalg::DropUnitDimsResult> dropped = linalg::dropUnitDims(rewriter, op, {});
+      if (succeeded(dropped))
+        rewriter.replaceOp(op, dropped->replacements);
+    }
+    llvm::DenseMap<std::pair<Value, Type>, Value> views;
+    for (Operation &op : llvm::make_early_inc_range(body)) {
+      if (!isView(&op))
+        continue;
+      SmallVector<Value> folded;
+      if (failed(rewriter.tryFold(&op, folded))) {
+        // Ops that dropped a loop of the same tensor read one view of it.
+        auto [known, isNew] = views.insert({{op.getOperand(0), op.getResult(0).getType()}, op.getResult(0)});
+        if (isNew)
+          continue;
+        folded = {known->second};
+      }
+      rewriter.replaceOp(&op, folded);
+    }
+  }
+
+  /// A view of a filled tensor is a filled tensor.
+  void foldViewsOfFills(func::FuncOp function) {
+    for (Operation &op : llvm::make_early_inc_range(function.getBody().front())) {
+      auto fill = isView(&op) ? op.getOperand(0).getDefiningOp<linalg::FillOp>() : linalg::FillOp();
+      if (!fill)
+        continue;
+      OpBuilder builder(&op);
+      auto type = cast<RankedTensorType>(op.getResult(0).getType());
+      Value empty = tensor::EmptyOp::create(builder, op.getLoc(), type.getShape(), type.getElementType());
+      op.getResult(0).replaceAllUsesWith(
+          linalg::FillOp::create(builder, op.getLoc(), fill.value(), empty).getResult(0));
+      op.erase();
+    }
+    foldViewsOfEmpties(function);
+  }
+
+  /// A kernel may run later than what it computes was defined: views of that follow it.
+  static void moveViewsToSources(Block &body) {
+    for (Operation &op : llvm::make_early_inc_range(body))
+      if (Operation *source = isView(&op) ? op.getOperand(0).getDefiningOp() : nullptr)
+        op.moveAfter(source);
   }
 
   /// A view of a tensor without content is another such tensor: canonicalization turns a reshaped fill into a fill of
@@ -132,31 +190,43 @@ private:
     return success();
   }
 
-  LogicalResult outline(const Group &group) {
-    Operation *root = group.back();
-    llvm::SmallPtrSet<Operation *, 8> members(group.begin(), group.end());
-    Closure closure;
-    addOp(root, members, closure);
-    // A loop may carry numbers, which have no memory. Tensors that nobody reads afterwards need some all the same.
+  /// What of a group its kernel gives: tensors that something else reads, all of them for a group of one op. A loop may
+  /// carry numbers, which have no memory.
+  static SmallVector<Value> resultsOf(const Group &group, const llvm::SmallPtrSetImpl<Operation *> &members) {
     SmallVector<Value> results;
-    for (Value result : root->getResults())
-      if (isa<TensorType>(result.getType()))
-        results.push_back(result);
-    if (failed(checkBoundary(root, results, closure)))
+    for (Operation *op : group.ops)
+      for (Value result : op->getResults()) {
+        bool isRead = llvm::any_of(result.getUsers(), [&](Operation *user) {
+          return !members.contains(group.place->getBlock()->findAncestorOpInBlock(*user));
+        });
+        if (isa<TensorType>(result.getType()) && (isRead || group.ops.size() == 1))
+          results.push_back(result);
+      }
+    return results;
+  }
+
+  LogicalResult outline(const Group &group) {
+    llvm::SmallPtrSet<Operation *, 8> members(group.ops.begin(), group.ops.end());
+    SmallVector<Value> results = resultsOf(group, members);
+    Closure closure;
+    for (Value result : results)
+      addOp(result.getDefiningOp(), members, closure);
+    if (failed(checkBoundary(group.place, results, closure)))
       return failure();
-    numFused += group.size() - 1;
-    func::FuncOp kernel = findOrAddKernel(root, results, closure);
-    OpBuilder builder(root);
-    auto dispatch = exec::DispatchOp::create(builder, root->getLoc(), TypeRange(ValueRange(results)),
+    numFused += group.ops.size() - 1;
+    func::FuncOp kernel = findOrAddKernel(group.place, results, closure);
+    OpBuilder builder(group.place);
+    auto dispatch = exec::DispatchOp::create(builder, group.place->getLoc(), TypeRange(ValueRange(results)),
                                              FlatSymbolRefAttr::get(kernel.getSymNameAttr()),
                                              closure.inputs.getArrayRef(), ValueRange{}, builder.getI64IntegerAttr(0));
     ++numDispatches;
-    // A duplicable root stays for the kernels that compute it themselves.
+    // A duplicable op stays for the kernels that compute it themselves.
     for (auto [result, tensor] : llvm::zip(results, dispatch.getTensors()))
-      result.replaceUsesWithIf(tensor, [&](OpOperand &use) {
+      result.replaceUsesWithIf(tensor, [&, result = result](OpOperand &use) {
         Operation *user = use.getOwner();
-        bool isKernelWork = isa_and_nonnull<linalg::LinalgDialect, tensor::TensorDialect, scf::SCFDialect>(user->getDialect());
-        return !isDuplicable(root) || isView(user) || !isKernelWork;
+        bool isKernelWork =
+            isa_and_nonnull<linalg::LinalgDialect, tensor::TensorDialect, scf::SCFDialect>(user->getDialect());
+        return !isDuplicable(result.getDefiningOp()) || isView(user) || !isKernelWork;
       });
     return success();
   }
@@ -246,8 +316,8 @@ private:
 
   void eraseDead(func::FuncOp function) {
     for (Operation &op : llvm::make_early_inc_range(llvm::reverse(function.getBody().front())))
-      if (op.use_empty() && !op.hasTrait<OpTrait::IsTerminator>() && !isa_and_nonnull<exec::ExecDialect>(op.getDialect()) &&
-          isMemoryEffectFree(&op))
+      if (op.use_empty() && !op.hasTrait<OpTrait::IsTerminator>() &&
+          !isa_and_nonnull<exec::ExecDialect>(op.getDialect()) && isMemoryEffectFree(&op))
         op.erase();
   }
 

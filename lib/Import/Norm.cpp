@@ -109,11 +109,13 @@ LogicalResult rmsNorm(NodeBuilder &node) {
   return node.result(node.reshape(norm.getOut(), operands->shape));
 }
 
-/// Along `dim`: x − max, which keeps exp from overflowing, in the arithmetic of the result.
+/// Along `dim`: x − max, which keeps exp from overflowing, in the arithmetic of the result. No gradient goes through
+/// the maximum: what softmax and its logarithm give does not change with it.
 Value shifted(NodeBuilder &node, Value self, int64_t dim, Type wide) {
   Value greatest = node.reduce(
       self, dim, /*keep=*/true, wide, Scalar::ofFloat(-INFINITY),
       [](OpBuilder &builder, Location loc, Value acc, Value element) { return Body{builder, loc}.max(acc, element); });
+  greatest = node.detach(greatest);
   return node.elementwise({self, greatest}, wide, wide, [](OpBuilder &builder, Location loc, ValueRange elements) {
     return Body{builder, loc}.sub(elements[0], elements[1]);
   });

@@ -72,6 +72,7 @@ def _global_batch(args, ranks):
 def _command(source, output, mode, ranks, batch, options):
     command = [tool("raddle-compile"), str(source), f"--mode={mode}", "--target=cpu", f"--ranks={ranks}"]
     command.append(f"--replicas={options['replicas']}")
+    command.append(f"--cpu={options['cpu']}")
     if options["memory_budget"] is not None:
         command.append(f"--memory-budget={int(options['memory_budget'])}")
     if batch is not None:
@@ -128,6 +129,7 @@ def compile(
     decay_mask=None,
     replicas=1,
     memory_budget=None,
+    cpu="native",
     param_arguments=(),
     param_constants=(),
 ):
@@ -142,6 +144,9 @@ def compile(
     ``memory_budget`` is the number of bytes that a rank may use for states and intermediate results: buckets of
     parameters are held between forward and backward while they fit, and gathered again where not; by default, as few
     bytes as that allows.
+
+    ``cpu`` says which processors run the program: ``"native"``, the best that this machine's has, or a level of the
+    x86-64 ABI, ``"x86-64-v2"``, ``"x86-64-v3"`` (AVX2) or ``"x86-64-v4"`` (AVX-512), for a bundle that goes elsewhere.
 
     Of MLIR, ``param_arguments`` names the leading arguments of ``@main``, which are parameters, and ``param_constants``
     the constants that are, by their resource keys: a list of names or a regular expression.

@@ -9,6 +9,7 @@
 #include "mlir/Support/FileUtilities.h"
 #include "mlir/Support/Timing.h"
 #include "raddle/Bundle/WriteBundle.h"
+#include "raddle/Codegen/CPU/ObjectCode.h"
 #include "raddle/Dialect/Ragged/IR/RaggedOps.h"
 #include "raddle/Import/Import.h"
 #include "raddle/Passes.h"
@@ -35,7 +36,7 @@ namespace {
 
 /// What the command line says. Names and meanings are those of docs and `--help`.
 struct Options {
-  std::string inputPath, outputPath, mode = "infer", target = "cpu", optimizer = "adamw", dtype = "f32";
+  std::string inputPath, outputPath, mode = "infer", target = "cpu", cpu = "native", optimizer = "adamw", dtype = "f32";
   std::string quant, vwn, bypass, dumpStages, stopAfter, startAt, reportPath, timing, paramConstants;
   std::vector<std::string> paramArguments;
   int64_t ranks = 1, replicas = 1, batch = 0;
@@ -51,6 +52,11 @@ void addOptions(CLI::App &app, Options &o) {
   app.add_option("-o", o.outputPath, "Bundle to write");
   app.add_option("--mode", o.mode, "infer or train")->capture_default_str();
   app.add_option("--target", o.target, "Machine to generate code for: cpu")->capture_default_str();
+  app.add_option(
+         "--cpu", o.cpu,
+         "Processors to generate code for: native, the best that this machine's has, or a level of the x86-64 ABI, "
+         "x86-64-v2, x86-64-v3 (AVX2) or x86-64-v4 (AVX-512), to run on all that have it")
+      ->capture_default_str();
   app.add_option("--ranks", o.ranks, "Number of ranks that share the work")->capture_default_str();
   app.add_option("--replicas", o.replicas, "Groups of ranks that hold a copy of all parameters each")
       ->capture_default_str();
@@ -108,6 +114,7 @@ LogicalResult checkOptions() {
   };
   oneOf("mode", o.mode, {"infer", "train"});
   oneOf("target", o.target, {"cpu"}, {"cuda:sm_90"});
+  oneOf("cpu", o.cpu, raddle::knownProcessors());
   oneOf("optimizer", o.optimizer, {"sgd", "adamw"}, {"adamw8bit", "muon", "shampoo"});
   oneOf("dtype", o.dtype, {"f32"}, {"bf16"});
   if (!o.timing.empty())
@@ -335,6 +342,7 @@ LogicalResult writeOutputs(ModuleOp module, Progress &progress) {
   raddle::BundleOptions options;
   options.seed = o.seed;
   options.learningRate = o.learningRate;
+  options.processor = o.cpu;
   options.weights = relativeWeights(module);
   FailureOr<std::vector<uint8_t>> bundle = raddle::buildBundle(module, options);
   if (failed(bundle))

@@ -67,6 +67,7 @@ private:
       return failure();
     llvm::StringMap<std::pair<int64_t, int64_t>> shape; // range and number of pointers of a kernel
     for (func::FuncOp kernel : kernels) {
+      keepBuffersOnStack(kernel);
       int64_t pointers = kernel.getNumArguments(), range = findRange(kernel);
       if (failed(lowerToLoops(kernel)))
         return failure();
@@ -129,7 +130,6 @@ private:
     manager.addPass(bufferization::createOneShotBufferizePass(options));
     manager.addNestedPass<func::FuncOp>(bufferization::createBufferHoistingPass());
     manager.addNestedPass<func::FuncOp>(bufferization::createBufferLoopHoistingPass());
-    manager.addNestedPass<func::FuncOp>(bufferization::createPromoteBuffersToStackPass());
     manager.addPass(createCanonicalizerPass());
     return runPipeline(manager, module);
   }

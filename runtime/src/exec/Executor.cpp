@@ -115,7 +115,8 @@ void Executor::runStream(Program &program, uint32_t stream) {
 // Executes one instruction and returns the name of its kind.
 const char *Executor::execute(const Step &step, void *const *operands) {
   if (const auto *kernel = std::get_if<KernelCall>(&step.call)) {
-    pool.parallelFor(kernel->range, 1, [&](int64_t begin, int64_t end) { kernel->function(operands, begin, end); });
+    pool.parallelFor(kernel->range, kernel->grain,
+                     [&](int64_t begin, int64_t end) { kernel->function(operands, begin, end); });
     return "kernel";
   }
   if (const auto *gemm = std::get_if<GemmCall>(&step.call)) {

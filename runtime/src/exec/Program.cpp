@@ -2,6 +2,8 @@
 
 #include "raddle/runtime/Parameters.h"
 
+#include <algorithm>
+
 namespace raddle::runtime {
 
 static uint64_t bytesOf(const bundle::Operand &operand) {
@@ -58,6 +60,16 @@ static CollectiveCall makeCollective(const bundle::Collective &collective) {
   return call;
 }
 
+// Parts of a kernel's range below which waking a thread takes longer than the work itself, by the kernel's estimates.
+static int64_t grainOf(const bundle::Kernel &kernel) {
+  constexpr double smallestWork = 1 << 16; // bytes, or a quarter as many operations
+  double work = static_cast<double>(kernel.bytes()) + 4.0 * static_cast<double>(kernel.flops());
+  if (work == 0)
+    return 1;
+  double parts = std::max(1.0, work / smallestWork);
+  return std::max<int64_t>(1, static_cast<int64_t>(static_cast<double>(kernel.range()) / parts));
+}
+
 void Program::addInstruction(const bundle::Bundle &bundle, const bundle::Instruction &instruction,
                              const LoadedCode &code, const Buffers &buffers) {
   Step step{{},
@@ -72,7 +84,7 @@ void Program::addInstruction(const bundle::Bundle &bundle, const bundle::Instruc
       for (size_t i = 0; list && i < list->size(); ++i)
         add(list->Get(i));
     const bundle::Kernel &kernel = *bundle.kernels()->Get(dispatch.kernel());
-    step.call = KernelCall{code.function(dispatch.kernel()), static_cast<int64_t>(kernel.range())};
+    step.call = KernelCall{code.function(dispatch.kernel()), static_cast<int64_t>(kernel.range()), grainOf(kernel)};
     if (!*step.name)
       step.name = kernel.name()->c_str();
     break;

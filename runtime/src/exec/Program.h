@@ -14,6 +14,7 @@ namespace raddle::runtime {
 struct KernelCall {
   KernelFunction function;
   int64_t range;
+  int64_t grain; // parts of the range that a thread gets at once
 };
 struct GemmCall {
   GemmProblem problem;
