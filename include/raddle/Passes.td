@@ -240,6 +240,26 @@ def FuseCheckIndices : Pass<"fuse-check-indices", "::mlir::func::FuncOp"> {
   let statistics = [Statistic<"numChecks", "checks", "Number of checks">];
 }
 
+def FuseAttention : Pass<"fuse-attention", "::mlir::func::FuncOp"> {
+  let summary = "Make library calls of attention and its gradient";
+  let description = [{
+    `nn.attention` and `nn.attention_grad` on f32 become `exec.attention`, which never has the scores of all pairs in memory.
+    Operands are read, and results written, in the order of dimensions that their transposes have. Other element types,
+    empty tensors and gradients of masks are left to `nn-decompose`.
+
+    ```mlir
+    %q = linalg.transpose ins(%x : tensor<1x4x2x8xf32>) outs(%e : tensor<1x2x4x8xf32>) permutation = [0, 2, 1, 3]
+    %out, %lse = nn.attention %q, %k, %v {scale = 0.5 : f64} : ...
+    ```
+    becomes a call that reads `%x`.
+  }];
+  let dependentDialects = ["::raddle::exec::ExecDialect", "::mlir::linalg::LinalgDialect",
+                           "::mlir::tensor::TensorDialect"];
+  let statistics = [Statistic<"numCalls", "calls", "Number of library calls">,
+                    Statistic<"numTransposes", "transposes", "Number of transposes that calls follow">,
+                    Statistic<"numLeft", "left", "Number of attentions and gradients left to decomposition">];
+}
+
 def FuseOutline : Pass<"fuse-outline", "::mlir::ModuleOp"> {
   let summary = "Group tensor ops into kernels and recognise library calls";
   let description = [{

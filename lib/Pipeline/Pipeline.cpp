@@ -101,6 +101,7 @@ void addStage(OpPassManager &manager, Stage stage, const PipelineOptions &option
   }
   case Stage::Fuse:
     manager.addNestedPass<func::FuncOp>(createFuseCheckIndices());
+    manager.addNestedPass<func::FuncOp>(createFuseAttention());
     manager.addPass(createNNDecompose());
     addCleanup(manager);
     manager.addPass(createFuseOutline());

@@ -109,6 +109,12 @@ private:
                                gemm.getLdAttr(), gemm.getTransAttr(), gemm.getAlphaAttr(), gemm.getBatchAttr(),
                                gemm.getStrideAAttr(), gemm.getStrideBAttr(), gemm.getStrideCAttr(), integer(Compute));
         })
+        .Case([&](exec::AttentionOp attention) {
+          SmallVector<Value> ins = buffersOf(attention.getIns()), outs = buffersOf(attention.getTensors());
+          exec::AttentionOp::create(builder, loc, TypeRange{}, ins, outs, attention.getExtentsAttr(),
+                                    attention.getStridesAttr(), attention.getScaleAttr(), attention.getCausalAttr(),
+                                    attention.getMaskedAttr(), attention.getBackwardAttr(), integer(Compute));
+        })
         .Case([&](exec::CheckIndexOp check) {
           exec::CheckIndexOp::create(builder, loc, bufferOf(check.getIndices()), check.getSizeAttr(),
                                      check.getLowestAttr(), check.getIgnoreAttr(), check.getWhatAttr(),

@@ -123,6 +123,10 @@ const char *Executor::execute(const Step &step, void *const *operands) {
     runGemm(gemm->problem, operands[0], operands[1], operands[2], pool);
     return "gemm";
   }
+  if (const auto *attention = std::get_if<AttentionCall>(&step.call)) {
+    runAttention(attention->problem, operands, pool);
+    return "attention";
+  }
   if (const auto *collective = std::get_if<CollectiveCall>(&step.call)) {
     communicate(*collective, operands);
     return bundle::EnumNameCollectiveKind(collective->kind);

@@ -96,6 +96,14 @@ void Program::addInstruction(const bundle::Bundle &bundle, const bundle::Instruc
     step.call = GemmCall{GemmProblem::from(gemm)};
     break;
   }
+  case bundle::Action::Attention: {
+    const bundle::Attention &attention = *instruction.action_as_Attention();
+    for (const auto *list : {attention.inputs(), attention.outputs()})
+      for (const bundle::Operand *operand : *list)
+        add(operand);
+    step.call = AttentionCall{AttentionProblem::from(attention)};
+    break;
+  }
   case bundle::Action::Collective: {
     const bundle::Collective &collective = *instruction.action_as_Collective();
     add(collective.src());

@@ -104,6 +104,7 @@ def NN_AttentionOp : NN_DifferentiableOp<"attention"> {
     $query `,` $key `,` $value (`mask` $mask^)? attr-dict `:` type($query) `,` type($key) `,` type($value)
     (`mask` type($mask)^)? `->` type($out) `,` type($lse)
   }];
+  let hasCanonicalizeMethod = 1;
 }
 
 def NN_AttentionGradOp : NN_Op<"attention_grad"> {
