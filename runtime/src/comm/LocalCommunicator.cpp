@@ -1,57 +1,12 @@
 #include "raddle/runtime/LocalCommunicator.h"
 
+#include "Reduction.h"
 #include "raddle/runtime/Error.h"
 
 #include <algorithm>
 #include <cstring>
 
 namespace raddle::runtime {
-
-namespace {
-
-// Reduces `count` elements of all sources, element `first` on, into `dst`. `dst` may be the same place as one source:
-// a block is complete in the accumulators before it is written.
-template <typename T>
-void reduceTyped(const std::vector<const void *> &sources, size_t first, size_t count, T *dst,
-                 bundle::Reduction reduction) {
-  constexpr size_t blockBytes = 4096;
-  constexpr size_t block = blockBytes / sizeof(T);
-  T sum[block];
-  for (size_t at = 0; at < count; at += block) {
-    size_t length = std::min(block, count - at);
-    std::memcpy(sum, static_cast<const T *>(sources[0]) + first + at, length * sizeof(T));
-    for (size_t r = 1; r < sources.size(); ++r) {
-      const T *source = static_cast<const T *>(sources[r]) + first + at;
-      if (reduction == bundle::Reduction::Max)
-        for (size_t i = 0; i < length; ++i)
-          // The second comparison keeps a NaN, as a sum does.
-          sum[i] = source[i] > sum[i] || source[i] != source[i] ? source[i] : sum[i];
-      else
-        for (size_t i = 0; i < length; ++i)
-          sum[i] += source[i];
-    }
-    if (reduction == bundle::Reduction::Mean)
-      for (size_t i = 0; i < length; ++i)
-        sum[i] /= static_cast<T>(sources.size());
-    std::memcpy(dst + at, sum, length * sizeof(T));
-  }
-}
-
-void reduce(const std::vector<const void *> &sources, size_t first, size_t count, void *dst, DType dtype,
-            bundle::Reduction reduction) {
-  switch (dtype) {
-  case DType::F32:
-    return reduceTyped(sources, first, count, static_cast<float *>(dst), reduction);
-  case DType::F64:
-    return reduceTyped(sources, first, count, static_cast<double *>(dst), reduction);
-  case DType::I64:
-    return reduceTyped(sources, first, count, static_cast<int64_t *>(dst), reduction);
-  default:
-    return reduceTyped(sources, first, count, static_cast<int32_t *>(dst), reduction);
-  }
-}
-
-} // namespace
 
 class LocalCommunicator : public Communicator {
 public:
@@ -74,7 +29,7 @@ public:
                      StreamHandle) override {
     checkReduction(dtype, reduction);
     publish(src, dst);
-    reduce(group.sources, ownRank * count, count, dst, dtype, reduction);
+    reduceElements(group.sources, ownRank * count, count, dst, dtype, reduction);
     group.wait();
   }
 
@@ -86,8 +41,8 @@ public:
     size_t width = byteSize(dtype);
     auto partBegin = [&](int r) { return count * r / ranks; };
     size_t begin = partBegin(ownRank);
-    reduce(group.sources, begin, partBegin(ownRank + 1) - begin, static_cast<char *>(dst) + begin * width, dtype,
-           reduction);
+    reduceElements(group.sources, begin, partBegin(ownRank + 1) - begin, static_cast<char *>(dst) + begin * width,
+                   dtype, reduction);
     group.wait();
     for (int r = 0; r < ranks; ++r)
       if (r != ownRank)

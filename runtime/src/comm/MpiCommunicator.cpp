@@ -1,5 +1,6 @@
 // Ranks that are processes, through MPI. This file is a library of its own, loaded when a program runs under MPI.
 
+#include "Reduction.h"
 #include "raddle/runtime/Communicator.h"
 #include "raddle/runtime/Error.h"
 
@@ -60,6 +61,15 @@ MPI_Datatype elementType(DType dtype) {
   }
 }
 
+bool isNarrow(DType dtype) { return dtype == DType::F16 || dtype == DType::BF16; }
+
+// A number of bytes as MPI counts it.
+int bytesOf(size_t bytes) {
+  if (bytes > INT_MAX)
+    throw Error("MPI cannot reduce " + std::to_string(bytes) + " bytes of 16-bit elements in one call");
+  return static_cast<int>(bytes);
+}
+
 MPI_Op operation(bundle::Reduction reduction) { return reduction == bundle::Reduction::Max ? MPI_MAX : MPI_SUM; }
 
 // MPI has no mean.
@@ -115,6 +125,8 @@ public:
   void reduceScatter(const void *src, void *dst, size_t count, DType dtype, bundle::Reduction reduction,
                      StreamHandle) override {
     checkReduction(dtype, reduction);
+    if (isNarrow(dtype))
+      return reduceScatterNarrow(src, dst, std::vector<size_t>(ranks, count), dtype, reduction);
     if (count > INT_MAX)
       throw Error("MPI cannot reduce " + std::to_string(count) + " elements a rank in one call");
     check(MPI_Reduce_scatter_block(src, dst, static_cast<int>(count), elementType(dtype), operation(reduction), world),
@@ -126,6 +138,8 @@ public:
   void allReduce(const void *src, void *dst, size_t count, DType dtype, bundle::Reduction reduction,
                  StreamHandle) override {
     checkReduction(dtype, reduction);
+    if (isNarrow(dtype))
+      return allReduceNarrow(src, dst, count, dtype, reduction);
     for (size_t at = 0; at < count; at += INT_MAX) {
       char *part = static_cast<char *>(dst) + at * byteSize(dtype);
       const char *from = static_cast<const char *>(src) + at * byteSize(dtype);
@@ -180,9 +194,48 @@ public:
   void abort() override { MPI_Abort(world, 1); }
 
 private:
+  // MPI adds no 16-bit floating-point numbers: every rank gets all ranks' elements of its part and reduces them itself,
+  // which moves as many bytes as a reduction. Rank r's part is the next counts[r] elements of `src`.
+  void reduceScatterNarrow(const void *src, void *dst, const std::vector<size_t> &counts, DType dtype,
+                           bundle::Reduction reduction) {
+    size_t width = byteSize(dtype), own = counts[ownRank];
+    std::vector<int> sent, sentFrom, received(ranks, bytesOf(own * width)), receivedAt;
+    size_t begin = 0;
+    for (int r = 0; r < ranks; ++r) {
+      sent.push_back(bytesOf(counts[r] * width));
+      sentFrom.push_back(bytesOf(begin * width));
+      receivedAt.push_back(bytesOf(r * own * width));
+      begin += counts[r];
+    }
+    parts.resize(std::max<size_t>(ranks * own * width, 1));
+    check(MPI_Alltoallv(src, sent.data(), sentFrom.data(), MPI_BYTE, parts.data(), received.data(), receivedAt.data(),
+                        MPI_BYTE, world),
+          "MPI_Alltoallv");
+    std::vector<const void *> sources;
+    for (int r = 0; r < ranks; ++r)
+      sources.push_back(parts.data() + r * own * width);
+    reduceElements(sources, 0, own, dst, dtype, reduction);
+  }
+
+  void allReduceNarrow(const void *src, void *dst, size_t count, DType dtype, bundle::Reduction reduction) {
+    size_t width = byteSize(dtype);
+    std::vector<size_t> counts;
+    std::vector<int> lengths, begins;
+    for (int r = 0; r < ranks; ++r) {
+      size_t begin = count * r / ranks;
+      counts.push_back(count * (r + 1) / ranks - begin);
+      lengths.push_back(bytesOf(counts[r] * width));
+      begins.push_back(bytesOf(begin * width));
+    }
+    reduceScatterNarrow(src, static_cast<char *>(dst) + begins[ownRank], counts, dtype, reduction);
+    check(MPI_Allgatherv(MPI_IN_PLACE, 0, MPI_DATATYPE_NULL, dst, lengths.data(), begins.data(), MPI_BYTE, world),
+          "MPI_Allgatherv");
+  }
+
   MPI_Comm world = MPI_COMM_NULL;
   int ownRank = 0, ranks = 1;
   bool ownsMpi = false;
+  std::vector<char> parts; // of 16-bit reductions; kept, so that a step allocates it once
 };
 
 } // namespace
