@@ -4,7 +4,7 @@ import copy
 
 import numpy
 import pytest
-from models import STEPS, Mlp, mlp_batches, tiny_llama, token_batches
+from models import STEPS, Mixed, Mlp, mlp_batches, tiny_llama, token_batches
 from parity import assert_close, train_pytorch
 from tools import assert_refused, json_lines, make_bundle, run, succeed
 
@@ -35,6 +35,20 @@ def test_losses_equal_pytorch(tmp_path, ranks, model):
         assert_close([step["loss"] for step in steps], expected)
         assert_close([step["grad_norm"] for step in steps], norms, what="gradient norm")
         assert summary["ranks"] == ranks and summary["steps"] == STEPS
+
+
+def test_processes_reduce_16_bits_as_threads_do(tmp_path):
+    import torch
+
+    torch.manual_seed(0)
+    x = torch.randn(6, 5)
+    _, bundle = make_bundle(Mixed(), (x,), tmp_path, *FLAGS, ranks=3)
+    inputs = save_inputs(tmp_path, x=x)
+    threads, processes = (
+        [step["loss"] for step in json_lines(succeed("raddle-run", bundle, "--json", "--steps=4", *inputs, ranks=n))[0]]
+        for n in (None, 3)
+    )
+    assert_close(processes, threads, 1e-6)
 
 
 def test_windows_of_a_file_do_not_depend_on_ranks(tmp_path):
