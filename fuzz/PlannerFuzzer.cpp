@@ -1,5 +1,5 @@
-// A list of parameters from outside is refused with messages, or planned; and the plan is valid by the check that shares
-// nothing with the planner. The input is JSON as raddle-plan reads it, with members `ranks`, `shard_ranks`,
+// A list of parameters from outside is refused with messages, or planned; and the plan is valid by the check that
+// shares nothing with the planner. The input is JSON as raddle-plan reads it, with members `ranks`, `shard_ranks`,
 // `default_block` and `whole_tensors` for the options; without `params` it is the header of a .safetensors, and what is
 // no JSON is the whole file.
 #include "JsonMutator.h"
@@ -54,7 +54,7 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
   plan::ModelPlan made = plan::planModel(list.parameters, options);
   expectNone(plan::checkPlan(list.parameters, options, made));
   for (const plan::PlannedBucket &bucket : made.buckets)
-    plan::layOutScales(bucket, made.shardRanks, 32);
+    plan::layOutScales(bucket, list.parameters, options, 32);
   return 0;
 }
 

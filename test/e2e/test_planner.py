@@ -7,6 +7,8 @@ import sys
 
 import pytest
 
+import raddle
+from models import tiny_llama, token_batches
 from tools import ROOT, run, succeed
 
 sys.path.insert(0, str(ROOT / "benchmark"))
@@ -125,3 +127,23 @@ def test_hostile_files_are_one_error_without_output(tmp_path, text):
     assert result.returncode == 1
     assert result.stdout == ""
     assert result.stderr.startswith("raddle-plan: error: ")
+
+
+def test_a_compiled_program_has_the_plan_of_its_parameters(tmp_path):
+    module = tiny_llama()
+    batch = token_batches(1)[0]
+    raddle.export(module, batch, tmp_path / "llama.pt2")
+    options = ["--mode=train", "--ranks=3", f"--batch={3 * len(batch[0])}", "--stop-after=shard"]
+    succeed("raddle-compile", tmp_path / "llama.pt2", *options, "-o", tmp_path / "shard.mlir")
+    text = (tmp_path / "shard.mlir").read_text()
+    assert "shard.grid @mesh(shape = 1x3)" in text
+    compiled = {}
+    for name, shard, slots in re.findall(r"ragged\.bucket @(\S+) ranks 3 shard (\d+) .*slots = \[(.*?>)\]", text):
+        slots = re.findall(r'#ragged\.slot<"([^"]+)" at (\d+)', slots)
+        compiled[name] = int(shard), {slot: int(offset) for slot, offset in slots}
+    (result,) = plan(tmp_path / "llama.pt2", [3], "none", "--layout", "--whole-tensors")
+    planned = {
+        bucket["name"]: (bucket["S"], {tensor["name"]: tensor["offset"] for tensor in bucket["tensors"]})
+        for bucket in result["buckets"]
+    }
+    assert len(planned) > 2 and compiled == planned

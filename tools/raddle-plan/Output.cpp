@@ -34,9 +34,9 @@ static void printScales(json::OStream &out, const ScaleSlot &scales) {
 }
 
 static void printBucket(json::OStream &out, const std::vector<Parameter> &parameters, const PlanOptions &options,
-                        const PlannedBucket &bucket, int64_t shardRanks) {
+                        const PlannedBucket &bucket) {
   constexpr int kScaleBits = 32;
-  ScaleLayout scales = layOutScales(bucket, shardRanks, kScaleBits);
+  ScaleLayout scales = layOutScales(bucket, parameters, options, kScaleBits);
   out.object([&] {
     out.attribute("name", json::fixUTF8(bucket.name));
     out.attribute("dtype", json::fixUTF8(bucket.dtype));
@@ -78,7 +78,7 @@ void printJson(raw_ostream &stream, const std::vector<Parameter> &parameters, co
     if (layout)
       out.attributeArray("buckets", [&] {
         for (const PlannedBucket &bucket : plan.buckets)
-          printBucket(out, parameters, options, bucket, plan.shardRanks);
+          printBucket(out, parameters, options, bucket);
       });
   });
   stream << "\n";

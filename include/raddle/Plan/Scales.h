@@ -6,7 +6,7 @@
 
 namespace raddle::plan {
 
-/// The scales of a slot, one for each unit, in the order of the units. Those of the units that a rank owns follow one
+/// The scales of a slot, one for each block, in the order of its units. Those of the units that a rank owns follow one
 /// another in its slice: on the slot's first rank from `offset` on, on the others from the start of their slices.
 struct ScaleSlot {
   int64_t rank;   ///< the first rank that owns a unit
@@ -28,9 +28,14 @@ struct ScaleLayout {
   std::vector<ScaleSlot> slots; ///< one a slot of the bucket
 };
 
-/// The layout of scales that follows from the cut of the data: whoever owns a unit owns its scale. Slots of single
-/// elements are not quantised and have none. `bits` are those of a scale; slices are multiples of 128 bytes.
-ScaleLayout layOutScales(const PlannedBucket &bucket, int64_t ranks, int bits);
+/// Scales of a unit of a parameter: one, or of whole rows of blocks, as tensors that lie whole are cut, one a block;
+/// 0 where the parameter has no blocks.
+int64_t scalesPerUnit(const Parameter &parameter, const PlanOptions &options);
+
+/// The layout of scales that follows from the cut of the data: whoever owns a block owns its scale. `bits` are those of
+/// a scale; slices are multiples of 128 bytes.
+ScaleLayout layOutScales(const PlannedBucket &bucket, const std::vector<Parameter> &parameters,
+                         const PlanOptions &options, int bits);
 
 } // namespace raddle::plan
 
