@@ -1,6 +1,6 @@
 #include "Occupancy.h"
 
-#include "llvm/ADT/STLExtras.h"
+#include "llvm/ADT/SmallVector.h"
 #include "llvm/ADT/bit.h"
 #include <algorithm>
 
@@ -9,19 +9,24 @@ namespace raddle {
 void AddressSet::insert(int64_t begin, int64_t end) {
   if (begin >= end)
     return;
-  auto first = llvm::partition_point(intervals, [&](const Interval &interval) { return interval.second < begin; });
-  auto last = std::find_if(first, intervals.end(), [&](const Interval &interval) { return interval.first > end; });
-  if (first == last) {
-    intervals.insert(first, {begin, end});
-    return;
+  auto next = ends.upper_bound(begin);
+  if (next != ends.begin() && std::prev(next)->second >= begin)
+    --next;
+  while (next != ends.end() && next->first <= end) {
+    begin = std::min(begin, next->first);
+    end = std::max(end, next->second);
+    next = ends.erase(next);
   }
-  *first = {std::min(begin, first->first), std::max(end, std::prev(last)->second)};
-  intervals.erase(std::next(first), last);
+  ends.emplace_hint(next, begin, end);
 }
 
 int64_t AddressSet::lowestFree(int64_t from, int64_t size) const {
-  auto next = llvm::partition_point(intervals, [&](const Interval &interval) { return interval.second <= from; });
-  for (; next != intervals.end() && next->first - from < size; ++next)
+  if (size == 0)
+    return from;
+  auto next = ends.upper_bound(from);
+  if (next != ends.begin())
+    from = std::max(from, std::prev(next)->second);
+  for (; next != ends.end() && next->first - from < size; ++next)
     from = next->second;
   return from;
 }

@@ -2,9 +2,9 @@
 #ifndef RADDLE_LIB_SCHEDULE_OCCUPANCY_H
 #define RADDLE_LIB_SCHEDULE_OCCUPANCY_H
 
-#include "llvm/ADT/SmallVector.h"
+#include <cstddef>
 #include <cstdint>
-#include <utility>
+#include <map>
 #include <vector>
 
 namespace raddle {
@@ -18,9 +18,7 @@ public:
   int64_t lowestFree(int64_t from, int64_t size) const;
 
 private:
-  using Interval = std::pair<int64_t, int64_t>;
-
-  llvm::SmallVector<Interval, 1> intervals;
+  std::map<int64_t, int64_t> ends; // by begin
 };
 
 /// Rectangles of instants and addresses: a segment tree over the instants, whose nodes know what is taken during all
