@@ -1,6 +1,6 @@
 #include "Occupancy.h"
 
-#include "llvm/ADT/SmallVector.h"
+#include "llvm/ADT/STLExtras.h"
 #include "llvm/ADT/bit.h"
 #include <algorithm>
 
@@ -9,25 +9,20 @@ namespace raddle {
 void AddressSet::insert(int64_t begin, int64_t end) {
   if (begin >= end)
     return;
-  auto next = ends.upper_bound(begin);
-  if (next != ends.begin() && std::prev(next)->second >= begin)
-    --next;
-  while (next != ends.end() && next->first <= end) {
-    begin = std::min(begin, next->first);
-    end = std::max(end, next->second);
-    next = ends.erase(next);
+  auto first = llvm::partition_point(intervals, [&](const Interval &interval) { return interval.first > end; });
+  auto last = std::find_if(first, intervals.end(), [&](const Interval &interval) { return interval.second < begin; });
+  if (first == last) {
+    intervals.insert(first, {begin, end});
+    return;
   }
-  ends.emplace_hint(next, begin, end);
+  *first = {std::min(begin, std::prev(last)->first), std::max(end, first->second)};
+  intervals.erase(std::next(first), last);
 }
 
 int64_t AddressSet::lowestFree(int64_t from, int64_t size) const {
-  if (size == 0)
-    return from;
-  auto next = ends.upper_bound(from);
-  if (next != ends.begin())
-    from = std::max(from, std::prev(next)->second);
-  for (; next != ends.end() && next->first - from < size; ++next)
-    from = next->second;
+  auto above = llvm::partition_point(intervals, [&](const Interval &interval) { return interval.second > from; });
+  for (; above != intervals.begin() && std::prev(above)->first - from < size; --above)
+    from = std::prev(above)->second;
   return from;
 }
 

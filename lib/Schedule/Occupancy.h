@@ -2,9 +2,9 @@
 #ifndef RADDLE_LIB_SCHEDULE_OCCUPANCY_H
 #define RADDLE_LIB_SCHEDULE_OCCUPANCY_H
 
-#include <cstddef>
+#include "llvm/ADT/SmallVector.h"
 #include <cstdint>
-#include <map>
+#include <utility>
 #include <vector>
 
 namespace raddle {
@@ -18,7 +18,10 @@ public:
   int64_t lowestFree(int64_t from, int64_t size) const;
 
 private:
-  std::map<int64_t, int64_t> ends; // by begin
+  using Interval = std::pair<int64_t, int64_t>;
+
+  llvm::SmallVector<Interval, 1>
+      intervals; // the highest first: what backward holds grows downwards, to the end of the list
 };
 
 /// Rectangles of instants and addresses: a segment tree over the instants, whose nodes know what is taken during all
