@@ -155,7 +155,7 @@ private:
     for (auto [result, tensor] : llvm::zip(results, dispatch.getTensors()))
       result.replaceUsesWithIf(tensor, [&](OpOperand &use) {
         Operation *user = use.getOwner();
-        bool isKernelWork = isa<linalg::LinalgDialect, tensor::TensorDialect, scf::SCFDialect>(user->getDialect());
+        bool isKernelWork = isa_and_nonnull<linalg::LinalgDialect, tensor::TensorDialect, scf::SCFDialect>(user->getDialect());
         return !isDuplicable(root) || isView(user) || !isKernelWork;
       });
     return success();
@@ -246,7 +246,7 @@ private:
 
   void eraseDead(func::FuncOp function) {
     for (Operation &op : llvm::make_early_inc_range(llvm::reverse(function.getBody().front())))
-      if (op.use_empty() && !op.hasTrait<OpTrait::IsTerminator>() && !isa<exec::ExecDialect>(op.getDialect()) &&
+      if (op.use_empty() && !op.hasTrait<OpTrait::IsTerminator>() && !isa_and_nonnull<exec::ExecDialect>(op.getDialect()) &&
           isMemoryEffectFree(&op))
         op.erase();
   }
