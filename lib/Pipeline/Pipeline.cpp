@@ -33,6 +33,8 @@ static void addCleanup(OpPassManager &manager) {
   GreedyRewriteConfig config;
   // Functions of one block have nothing to simplify in their regions, and looking takes as long as all patterns.
   config.setRegionSimplificationLevel(GreedySimplifyRegionLevel::Disabled);
+  // Upwards, a chain of ops that give their operand would hand all its users from each op to the one before.
+  config.setUseTopDownTraversal(true);
   OpPassManager &functions = manager.nest<func::FuncOp>();
   functions.addPass(createCanonicalizerPass(config));
   functions.addPass(createCSEPass());
