@@ -206,11 +206,11 @@ def report(arguments, rounds, difference):
         print(json.dumps(line | {"ratio": statistics.median(ratios)}), flush=True)
         peak = max(sides[place]["peak_bytes"] for sides in rounds)
         planned = rounds[0][place]["planned_bytes"]
-        line = {"benchmark": "fsdp2", "figure": "peak_bytes", "place": place, **setting, "raddle": peak, "fsdp2": their_peak}
-        line |= {"ratio": peak / their_peak, "planned_bytes": planned, "over_plan": peak / planned}
+        line = {"benchmark": "fsdp2", "figure": "peak_bytes", "place": place, **setting, "raddle": peak}
+        line |= {"fsdp2": their_peak, "ratio": peak / their_peak, "planned_bytes": planned, "over_plan": peak / planned}
         print(json.dumps(line), flush=True)
-        share = overlap(arguments, place)
-        print(json.dumps({"benchmark": "fsdp2", "figure": "overlap", "place": place, **setting, "raddle": share}), flush=True)
+        line = {"benchmark": "fsdp2", "figure": "overlap", "place": place, **setting, "raddle": overlap(arguments, place)}
+        print(json.dumps(line), flush=True)
 
 
 def compare(arguments):

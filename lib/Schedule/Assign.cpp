@@ -160,8 +160,7 @@ private:
                                exec::ReductionAttr::get(context, reduction), from, into,
                                exec::GroupAttr::get(context, group), pieces, integer(Communication));
     exec::RecordOp::create(builder, loc, integer(done), integer(Communication));
-    pending.start(
-        {kind == exec::CollectiveKind::ReduceScatter, done, {placement.lookup(src), placement.lookup(dst)}});
+    pending.start({kind == exec::CollectiveKind::ReduceScatter, done, {placement.lookup(src), placement.lookup(dst)}});
   }
 
   void writeTransfer(Location loc, Value src, Value dst, ArrayRef<plan::Piece> pieces) {

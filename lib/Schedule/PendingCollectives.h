@@ -13,8 +13,8 @@ struct PendingCollective {
   llvm::SmallVector<Place> places;
 };
 
-/// Those that compute has not waited for, in the order of their stream: whoever waits for one has waited for all before.
-/// Memory of a collective is not free before that.
+/// Those that compute has not waited for, in the order of their stream: whoever waits for one has waited for all
+/// before. Memory of a collective is not free before that.
 class PendingCollectives {
 public:
   void start(PendingCollective collective) { pending.push_back(std::move(collective)); }
@@ -23,8 +23,8 @@ public:
   llvm::SmallVector<PendingCollective> waitFor(llvm::ArrayRef<Place> places) {
     return take([&](const PendingCollective &collective) {
       return llvm::any_of(collective.places, [&](const Place &mine) {
-        return llvm::any_of(
-            places, [&](const Place &other) { return mine.space == other.space && mine.index == other.index; });
+        return llvm::any_of(places,
+                            [&](const Place &other) { return mine.space == other.space && mine.index == other.index; });
       });
     });
   }

@@ -138,11 +138,14 @@ private:
         else
           seenByCommunication = std::max(seenByCommunication, recordedAt.lookup(wait.getEvent()));
       } else if (auto collective = dyn_cast<exec::CollectiveOp>(op)) {
-        // Streams of two ranks may run at different speeds: the order of collectives is one only where it is a stream's.
-        if (!collectives.empty() && cast<exec::CollectiveOp>(collectives.front()).getStream() != collective.getStream()) {
-          InFlightDiagnostic error = op->emitOpError("expects all collectives on one stream, so that every rank starts them "
-                                                     "in one order, is on stream ")
-                                     << collective.getStream();
+        // Streams of two ranks may run at different speeds: the order of collectives is one only where it is a
+        // stream's.
+        if (!collectives.empty() &&
+            cast<exec::CollectiveOp>(collectives.front()).getStream() != collective.getStream()) {
+          InFlightDiagnostic error =
+              op->emitOpError("expects all collectives on one stream, so that every rank starts them "
+                              "in one order, is on stream ")
+              << collective.getStream();
           error.attachNote(collectives.front()->getLoc()) << "the first one is on another";
           return error;
         }

@@ -91,8 +91,8 @@ void Reporter::summary(const runtime::Session &session, const std::string &entry
             ",\"workspace_bytes\":" + std::to_string(statistics.workspaceBytes) +
             ",\"planned_bytes\":" + std::to_string(statistics.plannedBytes) +
             ",\"bytes_communicated\":" + std::to_string(statistics.bytesCommunicated) +
-            ",\"bytes_copied\":" + std::to_string(statistics.bytesCopied) + ",\"peak_resident_bytes\":" +
-            std::to_string(statistics.peakResidentBytes) + ",\"resident_growth_bytes\":" +
+            ",\"bytes_copied\":" + std::to_string(statistics.bytesCopied) +
+            ",\"peak_resident_bytes\":" + std::to_string(statistics.peakResidentBytes) + ",\"resident_growth_bytes\":" +
             std::to_string(statistics.residentGrowthBytes) + ",\"blas\":" + jsonString(statistics.blas) + "}");
 }
 

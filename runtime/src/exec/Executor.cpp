@@ -181,8 +181,8 @@ uint64_t Executor::workspaceBytes() const {
         if (const auto *gemm = std::get_if<GemmCall>(&step.call))
           packed = std::max<uint64_t>(packed, gemmWorkspaceBytes(gemm->problem, pool.size()));
         const auto *call = std::get_if<CollectiveCall>(&step.call);
-        if (call && (call->kind == bundle::CollectiveKind::ReduceScatter ||
-                     call->kind == bundle::CollectiveKind::AllReduce))
+        if (call &&
+            (call->kind == bundle::CollectiveKind::ReduceScatter || call->kind == bundle::CollectiveKind::AllReduce))
           reduces[static_cast<size_t>(call->group)] = true;
       }
   for (bundle::Group group : bundle::EnumValuesGroup())
