@@ -1,6 +1,8 @@
 // fuse-outline: library calls, and a function for each kernel.
 #include "Contraction.h"
 #include "Grouping.h"
+#include "Simplify.h"
+#include "Structure.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/Func/IR/FuncOps.h"
 #include "mlir/Dialect/Linalg/IR/Linalg.h"
@@ -33,14 +35,13 @@ struct FuseOutlinePass : raddle::impl::FuseOutlineBase<FuseOutlinePass> {
         continue;
       if (failed(checkBody(function)))
         return signalPassFailure();
-      generalize(function);
-      foldViewsOfEmpties(function);
-      foldSlicesOfFills(function);
-      recogniseGemms(function);
-      dropUnitLoops(function);
-      foldViewsOfFills(function);
-      eraseDead(function);
       Block &body = function.getBody().front();
+      generalizeNamedOps(body);
+      foldInits(body);
+      recogniseGemms(function);
+      dropUnitLoops(body);
+      foldInits(body);
+      eraseDead(function);
       std::vector<Group> groups = groupOps(body);
       numJoined += joinRowGroups(body, groups);
       for (Group &group : groups)
@@ -52,100 +53,6 @@ struct FuseOutlinePass : raddle::impl::FuseOutlineBase<FuseOutlinePass> {
   }
 
 private:
-  /// Named ops become generics, so that grouping and fusion see one form. Fills stay: they are inits.
-  void generalize(func::FuncOp function) {
-    IRRewriter rewriter(&getContext());
-    SmallVector<linalg::LinalgOp> named;
-    for (auto op : function.getBody().front().getOps<linalg::LinalgOp>())
-      if (!isa<linalg::GenericOp, linalg::FillOp>(op.getOperation()))
-        named.push_back(op);
-    for (linalg::LinalgOp op : named) {
-      rewriter.setInsertionPoint(op);
-      // What upstream cannot generalise stays a named op in a kernel of its own.
-      (void)linalg::generalizeNamedOp(rewriter, op);
-    }
-  }
-
-  /// Loops of one pass go, so that what differs in them only is the same rows; views that then undo each other do so.
-  void dropUnitLoops(func::FuncOp function) {
-    Block &body = function.getBody().front();
-    IRRewriter rewriter(&getContext());
-    for (auto op : llvm::make_early_inc_range(body.getOps<linalg::GenericOp>())) {
-      if (!llvm::is_contained(op.getStaticLoopRanges(), 1))
-        continue;
-      rewriter.setInsertionPoint(op);
-      FailureOr<linalg::DropUnitDimsResult> dropped = linalg::dropUnitDims(rewriter, op, {});
-      if (succeeded(dropped))
-        rewriter.replaceOp(op, dropped->replacements);
-    }
-    llvm::DenseMap<std::pair<Value, Type>, Value> views;
-    for (Operation &op : llvm::make_early_inc_range(body)) {
-      if (!isView(&op))
-        continue;
-      SmallVector<Value> folded;
-      if (failed(rewriter.tryFold(&op, folded))) {
-        // Ops that dropped a loop of the same tensor read one view of it.
-        auto [known, isNew] = views.insert({{op.getOperand(0), op.getResult(0).getType()}, op.getResult(0)});
-        if (isNew)
-          continue;
-        folded = {known->second};
-      }
-      rewriter.replaceOp(&op, folded);
-    }
-  }
-
-  /// A view of a filled tensor is a filled tensor.
-  void foldViewsOfFills(func::FuncOp function) {
-    for (Operation &op : llvm::make_early_inc_range(function.getBody().front())) {
-      auto fill = isView(&op) ? op.getOperand(0).getDefiningOp<linalg::FillOp>() : linalg::FillOp();
-      if (!fill)
-        continue;
-      OpBuilder builder(&op);
-      auto type = cast<RankedTensorType>(op.getResult(0).getType());
-      Value empty = tensor::EmptyOp::create(builder, op.getLoc(), type.getShape(), type.getElementType());
-      op.getResult(0).replaceAllUsesWith(
-          linalg::FillOp::create(builder, op.getLoc(), fill.value(), empty).getResult(0));
-      op.erase();
-    }
-    foldViewsOfEmpties(function);
-  }
-
-  /// A kernel may run later than what it computes was defined: views of that follow it.
-  static void moveViewsToSources(Block &body) {
-    for (Operation &op : llvm::make_early_inc_range(body))
-      if (Operation *source = isView(&op) ? op.getOperand(0).getDefiningOp() : nullptr)
-        op.moveAfter(source);
-  }
-
-  /// A view of a tensor without content is another such tensor: canonicalization turns a reshaped fill into a fill of
-  /// one.
-  void foldViewsOfEmpties(func::FuncOp function) {
-    for (Operation &op : llvm::make_early_inc_range(function.getBody().front())) {
-      if (!isView(&op) || !op.getOperand(0).getDefiningOp<tensor::EmptyOp>())
-        continue;
-      OpBuilder builder(&op);
-      auto type = cast<RankedTensorType>(op.getResult(0).getType());
-      op.getResult(0).replaceAllUsesWith(
-          tensor::EmptyOp::create(builder, op.getLoc(), type.getShape(), type.getElementType()));
-      op.erase();
-    }
-  }
-
-  /// A slice of a filled tensor is a filled tensor: a kernel that reads the slice has no memory for the whole.
-  void foldSlicesOfFills(func::FuncOp function) {
-    for (auto slice : llvm::make_early_inc_range(function.getBody().front().getOps<tensor::ExtractSliceOp>())) {
-      auto fill = slice.getSource().getDefiningOp<linalg::FillOp>();
-      RankedTensorType type = slice.getType();
-      if (!fill || !type.hasStaticShape())
-        continue;
-      OpBuilder builder(slice);
-      Value empty = tensor::EmptyOp::create(builder, slice.getLoc(), type.getShape(), type.getElementType());
-      slice.replaceAllUsesWith(
-          linalg::FillOp::create(builder, slice.getLoc(), fill.getInputs()[0], empty).getResult(0));
-      slice.erase();
-    }
-  }
-
   void recogniseGemms(func::FuncOp function) {
     for (auto op : llvm::make_early_inc_range(function.getBody().front().getOps<linalg::LinalgOp>())) {
       OpBuilder builder(op);
@@ -210,10 +117,12 @@ private:
     Closure closure;
     for (Value result : results)
       addOp(result.getDefiningOp(), members, closure);
+    if (results.empty())
+      addOp(group.place, members, closure);
     if (failed(checkBoundary(group.place, results, closure)))
       return failure();
     numFused += group.ops.size() - 1;
-    func::FuncOp kernel = findOrAddKernel(buildKernel(group.place, results, closure));
+    func::FuncOp kernel = findOrAddKernel(group.place, results, closure);
     OpBuilder builder(group.place);
     auto dispatch = exec::DispatchOp::create(builder, group.place->getLoc(), TypeRange(ValueRange(results)),
                                              FlatSymbolRefAttr::get(kernel.getSymNameAttr()),
@@ -223,7 +132,8 @@ private:
     for (auto [result, tensor] : llvm::zip(results, dispatch.getTensors()))
       result.replaceUsesWithIf(tensor, [&, result = result](OpOperand &use) {
         Operation *user = use.getOwner();
-        bool isKernelWork = isa<linalg::LinalgDialect, tensor::TensorDialect, scf::SCFDialect>(user->getDialect());
+        bool isKernelWork =
+            isa_and_nonnull<linalg::LinalgDialect, tensor::TensorDialect, scf::SCFDialect>(user->getDialect());
         return !isDuplicable(result.getDefiningOp()) || isView(user) || !isKernelWork;
       });
     return success();
@@ -292,31 +202,36 @@ private:
     mapping.map(op->getResult(0), linalg::FillOp::create(builder, op->getLoc(), scalar, empty).getResult(0));
   }
 
-  /// Keeps one of the kernels of equal text.
-  func::FuncOp findOrAddKernel(func::FuncOp kernel) {
-    std::string text;
-    llvm::raw_string_ostream stream(text);
-    kernel->print(stream, OpPrintingFlags().useLocalScope());
-    func::FuncOp &known = kernels[text];
-    if (known) {
-      kernel.erase();
+  /// Keeps one of the kernels that are equal, as those of a model's layers are.
+  func::FuncOp findOrAddKernel(Operation *root, ArrayRef<Value> outputs, const Closure &closure) {
+    func::FuncOp &known = kernels[structureOf(closure.inputs.getArrayRef(), closure.ops.getArrayRef(), outputs)];
+    if (known)
       return known;
+    func::FuncOp kernel = buildKernel(root, outputs, closure);
+    // Pieces that differ may become one kernel: it has fills for splat constants.
+    Block &body = kernel.getBody().front();
+    SmallVector<Operation *> ops = llvm::map_to_vector(body.without_terminator(), [](Operation &op) { return &op; });
+    func::FuncOp &same = built[structureOf(body.getArguments(), ops, body.getTerminator()->getOperands())];
+    if (same) {
+      kernel.erase();
+      return known = same;
     }
-    kernel.setSymName(("kernel_" + Twine(kernels.size() - 1)).str());
+    kernel.setSymName(("kernel_" + Twine(built.size() - 1)).str());
     symbols->insert(kernel);
     ++numKernels;
-    return known = kernel;
+    return known = same = kernel;
   }
 
   void eraseDead(func::FuncOp function) {
     for (Operation &op : llvm::make_early_inc_range(llvm::reverse(function.getBody().front())))
-      if (op.use_empty() && !op.hasTrait<OpTrait::IsTerminator>() && !isa<exec::ExecDialect>(op.getDialect()) &&
-          isMemoryEffectFree(&op))
+      if (op.use_empty() && !op.hasTrait<OpTrait::IsTerminator>() &&
+          !isa_and_nonnull<exec::ExecDialect>(op.getDialect()) && isMemoryEffectFree(&op))
         op.erase();
   }
 
   std::optional<SymbolTable> symbols;
-  llvm::StringMap<func::FuncOp> kernels;
+  /// Kernels by the structure of the pieces that they were made from, and by their own.
+  llvm::StringMap<func::FuncOp> kernels, built;
 };
 
 } // namespace
