@@ -28,6 +28,7 @@ from raddle._native import tool
 LEARNING_RATE = 1e-3
 TOLERANCE = 2e-5  # of the largest element of a result
 SEED = 0
+PAUSE = 0.02  # seconds
 KEEP_MEMORY = {"MALLOC_MMAP_MAX_": "0", "MALLOC_TRIM_THRESHOLD_": str(1 << 40), "MALLOC_TOP_PAD_": str(1 << 28)}
 
 
@@ -143,14 +144,14 @@ def difference(runs):
 def measure(runs, repeats):
     """Seconds of each side, one of each by turns."""
     seconds = {name: [] for name in runs}
-    for repeat in range(repeats + 2):
+    for _ in range(repeats):
         for name, run in runs.items():
+            # OpenMP's threads look for work a while before they sleep: a side shall find its own awake, not another's.
+            time.sleep(PAUSE)
+            run()
             start = time.perf_counter()
             run()
-            elapsed = time.perf_counter() - start
-            # The first ones touch memory for the first time.
-            if repeat >= 2:
-                seconds[name].append(elapsed)
+            seconds[name].append(time.perf_counter() - start)
     return seconds
 
 

@@ -1,6 +1,7 @@
 // fuse-outline: library calls, and a function for each kernel.
 #include "Contraction.h"
 #include "Grouping.h"
+#include "Simplify.h"
 #include "Structure.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/Func/IR/FuncOps.h"
@@ -34,14 +35,13 @@ struct FuseOutlinePass : raddle::impl::FuseOutlineBase<FuseOutlinePass> {
         continue;
       if (failed(checkBody(function)))
         return signalPassFailure();
-      generalize(function);
-      foldViewsOfEmpties(function);
-      foldSlicesOfFills(function);
-      recogniseGemms(function);
-      dropUnitLoops(function);
-      foldViewsOfFills(function);
-      eraseDead(function);
       Block &body = function.getBody().front();
+      generalizeNamedOps(body);
+      foldInits(body);
+      recogniseGemms(function);
+      dropUnitLoops(body);
+      foldInits(body);
+      eraseDead(function);
       std::vector<Group> groups = groupOps(body);
       numJoined += joinRowGroups(body, groups);
       for (Group &group : groups)
@@ -53,100 +53,6 @@ struct FuseOutlinePass : raddle::impl::FuseOutlineBase<FuseOutlinePass> {
   }
 
 private:
-  /// Named ops become generics, so that grouping and fusion see one form. Fills stay: they are inits.
-  void generalize(func::FuncOp function) {
-    IRRewriter rewriter(&getContext());
-    SmallVector<linalg::LinalgOp> named;
-    for (auto op : function.getBody().front().getOps<linalg::LinalgOp>())
-      if (!isa<linalg::GenericOp, linalg::FillOp>(op.getOperation()))
-        named.push_back(op);
-    for (linalg::LinalgOp op : named) {
-      rewriter.setInsertionPoint(op);
-      // What upstream cannot generalise stays a named op in a kernel of its own.
-      (void)linalg::generalizeNamedOp(rewriter, op);
-    }
-  }
-
-  /// Loops of one pass go, so that what differs in them only is the same rows; views that then undo each other do so.
-  void dropUnitLoops(func::FuncOp function) {
-    Block &body = function.getBody().front();
-    IRRewriter rewriter(&getContext());
-    for (auto op : llvm::make_early_inc_range(body.getOps<linalg::GenericOp>())) {
-      if (!llvm::is_contained(op.getStaticLoopRanges(), 1))
-        continue;
-      rewriter.setInsertionPoint(op);
-      FailureOr<linalg::DropUnitDimsResult> dropped = linalg::dropUnitDims(rewriter, op, {});
-      if (succeeded(dropped))
-        rewriter.replaceOp(op, dropped->replacements);
-    }
-    llvm::DenseMap<std::pair<Value, Type>, Value> views;
-    for (Operation &op : llvm::make_early_inc_range(body)) {
-      if (!isView(&op))
-        continue;
-      SmallVector<Value> folded;
-      if (failed(rewriter.tryFold(&op, folded))) {
-        // Ops that dropped a loop of the same tensor read one view of it.
-        auto [known, isNew] = views.insert({{op.getOperand(0), op.getResult(0).getType()}, op.getResult(0)});
-        if (isNew)
-          continue;
-        folded = {known->second};
-      }
-      rewriter.replaceOp(&op, folded);
-    }
-  }
-
-  /// A view of a filled tensor is a filled tensor.
-  void foldViewsOfFills(func::FuncOp function) {
-    for (Operation &op : llvm::make_early_inc_range(function.getBody().front())) {
-      auto fill = isView(&op) ? op.getOperand(0).getDefiningOp<linalg::FillOp>() : linalg::FillOp();
-      if (!fill)
-        continue;
-      OpBuilder builder(&op);
-      auto type = cast<RankedTensorType>(op.getResult(0).getType());
-      Value empty = tensor::EmptyOp::create(builder, op.getLoc(), type.getShape(), type.getElementType());
-      op.getResult(0).replaceAllUsesWith(
-          linalg::FillOp::create(builder, op.getLoc(), fill.value(), empty).getResult(0));
-      op.erase();
-    }
-    foldViewsOfEmpties(function);
-  }
-
-  /// A kernel may run later than what it computes was defined: views of that follow it.
-  static void moveViewsToSources(Block &body) {
-    for (Operation &op : llvm::make_early_inc_range(body))
-      if (Operation *source = isView(&op) ? op.getOperand(0).getDefiningOp() : nullptr)
-        op.moveAfter(source);
-  }
-
-  /// A view of a tensor without content is another such tensor: canonicalization turns a reshaped fill into a fill of
-  /// one.
-  void foldViewsOfEmpties(func::FuncOp function) {
-    for (Operation &op : llvm::make_early_inc_range(function.getBody().front())) {
-      if (!isView(&op) || !op.getOperand(0).getDefiningOp<tensor::EmptyOp>())
-        continue;
-      OpBuilder builder(&op);
-      auto type = cast<RankedTensorType>(op.getResult(0).getType());
-      op.getResult(0).replaceAllUsesWith(
-          tensor::EmptyOp::create(builder, op.getLoc(), type.getShape(), type.getElementType()));
-      op.erase();
-    }
-  }
-
-  /// A slice of a filled tensor is a filled tensor: a kernel that reads the slice has no memory for the whole.
-  void foldSlicesOfFills(func::FuncOp function) {
-    for (auto slice : llvm::make_early_inc_range(function.getBody().front().getOps<tensor::ExtractSliceOp>())) {
-      auto fill = slice.getSource().getDefiningOp<linalg::FillOp>();
-      RankedTensorType type = slice.getType();
-      if (!fill || !type.hasStaticShape())
-        continue;
-      OpBuilder builder(slice);
-      Value empty = tensor::EmptyOp::create(builder, slice.getLoc(), type.getShape(), type.getElementType());
-      slice.replaceAllUsesWith(
-          linalg::FillOp::create(builder, slice.getLoc(), fill.getInputs()[0], empty).getResult(0));
-      slice.erase();
-    }
-  }
-
   void recogniseGemms(func::FuncOp function) {
     for (auto op : llvm::make_early_inc_range(function.getBody().front().getOps<linalg::LinalgOp>())) {
       OpBuilder builder(op);
@@ -211,6 +117,8 @@ private:
     Closure closure;
     for (Value result : results)
       addOp(result.getDefiningOp(), members, closure);
+    if (results.empty())
+      addOp(group.place, members, closure);
     if (failed(checkBoundary(group.place, results, closure)))
       return failure();
     numFused += group.ops.size() - 1;

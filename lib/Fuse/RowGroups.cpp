@@ -35,8 +35,13 @@ public:
     }
     facts.resize(groups.size());
     for (auto [index, group] : llvm::enumerate(groups)) {
-      for (Operation *op : group.ops)
+      for (Operation *op : group.ops) {
         groupOf[op] = index;
+        llvm::SetVector<Value> values;
+        getUsedValuesDefinedAbove(op->getRegions(), values);
+        if (!values.empty())
+          captured[op].assign(values.begin(), values.end());
+      }
       gatherFacts(index);
     }
   }
@@ -122,10 +127,10 @@ private:
   }
 
   /// Values that the op's work needs, those of its body too.
-  static llvm::SetVector<Value> usedBy(Operation *op) {
-    llvm::SetVector<Value> used(op->operand_begin(), op->operand_end());
-    if (op->getNumRegions())
-      getUsedValuesDefinedAbove(op->getRegions(), used);
+  SmallVector<Value> usedBy(Operation *op) const {
+    SmallVector<Value> used(op->getOperands());
+    if (auto found = captured.find(op); found != captured.end())
+      llvm::append_range(used, found->second);
     return used;
   }
 
@@ -243,12 +248,11 @@ private:
   /// Whether an op's body looks something up that the other group computes.
   bool looksUp(int a, int b) {
     return llvm::any_of(groups[a].ops, [&](Operation *op) {
-      llvm::SetVector<Value> captured;
-      getUsedValuesDefinedAbove(op->getRegions(), captured);
-      return llvm::any_of(captured, [&](Value value) {
-        auto found = groupOf.find(value.getDefiningOp());
-        return found != groupOf.end() && find(found->second) == b;
-      });
+      auto values = captured.find(op);
+      return values != captured.end() && llvm::any_of(values->second, [&](Value value) {
+               auto found = groupOf.find(value.getDefiningOp());
+               return found != groupOf.end() && find(found->second) == b;
+             });
     });
   }
 
@@ -364,6 +368,7 @@ private:
   SmallVector<int64_t> checks;
   llvm::DenseMap<Operation *, int> groupOf;
   llvm::DenseMap<Operation *, SmallVector<unsigned>> rows;
+  llvm::DenseMap<Operation *, SmallVector<Value>> captured; // what bodies look up
   llvm::DenseMap<Value, int> lastReader;
   std::vector<Facts> facts;
 };

@@ -66,8 +66,9 @@ static int64_t grainOf(const bundle::Kernel &kernel) {
   double work = static_cast<double>(kernel.bytes()) + 4.0 * static_cast<double>(kernel.flops());
   if (work == 0)
     return 1;
-  double parts = std::max(1.0, work / smallestWork);
-  return std::max<int64_t>(1, static_cast<int64_t>(static_cast<double>(kernel.range()) / parts));
+  int64_t range = static_cast<int64_t>(kernel.range());
+  double parts = work / smallestWork;
+  return parts > 1 ? std::max<int64_t>(1, static_cast<int64_t>(static_cast<double>(range) / parts)) : range;
 }
 
 void Program::addInstruction(const bundle::Bundle &bundle, const bundle::Instruction &instruction,
