@@ -284,6 +284,34 @@ def FuseVerify : Pass<"fuse-verify", "::mlir::ModuleOp"> {
 // Schedule
 //===----------------------------------------------------------------------===//
 
+def ScheduleRecompute : Pass<"schedule-recompute", "::mlir::ModuleOp"> {
+  let summary = "Compute values of forward again in backward rather than hold them";
+  let description = [{
+    Of a step of training, finds the values that are held between forward and backward by a minimum cut: holding a value costs
+    its bytes, computing an op again the bytes that it moves and, of its operations, what moves in their time. Parameters
+    and inputs are there anyway. `auto` repeats kernels, never library calls, where that is cheaper than holding; with a
+    budget, which covers a rank's states and the arena, it repeats nothing while the peak fits, then ever dearer work, and
+    library calls last. `block` holds only what passes from one bucket's ops to those of another and repeats the rest.
+
+    An op that is computed again has the attribute `exec.again`, so that it is not taken for the first, and gives the same bits.
+    A remark says what was repeated.
+
+    ```mlir
+    %y = exec.dispatch @silu ins(%x : tensor<8xf32>) -> tensor<8xf32>
+    … uses of %y, others, uses of %y
+    // becomes
+    %y = exec.dispatch @silu ins(%x : tensor<8xf32>) -> tensor<8xf32>
+    … uses of %y, others
+    %again = exec.dispatch @silu ins(%x : tensor<8xf32>) {exec.again} -> tensor<8xf32>
+    … uses of %again
+    ```
+  }];
+  let options = [Option<"mode", "mode", "std::string", "\"none\"", "none, auto or block">,
+                 Option<"budget", "budget", "int64_t", "0", "Bytes that a rank may use; 0: as `mode` says">];
+  let dependentDialects = ["::raddle::exec::ExecDialect"];
+  let statistics = [Statistic<"numAgain", "computed-again", "Number of ops added">];
+}
+
 def RaggedReshard : Pass<"ragged-reshard", "::mlir::ModuleOp"> {
   let summary = "Gather buckets again rather than hold them, where memory is short";
   let description = [{

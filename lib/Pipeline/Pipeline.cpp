@@ -111,6 +111,7 @@ void addStage(OpPassManager &manager, Stage stage, const PipelineOptions &option
     manager.addPass(createFuseVerify());
     return;
   case Stage::Schedule:
+    manager.addPass(createScheduleRecompute({options.recompute, options.memoryBudget}));
     manager.addPass(createRaggedReshard({options.memoryBudget}));
     manager.addPass(createRaggedPrefetch({options.memoryBudget}));
     manager.addPass(createScheduleAssign({options.memoryBudget}));

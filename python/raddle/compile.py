@@ -75,6 +75,7 @@ def _command(source, output, mode, ranks, batch, options):
     command.append(f"--cpu={options['cpu']}")
     if options["memory_budget"] is not None:
         command.append(f"--memory-budget={int(options['memory_budget'])}")
+    command.append(f"--recompute={options['recompute']}")
     if batch is not None:
         command.append(f"--batch={batch}")
     if mode == "train":
@@ -129,6 +130,7 @@ def compile(
     decay_mask=None,
     replicas=1,
     memory_budget=None,
+    recompute="none",
     cpu="native",
     param_arguments=(),
     param_constants=(),
@@ -144,6 +146,10 @@ def compile(
     ``memory_budget`` is the number of bytes that a rank may use for states and intermediate results: buckets of
     parameters are held between forward and backward while they fit, and gathered again where not; by default, as few
     bytes as that allows.
+
+    ``recompute`` says what backward computes a second time, with the same results, rather than hold since forward: "none";
+    "auto", what is cheaper to compute than to hold, or with a ``memory_budget`` as much as it takes; "block", everything but
+    what passes from the parameters of one bucket to those of the next.
 
     ``cpu`` says which processors run the program: ``"native"``, the best that this machine's has, or a level of the
     x86-64 ABI, ``"x86-64-v2"``, ``"x86-64-v3"`` (AVX2) or ``"x86-64-v4"`` (AVX-512), for a bundle that goes elsewhere.
@@ -163,6 +169,8 @@ def compile(
         raise ValueError(f"replicas: expected a divisor of the {ranks} ranks, found {replicas!r}")
     if memory_budget is not None and not memory_budget > 0:
         raise ValueError(f"memory_budget: expected a number of bytes above 0 or None, found {memory_budget!r}")
+    if recompute not in ("none", "auto", "block"):
+        raise ValueError(f"recompute: expected 'none', 'auto' or 'block', found {recompute!r}")
     _refuse_unsupported(options)
     _check_optimizer(optimizer)
     _check_numbers(options)

@@ -22,13 +22,14 @@ std::optional<Stage> parseStage(llvm::StringRef name);
 
 struct PipelineOptions {
   bool train = false;
-  bool adopt = false; ///< the module comes from another front end
-  int64_t batch = 0;  ///< for its dynamic dimensions 0; 0: not given
+  bool adopt = false;                      ///< the module comes from another front end
+  int64_t batch = 0;                       ///< for its dynamic dimensions 0; 0: not given
   std::vector<std::string> paramArguments; ///< names of its leading arguments, which are parameters
   std::string paramConstants;              ///< regular expression: keys of its constants that are parameters
   int64_t ranks = 1;
   int64_t replicas = 1;     ///< groups of ranks that hold a copy of all parameters each; divides `ranks`
   int64_t memoryBudget = 0; ///< bytes that a rank may use for states and arena; 0: as few as gathering again allows
+  std::string recompute = "none"; ///< what backward computes again: "none", "auto" or "block"
   unsigned loss = 0;
   std::string optimizer = "adamw"; ///< "sgd" or "adamw"
   double weightDecay = 0.0;

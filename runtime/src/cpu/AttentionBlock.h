@@ -21,7 +21,7 @@ struct Rows {
 
 // Scores of a block, of both kinds backward, fit into a core's second cache beside the panels of keys and values.
 // Blocks are the same for any number of threads.
-constexpr int64_t mostScores = 1 << 15;
+constexpr int64_t mostScores = 1 << 16;
 constexpr int64_t mostKeys = 512, mostQueries = 256;
 
 /// How the queries and keys of a problem are cut.
