@@ -276,7 +276,7 @@ private:
     return trains ? loss : Value();
   }
 
-  /// With a budget, dearer work is repeated only while the peak does not fit.
+  /// With a budget, dearer work is repeated only while the arena does not fit.
   LogicalResult recompute(func::FuncOp function, Value loss, SymbolTableCollection &symbols) {
     SmallVector<Policy> policies;
     if (mode == "block")
@@ -290,7 +290,7 @@ private:
       FailureOr<LiveMemory> live = LiveMemory::compute(function, symbols);
       if (failed(live))
         return failure();
-      if (budget != 0 && live->peak() <= live->peakWithin(budget))
+      if (budget != 0 && live->arenaBytes() <= live->roomWithin(budget))
         break;
       numAgain += Recomputer(function, loss, symbols).run(policy);
     }
