@@ -68,8 +68,9 @@ def test_units(step, keep):
     check_same(found, expected)
 
 
-# What upstream's `shard` dialect (MLIR 22.1, `sharding-propagation,shard-partition`) makes of 14 rows over 4 devices: 3 rows
-# a device, two rows are gone without a word. With explicit offsets propagation drops them and the partitioner crashes.
+# What upstream's `shard` dialect (MLIR 22.1, `sharding-propagation,shard-partition`) makes of 14 rows over 4 devices: 3
+# rows a device, two rows are gone without a word. Explicit offsets are dropped by propagation, and then the partitioner
+# crashes.
 UPSTREAM = """
 shard.grid @grid(shape = 4)
 func.func @main(%x: tensor<14x8xf32>) -> tensor<14x8xf32> {{

@@ -29,12 +29,16 @@ def test_losses_equal_pytorch(tmp_path, ranks, model):
     _, bundle = make_bundle(module, batch, tmp_path, *FLAGS, ranks=ranks)
     inputs = save_inputs(tmp_path, **dict(zip(names, batch)))
     expected, norms = train_pytorch(copy.deepcopy(module), [batch] * STEPS, OPTIONS)
+    found = []
     for processes in (None, ranks):
         result = succeed("raddle-run", bundle, "--json", f"--steps={STEPS}", *inputs, ranks=processes)
         steps, summary = json_lines(result)
         assert_close([step["loss"] for step in steps], expected)
         assert_close([step["grad_norm"] for step in steps], norms, what="gradient norm")
         assert summary["ranks"] == ranks and summary["steps"] == STEPS
+        found.append([(step["loss"], step["grad_norm"]) for step in steps])
+    # Both add in the order of ranks.
+    assert found[0] == found[1]
 
 
 def test_processes_reduce_16_bits_as_threads_do(tmp_path):

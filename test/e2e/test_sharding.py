@@ -264,7 +264,7 @@ def test_no_byte_is_copied_and_communication_follows_the_formula(tmp_path, ranks
     assert sorted(reduced) == slices
     assert all(gathered.count(shard) in range(slices.count(shard), 2 * slices.count(shard) + 1) for shard in slices)
     assert set(gathered) == set(slices)
-    # A slice comes from each of the other shards; of an all-reduce, the others' part of what a rank adds, then their sums.
+    # A slice comes from each other shard; of an all-reduce, the others' part of what a rank adds, then their sums.
     # A group of several replicas reduces slices, all ranks the single numbers.
     width, shards = 4, ranks // replicas
     sizes = sorted(everywhere, reverse=True)
