@@ -156,10 +156,13 @@ nb::dict describeStatistics(const Session &session) {
   nb::dict result;
   result["state_bytes"] = statistics.stateBytes;
   result["arena_bytes"] = statistics.arenaBytes;
+  result["workspace_bytes"] = statistics.workspaceBytes;
+  result["planned_bytes"] = statistics.plannedBytes;
   result["bytes_communicated"] = statistics.bytesCommunicated;
   result["bytes_copied"] = statistics.bytesCopied;
   result["runs"] = statistics.runs;
   result["peak_resident_bytes"] = statistics.peakResidentBytes;
+  result["resident_growth_bytes"] = statistics.residentGrowthBytes;
   result["blas"] = statistics.blas;
   return result;
 }

@@ -42,6 +42,11 @@ public:
   const std::vector<Trace> &recorded() const { return traces; }
   uint64_t stateBytes() const { return stateMemory.size(); }
   uint64_t arenaBytes() const { return arena.size(); }
+  /// What libraries hold beside: packed matrices, parts of other ranks that are being added.
+  uint64_t workspaceBytes() const;
+  /// Bytes that instructions got from other ranks, and that copies moved, so far.
+  uint64_t bytesCommunicated() const { return communicated; }
+  uint64_t bytesCopied() const { return copied; }
 
 private:
   const bundle::Bundle &bundle;
@@ -54,6 +59,7 @@ private:
   Events events;
   // Made when a program communicates.
   std::unique_ptr<StreamThread> communication;
+  uint64_t communicated = 0, copied = 0;
 
   void allocateStates();
   void runStream(Program &program, uint32_t stream);
