@@ -157,3 +157,24 @@ func.func private @loop(%x: tensor<8xf32>) -> tensor<8xf32> attributes {exec.ker
   }
   return %r : tensor<8xf32>
 }
+
+// Numbers of 16 bits are computed with in 32, and moved and chosen as they are: no processor's own instructions are needed.
+// CHECK-LABEL: llvm.func internal @brain_float_body(
+// CHECK-NOT: bf16
+// CHECK: llvm.fadd {{.*}} : f32
+// CHECK-NOT: bf16
+// CHECK: llvm.return
+func.func private @brain_float(%x: tensor<64xbf16>, %y: tensor<64xbf16>) -> tensor<64xbf16> attributes {exec.kernel} {
+  %e = tensor.empty() : tensor<64xbf16>
+  %0 = linalg.generic {indexing_maps = [affine_map<(d0) -> (d0)>, affine_map<(d0) -> (d0)>, affine_map<(d0) -> (d0)>],
+                       iterator_types = ["parallel"]}
+      ins(%x, %y : tensor<64xbf16>, tensor<64xbf16>) outs(%e : tensor<64xbf16>) {
+  ^bb0(%a: bf16, %b: bf16, %o: bf16):
+    %sum = arith.addf %a, %b : bf16
+    %power = math.exp %sum : bf16
+    %less = arith.cmpf olt, %power, %b : bf16
+    %chosen = arith.select %less, %a, %power : bf16
+    linalg.yield %chosen : bf16
+  } -> tensor<64xbf16>
+  return %0 : tensor<64xbf16>
+}

@@ -191,11 +191,15 @@ void passDestinations(func::FuncOp kernel, ArrayRef<std::pair<unsigned, unsigned
 }
 
 void splitNarrowCasts(func::FuncOp kernel) {
-  kernel.walk([](arith::TruncFOp op) {
-    if (!op.getIn().getType().isF64() || op.getType().getIntOrFloatBitWidth() >= 32)
-      return;
+  auto isWide = [](Type type) { return type.isF64(); };
+  auto isNarrow = [](Type type) { return type.getIntOrFloatBitWidth() < 32; };
+  kernel.walk([&](Operation *op) {
     OpBuilder builder(op);
-    op.getInMutable().assign(arith::TruncFOp::create(builder, op.getLoc(), builder.getF32Type(), op.getIn()));
+    Type middle = builder.getF32Type();
+    if (auto cast = dyn_cast<arith::TruncFOp>(op); cast && isWide(cast.getIn().getType()) && isNarrow(cast.getType()))
+      cast.getInMutable().assign(arith::TruncFOp::create(builder, op->getLoc(), middle, cast.getIn()));
+    if (auto cast = dyn_cast<arith::ExtFOp>(op); cast && isNarrow(cast.getIn().getType()) && isWide(cast.getType()))
+      cast.getInMutable().assign(arith::ExtFOp::create(builder, op->getLoc(), middle, cast.getIn()));
   });
 }
 

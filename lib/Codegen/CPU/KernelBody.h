@@ -21,7 +21,7 @@ void tileRows(mlir::func::FuncOp kernel);
 /// has the pairs (argument, result) that share their memory.
 void passDestinations(mlir::func::FuncOp kernel, llvm::ArrayRef<std::pair<unsigned, unsigned>> inPlace);
 
-/// Casts from f64 to 16 bits go through f32, as PyTorch has it: in one step they are calls of a compiler's library.
+/// Casts between f64 and 16 bits go through f32, as PyTorch has it: in one step they are calls of a compiler's library.
 void splitNarrowCasts(mlir::func::FuncOp kernel);
 
 /// Sums over an accumulator may be reordered and products contracted: that is what vectorising them means.

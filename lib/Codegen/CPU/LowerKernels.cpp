@@ -15,7 +15,9 @@
 #include "mlir/Dialect/MemRef/Transforms/Passes.h"
 #include "mlir/Dialect/SCF/IR/SCF.h"
 #include "mlir/Dialect/Vector/IR/VectorOps.h"
+#include "mlir/IR/AttrTypeSubElements.h"
 #include "mlir/IR/BuiltinOps.h"
+#include "mlir/IR/Verifier.h"
 #include "mlir/Pass/PassManager.h"
 #include "mlir/Transforms/GreedyPatternRewriteDriver.h"
 #include "mlir/Transforms/Passes.h"
@@ -174,7 +176,42 @@ private:
     });
   }
 
+  /// Few processors compute in 16 bits; code for others would call a compiler's library. Each operation is one in f32
+  /// whose result is rounded.
+  LogicalResult widenArithmetic(ModuleOp module) {
+    PassManager manager(&getContext());
+    arith::ArithEmulateUnsupportedFloatsOptions arithmetic;
+    arithmetic.sourceTypeStrs = {"bf16"};
+    manager.addPass(arith::createArithEmulateUnsupportedFloats(arithmetic));
+    manager.addPass(math::createMathExtendToSupportedTypes());
+    return runPipeline(manager, module);
+  }
+
+  /// What is left of bf16 after its arithmetic is loaded, chosen and stored: as integers, for LLVM would do some of that in
+  /// 32 bits.
+  static LogicalResult moveAsIntegers(ModuleOp module) {
+    auto bits = IntegerType::get(module.getContext(), 16);
+    AttrTypeReplacer replacer;
+    replacer.addReplacement([=](BFloat16Type) -> Type { return bits; });
+    replacer.addReplacement([=](FloatAttr value) -> std::optional<Attribute> {
+      if (!value.getType().isBF16())
+        return std::nullopt;
+      return IntegerAttr::get(bits, value.getValue().bitcastToAPInt());
+    });
+    replacer.recursivelyReplaceElementsIn(module, /*replaceAttrs=*/true, /*replaceLocs=*/false, /*replaceTypes=*/true);
+    module.walk([](LLVM::BitcastOp cast) {
+      if (cast.getArg().getType() != cast.getType())
+        return;
+      cast.replaceAllUsesWith(cast.getArg());
+      cast.erase();
+    });
+    // Arithmetic that was not widened has integers now, which its verifier refuses.
+    return verify(module);
+  }
+
   LogicalResult lowerToLLVM(ModuleOp module) {
+    if (failed(widenArithmetic(module)))
+      return failure();
     module.walk([](func::FuncOp kernel) {
       useLibraryForAngles(kernel);
       scaleSubnormalLogarithms(kernel);
@@ -200,7 +237,9 @@ private:
     manager.addPass(createConvertFuncToLLVMPass(options));
     manager.addPass(createConvertControlFlowToLLVMPass());
     manager.addPass(createReconcileUnrealizedCastsPass());
-    return runPipeline(manager, module);
+    if (failed(runPipeline(manager, module)))
+      return failure();
+    return moveAsIntegers(module);
   }
 
   LogicalResult runPipeline(PassManager &manager, ModuleOp module) {
