@@ -72,9 +72,14 @@ void dropUnitLoops(Block &body) {
 }
 
 void moveViewsToSources(Block &body) {
-  for (Operation &op : llvm::make_early_inc_range(body))
-    if (Operation *source = isView(&op) ? op.getOperand(0).getDefiningOp() : nullptr)
+  for (Operation &op : llvm::make_early_inc_range(body)) {
+    if (!isView(&op))
+      continue;
+    if (Operation *source = op.getOperand(0).getDefiningOp())
       op.moveAfter(source);
+    else
+      op.moveBefore(&body, body.begin());
+  }
 }
 
 } // namespace raddle
