@@ -44,7 +44,9 @@ struct Policy {
 /// A step of training: its forward part is what the loss needs, its backward part what follows and is no forward.
 class Recomputer {
 public:
-  Recomputer(func::FuncOp function, Value loss, SymbolTableCollection &symbols) : function(function), symbols(symbols) {
+  /// With `explain`, what is computed again gets a remark.
+  Recomputer(func::FuncOp function, Value loss, SymbolTableCollection &symbols, bool explain)
+      : function(function), symbols(symbols), explain(explain) {
     for (Operation &op : function.getBody().front()) {
       positions[&op] = ops.size();
       ops.push_back(&op);
@@ -205,9 +207,10 @@ private:
       second->setAttr(kAgain, builder.getUnitAttr());
       for (Value result : op->getResults())
         useAgain(result, builder, again);
-      remark::passed(op->getLoc(), remark::RemarkOpts::name("again").category("schedule-recompute"))
-          << op->getName().getStringRef().str() << ": computed again, " << std::to_string(heldBytes(op))
-          << " bytes are free in between";
+      if (explain)
+        remark::passed(op->getLoc(), remark::RemarkOpts::name("again").category("schedule-recompute"))
+            << op->getName().getStringRef().str() << ": computed again, " << std::to_string(heldBytes(op))
+            << " bytes are free in between";
     }
   }
 
@@ -233,6 +236,7 @@ private:
 
   func::FuncOp function;
   SymbolTableCollection &symbols;
+  bool explain;
   SmallVector<Operation *> ops, forward;
   llvm::DenseMap<Operation *, int64_t> positions;
   llvm::DenseSet<Operation *> needed; ///< what the loss needs
@@ -276,25 +280,49 @@ private:
     return trains ? loss : Value();
   }
 
-  /// With a budget, dearer work is repeated only while the arena does not fit.
+  /// With a budget, the cheapest policy whose arena fits, or the one with the smallest arena; each starts from the same
+  /// program, for what one repeats would stand in another's way.
   LogicalResult recompute(func::FuncOp function, Value loss, SymbolTableCollection &symbols) {
-    SmallVector<Policy> policies;
-    if (mode == "block")
-      policies = {{kHoldNothing, true}};
-    else if (budget == 0)
-      policies = {{kCheap, false}};
-    else
-      policies = {
-          {kCheap / 2, false}, {kCheap, false}, {4 * kCheap, false}, {kHoldNothing, false}, {kHoldNothing, true}};
-    for (const Policy &policy : policies) {
-      FailureOr<LiveMemory> live = LiveMemory::compute(function, symbols);
-      if (failed(live))
+    Policy chosen{kCheap, false};
+    if (mode == "block") {
+      chosen = {kHoldNothing, true};
+    } else if (budget != 0) {
+      FailureOr<std::optional<Policy>> found = findPolicy(function, symbols);
+      if (failed(found))
         return failure();
-      if (budget != 0 && live->arenaBytes() <= live->roomWithin(budget))
-        break;
-      numAgain += Recomputer(function, loss, symbols).run(policy);
+      if (!*found)
+        return success();
+      chosen = **found;
     }
+    numAgain += Recomputer(function, loss, symbols, /*explain=*/true).run(chosen);
     return success();
+  }
+
+  /// Nothing where the program fits as it is.
+  FailureOr<std::optional<Policy>> findPolicy(func::FuncOp function, SymbolTableCollection &symbols) {
+    FailureOr<LiveMemory> live = LiveMemory::compute(function, symbols);
+    if (failed(live))
+      return failure();
+    int64_t smallest = live->arenaBytes();
+    std::optional<Policy> best;
+    for (Policy policy : {Policy{kCheap / 2, false}, Policy{kCheap, false}, Policy{4 * kCheap, false},
+                          Policy{kHoldNothing, false}, Policy{kHoldNothing, true}}) {
+      if (smallest <= live->roomWithin(budget))
+        break;
+      func::FuncOp trial = function.clone();
+      trial.setName((function.getName() + ".trial").str());
+      function->getBlock()->getOperations().insertAfter(Block::iterator(function), trial);
+      Recomputer(trial, findLoss(trial), symbols, /*explain=*/false).run(policy);
+      FailureOr<LiveMemory> after = LiveMemory::compute(trial, symbols);
+      trial.erase();
+      if (failed(after))
+        return failure();
+      if (int64_t bytes = after->arenaBytes(); bytes < smallest) {
+        smallest = bytes;
+        best = policy;
+      }
+    }
+    return best;
   }
 
   /// Elementwise work on two operands moves three bytes for one that it makes.
