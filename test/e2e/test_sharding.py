@@ -308,7 +308,8 @@ def test_no_byte_of_the_demo_is_copied(tmp_path):
     schedule = ("--schedule-recompute", "--ragged-reshard", "--ragged-prefetch", "--schedule-assign")
     remarks = succeed("raddle-opt", fused, *schedule, "--remarks-filter=schedule-assign", "-o", "/dev/null").stderr
     (copied,) = (line for line in remarks.splitlines() if "Remark=train_step" in line)
-    assert copied.endswith('Remark=0, Remark=" bytes are copied into buckets, ", Remark=0, Remark=" bytes into results"')
+    expected = 'Remark=0, Remark=" bytes are copied into buckets, ", Remark=0, Remark=" bytes into results"'
+    assert copied.endswith(expected)
     steps, summary = run_step(tmp_path, bundle, (windows, windows), None)
     assert len(steps) > 0 and summary["bytes_copied"] == 0
 
