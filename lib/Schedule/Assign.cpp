@@ -4,6 +4,7 @@
 #include "mlir/Dialect/MemRef/IR/MemRef.h"
 #include "mlir/Dialect/Tensor/IR/Tensor.h"
 #include "mlir/IR/BuiltinOps.h"
+#include "mlir/IR/Remarks.h"
 #include "raddle/Fuse/VerifyFused.h"
 #include "raddle/Passes.h"
 #include "raddle/Plan/Redistribute.h"
@@ -21,10 +22,18 @@ namespace {
 
 enum Stream : int64_t { Compute = 0, Communication = 1 };
 
-/// Counts what no placement could avoid.
+/// Copies that no placement could avoid.
+struct Copies {
+  int64_t count = 0, bytes = 0;
+
+  void add(int64_t copied) {
+    ++count;
+    bytes += copied;
+  }
+};
+
 struct CopyCounts {
-  int64_t results = 0;
-  int64_t packs = 0;
+  Copies results, packs;
 };
 
 /// Writes one function as a program.
@@ -241,7 +250,7 @@ private:
       if (!placement.needsCopy(*operand))
         continue;
       writeCopy(pack.getLoc(), operand->get(), at(slot.getOffset()));
-      ++counts.packs;
+      counts.packs.add(bytesOf(operand->get().getType()));
     }
     clear(position, bucket.getElements());
   }
@@ -254,7 +263,8 @@ private:
     for (OpOperand &operand : terminator->getOpOperands()) {
       if (!placement.needsCopy(operand))
         continue;
-      ++counts.results;
+      int64_t bytes = bytesOf(operand.get().getType());
+      counts.results.add(bytes);
       Place target = placement.resultPlace(operand.getOperandNumber());
       if (target.space != exec::Space::State) {
         writeCopy(loc, operand.get(), target);
@@ -265,7 +275,7 @@ private:
         Place aside = placement.allocate(operand.get().getType(), "old value of a state");
         writeCopy(loc, operand.get(), aside);
         source = bufferAt(loc, aside, operand.get().getType());
-        ++counts.results;
+        counts.results.add(bytes);
       }
       intoStates.push_back({source, target});
     }
@@ -316,8 +326,7 @@ struct ScheduleAssignPass : raddle::impl::ScheduleAssignBase<ScheduleAssignPass>
       exec::ProgramOp program = writer.run();
       assignAddresses(program, placement, writer.getHeldAllocations());
       checkBudget(program);
-      numCopies += counts.results;
-      numPackCopies += counts.packs;
+      explainCopies(program, counts);
       function.erase();
     }
     builder.setInsertionPointToStart(getOperation().getBody());
@@ -327,6 +336,14 @@ struct ScheduleAssignPass : raddle::impl::ScheduleAssignBase<ScheduleAssignPass>
   }
 
 private:
+  void explainCopies(exec::ProgramOp program, const CopyCounts &counts) {
+    numCopies += counts.results.count;
+    numPackCopies += counts.packs.count;
+    remark::analysis(program.getLoc(), remark::RemarkOpts::name("copied").category("schedule-assign"))
+        << program.getSymName() << ": " << std::to_string(counts.packs.bytes) << " bytes are copied into buckets, "
+        << std::to_string(counts.results.bytes) << " bytes into results";
+  }
+
   void assignAddresses(exec::ProgramOp program, Placement &placement, ArrayRef<std::pair<Operation *, int64_t>> held) {
     llvm::DenseMap<Operation *, int64_t> position;
     for (auto [index, op] : llvm::enumerate(program.getInstructions()))

@@ -2,6 +2,12 @@
 // stream waits for the communication stream just before it needs its results.
 
 // RUN: raddle-opt %s --split-input-file --schedule-assign --schedule-verify | FileCheck %s
+// RUN: raddle-opt %s --split-input-file --schedule-assign --remarks-filter=schedule-assign -o /dev/null 2>&1 | FileCheck %s --check-prefix=REMARK
+
+// REMARK: remark: [Analysis] copied | Category:schedule-assign | Remark=step, {{.*}}Remark=0, Remark=" bytes are copied into buckets, ", Remark=0, Remark=" bytes into results"
+// REMARK: Remark=shared, {{.*}}Remark=256, Remark=" bytes are copied into buckets, "
+// REMARK: Remark=read_later, {{.*}}Remark=0, Remark=" bytes are copied into buckets, ", Remark=128, Remark=" bytes into results"
+// REMARK: Remark=unchanged, {{.*}}Remark=0, Remark=" bytes are copied into buckets, ", Remark=0, Remark=" bytes into results"
 
 ragged.bucket @b ranks 2 shard 64 : f32 {
   slots = [#ragged.slot<"w" at 0 shape [4, 12] unit 1>, #ragged.slot<"v" at 64 shape [32] unit 1>]

@@ -1,5 +1,6 @@
 """Collectives and layouts on any number of ranks give what whole tensors give; replicas and budgets change no result."""
 
+import importlib.util
 import json
 
 import numpy
@@ -7,7 +8,7 @@ import pytest
 import torch
 from models import Mlp, mlp_batches, tiny_llama, token_batches
 from parity import compare_training
-from tools import assert_refused, json_lines, make_bundle, run, succeed
+from tools import ROOT, assert_refused, json_lines, make_bundle, run, succeed
 
 import raddle
 
@@ -283,6 +284,34 @@ def test_no_byte_is_copied_and_communication_follows_the_formula(tmp_path, ranks
         _, summary = run_step(tmp_path, bundle, batch, processes)
         assert summary["bytes_copied"] == 0
         assert summary["bytes_communicated"] == total * width // ranks
+
+
+def demo_models():
+    """examples/models.py, whose name is that of a file here."""
+    spec = importlib.util.spec_from_file_location("demo_models", ROOT / "examples" / "models.py")
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+def test_no_byte_of_the_demo_is_copied(tmp_path):
+    """The pass says so of the step that it schedules, the runtime of those that it ran. Windows are shorter than the
+    demo's; the buckets are the same."""
+    tokens, batch = 32, 2
+    windows = torch.randint(0, 256, (batch, tokens))
+    llama = demo_models().make_llama(tokens, seed=0)
+    step = ("--optimizer=adamw", "--weight-decay=0.01", "--clip-norm=1")
+    source, bundle = make_bundle(llama, (windows, windows), tmp_path, *step, ranks=2)
+    fused = tmp_path / "fused.mlir"
+    common = ("--mode=train", "--ranks=2", f"--batch={batch}", *step)
+    fused.write_text(succeed("raddle-compile", source, *common, "--stop-after=fuse").stdout)
+    schedule = ("--schedule-recompute", "--ragged-reshard", "--ragged-prefetch", "--schedule-assign")
+    remarks = succeed("raddle-opt", fused, *schedule, "--remarks-filter=schedule-assign", "-o", "/dev/null").stderr
+    (copied,) = (line for line in remarks.splitlines() if "Remark=train_step" in line)
+    expected = 'Remark=0, Remark=" bytes are copied into buckets, ", Remark=0, Remark=" bytes into results"'
+    assert copied.endswith(expected)
+    steps, summary = run_step(tmp_path, bundle, (windows, windows), None)
+    assert len(steps) > 0 and summary["bytes_copied"] == 0
 
 
 def busy(events, stream):

@@ -96,6 +96,7 @@ public:
     check(MPI_Comm_set_errhandler(world, MPI_ERRORS_RETURN), "MPI_Comm_set_errhandler");
     check(MPI_Comm_rank(world, &ownRank), "MPI_Comm_rank");
     check(MPI_Comm_size(world, &ranks), "MPI_Comm_size");
+    openConnections();
   }
 
   explicit MpiCommunicator(MPI_Comm part) : world(part) {
@@ -183,6 +184,8 @@ public:
 private:
   // Parts of the other ranks that are received while those before are added.
   static constexpr size_t stagingBytes = 1 << 20;
+  // Of the parts that a reduction sends, two groups of so many pieces to each rank are under way.
+  static constexpr size_t groupPieces = 4;
 
   MPI_Comm world = MPI_COMM_NULL;
   int ownRank = 0, ranks = 1;
@@ -190,10 +193,25 @@ private:
   Requests calls;
   std::vector<char> staging;
 
-  void send(const char *from, size_t bytes, int other) {
+  // The library makes its connections, and the buffers that they need, with the first messages. Here are as many as any
+  // reduction has under way, so that what a session adds to the process later is its own.
+  void openConnections() {
+    if (ranks == 1)
+      return;
+    size_t part = 2 * groupPieces * (stagingBytes / 2 / static_cast<size_t>(ranks - 1)) / sizeof(float);
+    std::vector<float> all(part * ranks), own(part);
+    reduceScatter(all.data(), own.data(), part, DType::F32, bundle::Reduction::Sum, nullptr);
+    allGather(own.data(), all.data(), part * sizeof(float), nullptr);
+    std::vector<char>().swap(staging);
+    received = 0;
+  }
+
+  void send(const char *from, size_t bytes, int other) { send(from, bytes, other, calls); }
+
+  void send(const char *from, size_t bytes, int other, Requests &requests) {
     for (size_t at = 0; at < bytes; at += INT_MAX)
       check(MPI_Isend(from + at, static_cast<int>(std::min<size_t>(bytes - at, INT_MAX)), MPI_BYTE, other, 0, world,
-                      calls.add()),
+                      requests.add()),
             "MPI_Isend");
   }
 
@@ -215,11 +233,19 @@ private:
     size_t others = static_cast<size_t>(std::max(ranks - 1, 1)), piece = stagingBytes / 2 / others / width * width;
     piece = std::max(piece, width);
     staging.resize(std::max(stagingBytes, 2 * others * piece));
-    for (int distance = 1; distance < ranks; ++distance) {
-      int other = (ownRank + distance) % ranks;
-      for (size_t at = begin(other); at < begin(other + 1); at += piece)
-        send(src + at, std::min(piece, begin(other + 1) - at), other);
-    }
+    // Each message under way needs memory of the library: only as many are as keep all ranks busy.
+    Requests offered[2];
+    auto offer = [&](size_t group) {
+      Requests &requests = offered[group % 2];
+      requests.wait();
+      for (size_t index = group * groupPieces; index < (group + 1) * groupPieces; ++index)
+        for (int distance = 1; distance < ranks; ++distance) {
+          int other = (ownRank + distance) % ranks;
+          size_t at = begin(other) + index * piece;
+          if (at < begin(other + 1))
+            send(src + at, std::min(piece, begin(other + 1) - at), other, requests);
+        }
+    };
     size_t first = begin(ownRank), end = begin(ownRank + 1);
     Requests halves[2];
     auto stage = [&](size_t index, size_t slot) { return staging.data() + (index % 2 * others + slot) * piece; };
@@ -229,17 +255,25 @@ private:
         if (other != ownRank)
           receive(stage(index, slot++), std::min(piece, end - at), other, halves[index % 2]);
     };
+    // Of the longest part, which may not be this rank's.
+    size_t pieces = ((count + ranks - 1) / ranks * width + piece - 1) / piece;
+    offer(0);
     fetch(0);
     std::vector<const void *> sources(ranks);
-    for (size_t index = 0, at = first; at < end; ++index, at += piece) {
+    for (size_t index = 0, at = first; index < pieces; ++index, at += piece) {
+      if (index % groupPieces == 0)
+        offer(index / groupPieces + 1);
       fetch(index + 1);
       halves[index % 2].wait();
+      if (at >= end)
+        continue;
       size_t slot = 0;
       for (int other = 0; other < ranks; ++other)
         sources[other] = other == ownRank ? src + at : stage(index, slot++);
       reduceElements(sources, 0, std::min(piece, end - at) / width, dst + at - first, dtype, reduction);
     }
-    calls.wait();
+    for (Requests &requests : offered)
+      requests.wait();
   }
 };
 
