@@ -65,6 +65,15 @@ def test_repeats_that_are_too_few():
         program(x, torch.tensor([1, 2, 3]))
 
 
+def test_masks_that_ask_for_more_than_there_is():
+    function = lambda x: x.masked_scatter(x > 0, x[0, :2])
+    x = torch.full((2, 3), -1.0)
+    program = raddle.compile(Function(function), (x,))
+    torch.testing.assert_close(program(x)[0], function(x))
+    with pytest.raises(RuntimeError, match="index of aten.masked_scatter: expected 0 to 1, found 2 "):
+        program(-x)
+
+
 OUT_OF_RANGE = {
     "index": (lambda x, i: x[:, i[0]], [5, -6]),
     "gather": (lambda x, i: x.gather(1, i), [5, -1]),
