@@ -134,6 +134,10 @@ REDUCTIONS = {
     "quantile_scalar": (lambda x: x.quantile(0.4), "scalar"),
     "nanquantile": (lambda x: x[:2].nanquantile(0.4, dim=1), "nans", False),
     "nanquantiles": (lambda x, q: x.nanquantile(q.detach(), dim=1), "matrix", "fractions"),
+    "mode": (lambda x: tuple(x.mode(1)), "ties"),
+    "mode_keep": (lambda x: tuple(x.mode(0, keepdim=True)), "ties"),
+    "mode_integers": (lambda x: tuple(x.mode(-1)), "integers"),
+    "mode_scalar": (lambda x: tuple(x.mode()), "scalar"),
     "kthvalue": (lambda x: tuple(x.kthvalue(3, dim=1)), "cube"),
     "kthvalue_ties": (lambda x: (x.kthvalue(2, dim=1)[0], x.gather(1, x.kthvalue(2, keepdim=True)[1])), "ties", False),
 }
