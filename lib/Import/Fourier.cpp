@@ -304,6 +304,11 @@ void registerFourierOperators(OperatorTable &table) {
                    fourier<Transform::HalfToReal, true>);
   table.addComplex({"aten.fft_hfft.default", "aten.fft_hfft2.default", "aten.fft_hfftn.default"},
                    fourier<Transform::HalfToReal, false>);
+  // Of real numbers nothing is complex here.
+  table.add({"aten.fft_irfft.default", "aten.fft_irfft2.default", "aten.fft_irfftn.default"},
+            fourier<Transform::HalfToReal, true>);
+  table.add({"aten.fft_hfft.default", "aten.fft_hfft2.default", "aten.fft_hfftn.default"},
+            fourier<Transform::HalfToReal, false>);
   table.addComplex({"aten.fft_ihfft.default", "aten.fft_ihfft2.default", "aten.fft_ihfftn.default"},
                    fourier<Transform::RealToHalf, true>);
   table.addComplex("aten._fft_c2c.default", coreFourier<Transform::Complex>);

@@ -87,6 +87,25 @@ LogicalResult vectorDot(NodeBuilder &node) {
   return node.result(sumOver(node, product, dim, /*keep=*/false, type));
 }
 
+/// Sums over the last dimension of both; a tensor without dimensions is a factor.
+LogicalResult inner(NodeBuilder &node) {
+  Value self = node.tensor("self"), other = node.tensor("other");
+  if (node.failed())
+    return failure();
+  Shape left(node.shapeOf(self)), right(node.shapeOf(other));
+  if (left.empty() || right.empty())
+    return node.result(multiply(node, self, other, node.promote({self, other})));
+  int64_t size = left.pop_back_val();
+  if (size != right.pop_back_val() || node.elementOf(self) != node.elementOf(other))
+    return node.fail("inner of " + node.describe(node.shapeOf(self)) + " and " + node.describe(node.shapeOf(other)) +
+                     ", expected one type and one size of the last dimensions"),
+           failure();
+  Value lhs = node.reshape(self, {ShapedType::getNumElements(left), size});
+  Value rhs = node.reshape(other, {ShapedType::getNumElements(right), size});
+  left.append(right);
+  return node.result(node.reshape(node.matmul(lhs, rhs, /*transposed=*/true), left));
+}
+
 /// Sums over pairs of dimensions: a product of matrices whose inner dimension is all of them.
 LogicalResult tensorDot(NodeBuilder &node) {
   Value self = node.tensor("self"), other = node.tensor("other");
@@ -243,6 +262,7 @@ void registerProductOperators(OperatorTable &table) {
   table.add("aten.linalg_cross.default", linalgCross);
   table.add("aten.cross.default", cross);
   table.add("aten.linalg_vecdot.default", vectorDot);
+  table.add("aten.inner.default", inner);
   table.add("aten.tensordot.default", tensorDot);
   table.add("aten.linalg_multi_dot.default", multiDot);
   table.add({"aten.linalg_matrix_power.default", "aten.matrix_power.default"}, matrixPower);

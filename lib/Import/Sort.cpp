@@ -193,7 +193,7 @@ Value countPairs(NodeBuilder &node, Value self, int64_t dim, Body::Compare kind)
     return nullptr;
   Shape shape(node.shapeOf(self)), pairs(shape);
   pairs.insert(pairs.begin() + dim, shape[dim]);
-  Value holds = node.mapElements(pairs, {node.insertUnitDim(self, dim), node.insertUnitDim(self, dim + 1)},
+  Value holds = node.mapElements(pairs, {node.insertUnitDim(self, dim + 1), node.insertUnitDim(self, dim)},
                                  node.builder.getI1Type(), [&](OpBuilder &builder, Location loc, ValueRange args) {
                                    return Body{builder, loc}.compare(kind, args[0], args[1]);
                                  });

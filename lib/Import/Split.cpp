@@ -114,9 +114,12 @@ LogicalResult cat(NodeBuilder &node) {
   if (node.failed())
     return failure();
   // PyTorch lets tensors of shape [0] join tensors of any shape.
-  llvm::erase_if(parts, [&](Value part) { return parts.size() > 1 && node.shapeOf(part) == ArrayRef<int64_t>{0}; });
-  if (parts.empty() || node.rankOf(parts.front()) == 0)
-    return node.fail("cat of tensors without dimensions or elements"), failure();
+  Value first = parts.front();
+  llvm::erase_if(parts, [&](Value part) { return node.shapeOf(part) == ArrayRef<int64_t>{0}; });
+  if (parts.empty())
+    return node.result(first);
+  if (node.rankOf(parts.front()) == 0)
+    return node.fail("cat of tensors without dimensions"), failure();
   int64_t dim = node.dimension("dim", node.rankOf(parts.front()), 0);
   return node.result(node.concat(parts, dim));
 }

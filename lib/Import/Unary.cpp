@@ -17,7 +17,13 @@ Value identity(const Body &, Value x) { return x; }
 Value absolute(const Body &body, Value x) { return body.abs(x); }
 Value negate(const Body &body, Value x) { return body.neg(x); }
 Value reciprocal(const Body &body, Value x) { return body.div(body.constant(x.getType(), 1), x); }
-Value square(const Body &body, Value x) { return body.mul(x, x); }
+/// Of booleans as integers.
+LogicalResult squareOf(NodeBuilder &node) {
+  Value self = node.tensor("self");
+  Type type = node.declaredElement();
+  return node.result(
+      applyUnary(node, self, type, type, [](const Body &body, Value x) { return body.mul(x, x); }));
+}
 Value fraction(const Body &body, Value x) { return body.sub(x, body.make<math::TruncOp>(x)); }
 Value toRadians(const Body &body, Value x) { return body.mul(x, M_PI / 180); }
 Value toDegrees(const Body &body, Value x) { return body.mul(x, 180 / M_PI); }
@@ -160,7 +166,7 @@ void registerUnaryOperators(OperatorTable &table) {
   table.add("aten.abs.default", typedUnary<absolute>);
   table.add("aten.neg.default", typedUnary<negate>);
   table.add("aten.positive.default", typedUnary<identity>);
-  table.add("aten.square.default", typedUnary<square>);
+  table.add("aten.square.default", squareOf);
   table.add({"aten.sign.default", "aten.sgn.default"}, typedUnary<sign>);
   table.add("aten.frac.default", typedUnary<fraction>);
   table.add("aten.angle.default", angleOf);

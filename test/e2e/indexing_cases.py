@@ -173,3 +173,28 @@ VALUES = {
     "index_put_mask": (lambda x, y: x.index_put((x > 0,), torch.tensor(9)), [INTEGERS, INTEGERS]),
     "index_nothing": (lambda x: x[:, torch.zeros(0, dtype=torch.long)].sum(1), [INTEGERS]),
 }
+
+# As VALUES, gradients too: what reads by a running count of other operands, and joins and products of what is empty.
+_MATRIX, _ROW = RANDOM[:, :6].double(), RANDOM[0, 6:18].double()
+_REPEATS = torch.tensor([2, 0, 1, 3, 0, 2])
+_MASK = torch.tensor([[True, False, False, True, True, False], [False, True, False, False, True, True]])
+COUNTED = {
+    "repeat_interleave": (lambda x, n: x.repeat_interleave(n, dim=1, output_size=8), [_MATRIX, _REPEATS]),
+    "repeat_interleave_flat": (lambda x, n: x.repeat_interleave(n, output_size=8), [_MATRIX[0], _REPEATS]),
+    "repeat_interleave_rows": (lambda x, n: x.repeat_interleave(n[:2] + 1, dim=0, output_size=4), [_MATRIX, _REPEATS]),
+    "repeat_interleave_once": (lambda x, n: x.repeat_interleave(n[:1], dim=-1, output_size=12), [_MATRIX, _REPEATS]),
+    "repeat_interleave_places": (lambda n: torch.repeat_interleave(n, output_size=8), [_REPEATS]),
+    "masked_scatter": (lambda x, m, y: x.masked_scatter(m, y), [_MATRIX, _MASK, _ROW]),
+    "masked_scatter_broadcast": (lambda x, m, y: x.masked_scatter(m[0], y), [_MATRIX, _MASK, _ROW]),
+    "masked_scatter_exact": (lambda x, m, y: x.masked_scatter(m, y[:6].view(2, 3)), [_MATRIX, _MASK, _ROW]),
+    "masked_scatter_integers": (lambda x, m: x.masked_scatter(m, x), [INTEGERS, _MASK]),
+    "masked_scatter_nothing": (lambda x, m, y: x.masked_scatter(m & ~m, y), [_MATRIX, _MASK, _ROW]),
+    "cat_of_nothing": (lambda x: torch.cat([x[0, :0], x[1, :0]]), [_MATRIX]),
+    "cat_with_nothing": (lambda x: torch.cat([x[0, :0], x, x * 2], 1), [_MATRIX]),
+    "inner": (lambda x, y: torch.inner(x, y.view(2, 6)), [_MATRIX, _ROW]),
+    "inner_of_vectors": (torch.inner, [_ROW, _ROW.flip(0)]),
+    "inner_of_ranks": (lambda x, y: torch.inner(y.view(2, 1, 6), x[0]), [_MATRIX, _ROW]),
+    "inner_with_number": (lambda x, y: torch.inner(x, y[0]), [_MATRIX, _ROW]),
+    "inner_integers": (torch.inner, [INTEGERS, INTEGERS.flip(0)]),
+    "square_of_booleans": (torch.square, [_MASK]),
+}

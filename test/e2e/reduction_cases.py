@@ -26,6 +26,7 @@ VALUES = {
     "ties": torch.tensor([[1.0, 3.0, 3.0, -1.0], [2.0, -5.0, 2.0, -5.0], [0.0, 0.0, 0.0, 0.0]], dtype=torch.float64),
     "nans": torch.tensor([[1.0, math.nan, 3.0], [math.nan, math.nan, math.nan], [math.inf, 2.0, -1.0]]).double(),
     "infinite": torch.tensor([[1.0, math.inf, 3.0], [-math.inf, -math.inf, -math.inf], [0.0, 2.0, -1.0]]).double(),
+    "fractions": torch.tensor([0.0, 0.1, 0.5, 0.77, 1.0]).double(),
     "integers": torch.tensor([[1, -2, 3, 0], [5, 5, -7, 2], [0, 0, 0, 0]]),
     "flags": torch.tensor([[True, False, True], [False, False, False], [True, True, True]]),
     "bytes": torch.tensor([[1, 200, 3, 0], [250, 250, 7, 2], [0, 0, 0, 0]], dtype=torch.uint8),
@@ -122,4 +123,25 @@ REDUCTIONS = {
     "amax_bytes": (lambda x: x.amax(1), "bytes"),
     "max_bytes": (lambda x: tuple(x.max(1)), "bytes"),
     "any_bytes": (lambda x: x.any(1), "bytes"),
+    "quantile": (lambda x: x.quantile(0.3), "cube"),
+    "quantile_dim": (lambda x: x.quantile(0.85, dim=1), "cube"),
+    "quantile_keep": (lambda x: x.quantile(0.5, dim=-1, keepdim=True), "cube"),
+    "quantile_ends": (lambda x: (x.quantile(0.0, dim=0), x.quantile(1.0, dim=0)), "matrix"),
+    "quantiles": (lambda x, q: x.quantile(q.detach(), dim=1), "cube", "fractions"),
+    "quantiles_keep": (lambda x, q: x.quantile(q.detach(), dim=0, keepdim=True), "cube", "fractions"),
+    "quantiles_of_all": (lambda x, q: x.quantile(q.detach()), "matrix", "fractions"),
+    "quantile_nan": (lambda x: x.quantile(0.4, dim=1), "nans", False),
+    "quantile_scalar": (lambda x: x.quantile(0.4), "scalar"),
+    "nanquantile": (lambda x: x[:2].nanquantile(0.4, dim=1), "nans", False),
+    "nanquantiles": (lambda x, q: x.nanquantile(q.detach(), dim=1), "matrix", "fractions"),
+    "mode": (lambda x: tuple(x.mode(1)), "ties"),
+    "mode_keep": (lambda x: tuple(x.mode(0, keepdim=True)), "ties"),
+    "mode_integers": (lambda x: tuple(x.mode(-1)), "integers"),
+    "mode_scalar": (lambda x: tuple(x.mode()), "scalar"),
+    "kthvalue": (lambda x: tuple(x.kthvalue(3, dim=1)), "cube"),
+    "kthvalue_ties": (lambda x: (x.kthvalue(2, dim=1)[0], x.gather(1, x.kthvalue(2, keepdim=True)[1])), "ties", False),
 }
+for way in ("lower", "higher", "midpoint", "nearest"):
+    REDUCTIONS[f"quantile_{way}"] = (
+        lambda x, q, way=way: x.quantile(q.detach(), dim=1, interpolation=way), "cube", "fractions",
+    )

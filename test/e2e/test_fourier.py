@@ -3,6 +3,7 @@
 import pytest
 import raddle
 import torch
+from batches import compare_gradients, compare_values
 from parity import compare_training
 from torch import nn
 
@@ -60,6 +61,24 @@ def test_spectrogram(options):
     signal = torch.randn(2, 50)
     (found,) = raddle.compile(module, (signal,))(signal)
     torch.testing.assert_close(found, module(signal), rtol=1e-4, atol=1e-4)
+
+
+REAL = {
+    "irfft": torch.fft.irfft,
+    "irfft_odd": lambda x: torch.fft.irfft(x, n=7, dim=1, norm="ortho"),
+    "irfft2": torch.fft.irfft2,
+    "irfftn": lambda x: torch.fft.irfftn(x, s=(4, 6), dim=(0, 1), norm="forward"),
+    "hfft": torch.fft.hfft,
+    "hfft_odd": lambda x: torch.fft.hfft(x, n=5, norm="ortho"),
+    "hfft2": torch.fft.hfft2,
+    "hfftn": torch.fft.hfftn,
+}
+
+
+def test_half_spectra_that_are_real():
+    x = torch.randn(3, 4, 5, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
+    compare_values({name: (function, [x]) for name, function in REAL.items()})
+    compare_gradients({name: (function, [x]) for name, function in REAL.items()})
 
 
 class Transform(nn.Module):

@@ -2,7 +2,8 @@
 
 import pytest
 import torch
-from indexing_cases import GRADIENTS, ROWS, VALUES
+from batches import compare_gradients, compare_values
+from indexing_cases import COUNTED, GRADIENTS, ROWS, VALUES
 from parity import compare_training
 from test_operators import Operator
 from torch import nn
@@ -48,6 +49,29 @@ def test_values():
             found = next(ours)
             assert found.dtype == expected.dtype, name
             torch.testing.assert_close(found, expected, rtol=0, atol=0, equal_nan=True, msg=lambda text: f"{name}: {text}")
+
+
+def test_counted():
+    compare_values(COUNTED)
+    compare_gradients(COUNTED)
+
+
+def test_repeats_that_are_too_few():
+    function = lambda x, n: x.repeat_interleave(n, dim=1, output_size=7)
+    x, repeats = torch.full((2, 3), -1.0), torch.tensor([1, 2, 4])
+    program = raddle.compile(Function(function), (x, repeats))
+    torch.testing.assert_close(program(x, repeats)[0], function(x, repeats))
+    with pytest.raises((ValueError, RuntimeError), match=r"index of aten\.repeat_interleave"):
+        program(x, torch.tensor([1, 2, 3]))
+
+
+def test_masks_that_ask_for_more_than_there_is():
+    function = lambda x: x.masked_scatter(x > 0, x[0, :2])
+    x = torch.full((2, 3), -1.0)
+    program = raddle.compile(Function(function), (x,))
+    torch.testing.assert_close(program(x)[0], function(x))
+    with pytest.raises(RuntimeError, match="index of aten.masked_scatter: expected 0 to 1, found 2 "):
+        program(-x)
 
 
 OUT_OF_RANGE = {

@@ -61,6 +61,7 @@ def test_bits(ranks):
 
 
 COUNT = 40000
+WEIGHTS = torch.tensor([1.0, 3.0, 0.0, 6.0]) * 0.7  # mean place 2.1
 # Name: function of a tensor, mean, variance, and the distribution function where it is continuous.
 NORMAL = lambda z: 0.5 * (1 + torch.erf(z / math.sqrt(2)))
 DISTRIBUTIONS = {
@@ -82,6 +83,17 @@ DISTRIBUTIONS = {
     "alpha_dropout": (lambda x: F.alpha_dropout(torch.randn_like(x), 0.3, training=True), 0, 1, None),
     "feature_alpha_dropout": (
         lambda x: F.feature_alpha_dropout(torch.randn_like(x)[..., None], 0.3, training=True), 0, 1, None,
+    ),
+    # Cauchy numbers have no mean, their distribution function has.
+    "cauchy": (
+        lambda x: torch.atan((torch.empty_like(x).cauchy_(1, 2) - 1) / 2) / math.pi + 0.5, 0.5, 1 / 12, lambda u: u,
+    ),
+    "geometric": (lambda x: torch.empty_like(x).geometric_(0.4), 1 / 0.4, 0.6 / 0.16, None),
+    "multinomial": (
+        lambda x: torch.multinomial(x[0, :4] + WEIGHTS, x.numel(), replacement=True).double(), 2.1, 1.29, None,
+    ),
+    "multinomial_of_rows": (
+        lambda x: torch.multinomial((x[:, :4] + WEIGHTS), x.shape[1], replacement=True).double(), 2.1, 1.29, None,
     ),
     "rrelu": (lambda x: F.rrelu(x * 0 - 1, 0.1, 0.5, training=True), -0.3, 0.16 / 12, lambda u: (u + 0.5) / 0.4),
 }
@@ -129,6 +141,42 @@ def test_streams_are_independent(drawn):
     off = torch.corrcoef(values) - torch.eye(len(values), dtype=torch.float64)
     # native_dropout's mask and dropout differ in stream, too.
     assert off.abs().max() < 5 / math.sqrt(COUNT)
+
+
+class Choices(nn.Module):
+    """Places that are drawn: of rows of a batch, of one row, in any order."""
+
+    def forward(self, x):
+        weights = torch.tensor([0.0, 1.0, 4.0, 0.0, 2.0, 3.0])
+        drawn = torch.multinomial(weights.expand(x.shape[0], -1) + x * 0, 4)
+        first = torch.multinomial(weights, 1)
+        again = torch.multinomial(weights.expand(x.shape[0], -1) + x * 0, 9, replacement=True)
+        return drawn, first, again, torch.randperm(500), torch.randperm(1, dtype=torch.int32)
+
+
+def test_choices():
+    x, most = torch.zeros(4000, 6), {1: 0.1, 2: 0.4, 4: 0.2, 5: 0.3}
+    programs = [raddle.compile(Choices(), (x,), ranks=ranks, seed=5) for ranks in (1, 2)]
+    calls = [[program(x) for program in programs] for _ in range(2)]
+    for one, two in calls:
+        assert all(torch.equal(a, b) for a, b in zip(one, two))
+    (drawn, first, again, order, single), (_, _, _, other, _) = calls[0][0], calls[1][0]
+    assert single.tolist() == [0] and single.dtype == torch.int32
+    assert order.sort().values.tolist() == list(range(500)) and not torch.equal(order, other)
+    # The mean of |i - order[i]| of n elements is n / 3, its variance about 2 n / 45.
+    assert abs((order - torch.arange(500)).abs().double().mean() - 500 / 3) < 5 * math.sqrt(2 * 500 / 45)
+    # Each place once, and none that weighs nothing.
+    assert all(sorted(row) == [1, 2, 4, 5] for row in drawn.tolist())
+    assert first.item() in most and torch.isin(again, torch.tensor(list(most))).all()
+    for place, share in most.items():
+        for counted in (drawn[:, 0], again):
+            part = (counted == place).double().mean()
+            assert abs(part - share) < 5 * math.sqrt(share * (1 - share) / counted.numel())
+    # After place 2, whose weight is 4 of 10, place 5 follows with 3 of 6.
+    follows = drawn[drawn[:, 0] == 2, 1]
+    assert abs((follows == 5).double().mean() - 0.5) < 5 * 0.5 / math.sqrt(len(follows))
+    twin = raddle.compile(Choices(), (x,), seed=6)(x)
+    assert not torch.equal(twin[3], order)
 
 
 class Net(nn.Module):

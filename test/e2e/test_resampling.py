@@ -6,8 +6,6 @@ from parity import compare_training
 from test_convolution import Results
 from torch.nn import functional as F
 
-import raddle
-
 BATCH = 2
 
 CASES = {
@@ -49,6 +47,17 @@ CASES = {
         ],
         (3, 5, 6),
     ),
+    "antialiased": (
+        [
+            lambda x: F.interpolate(x, size=(2, 3), mode="bilinear", antialias=True),
+            lambda x: F.interpolate(x, size=(9, 4), mode="bilinear", antialias=True, align_corners=True),
+            lambda x: F.interpolate(x, scale_factor=0.45, mode="bilinear", antialias=True),
+            lambda x: F.interpolate(x, size=(3, 2), mode="bicubic", antialias=True),
+            lambda x: F.interpolate(x, scale_factor=(1.7, 0.6), mode="bicubic", antialias=True),
+            lambda x: F.interpolate(x, size=(4, 9), mode="bicubic", antialias=True, align_corners=True),
+        ],
+        (3, 7, 10),
+    ),
     "shuffles": (
         [lambda x: F.pixel_shuffle(x, 2), lambda x: F.pixel_unshuffle(x, 3), lambda x: F.channel_shuffle(x, 2)],
         (8, 6, 9),
@@ -64,36 +73,37 @@ def test_gradients(name):
 
 
 class Sampled(torch.nn.Module):
-    """Planes at positions that depend on a parameter, inside and outside of the planes."""
+    """Planes or volumes at positions that depend on a parameter, inside and outside of them."""
 
-    def __init__(self, modes):
+    def __init__(self, modes, shape, places):
         super().__init__()
         self.modes = modes
-        self.planes = torch.nn.Parameter(torch.randn(3, 5, 6))
-        self.grid = torch.nn.Parameter(torch.rand(4, 7, 2) * 3 - 1.5)
+        self.planes = torch.nn.Parameter(torch.randn(shape))
+        self.grid = torch.nn.Parameter(torch.rand(*places, len(places)) * 3 - 1.5)
 
     def forward(self, x):
-        planes, grid = x * self.planes, self.grid.expand(x.shape[0], -1, -1, -1)
+        planes, grid = x * self.planes, self.grid.expand(x.shape[0], *self.grid.shape)
         results = [F.grid_sample(planes, grid, mode, outside, corners) for mode, outside, corners in self.modes]
         return sum(torch.sin(1.7 * result).mean() for result in results)
 
 
-def test_grid_sample():
-    modes = [
-        ("bilinear", "zeros", False),
-        ("bilinear", "border", True),
-        ("bilinear", "reflection", False),
-        ("bilinear", "reflection", True),
-        ("nearest", "zeros", False),
-    ]
-    batches = [(torch.randn(BATCH, 3, 5, 6),) for _ in range(2)]
-    compare_training(Sampled(modes), batches, ranks=2, optimizer="sgd", lr=1e-1)
+LINEAR = [
+    ("bilinear", "zeros", False),
+    ("bilinear", "border", True),
+    ("bilinear", "reflection", False),
+    ("bilinear", "reflection", True),
+    ("nearest", "zeros", False),
+]
+CUBIC = [("bicubic", outside, corners) for outside in ("zeros", "border", "reflection") for corners in (False, True)]
+GRIDS = {
+    "planes": (LINEAR, (3, 5, 6), (4, 7)),
+    "cubic": (CUBIC, (3, 5, 6), (4, 7)),
+    "volumes": (LINEAR + [("nearest", "border", True)], (2, 4, 5, 3), (3, 2, 4)),
+}
 
 
-def test_refused_by_name():
-    class Wide(torch.nn.Module):
-        def forward(self, x):
-            return F.interpolate(x, scale_factor=2.0, mode="bilinear", antialias=True)
-
-    with pytest.raises(raddle.CompileError, match="_upsample_bilinear2d_aa"):
-        raddle.compile(Wide(), (torch.randn(1, 1, 4, 4),))
+@pytest.mark.parametrize("name", GRIDS)
+def test_grid_sample(name):
+    modes, shape, places = GRIDS[name]
+    batches = [(torch.randn(BATCH, *shape),) for _ in range(2)]
+    compare_training(Sampled(modes, shape, places), batches, ranks=2, optimizer="sgd", lr=1e-1)
