@@ -1,5 +1,6 @@
 #include "Chain.h"
 
+#include "ShardSizes.h"
 #include "raddle/Plan/Arithmetic.h"
 
 #include <algorithm>
@@ -99,10 +100,7 @@ void Chain::fillLimit() {
 void Chain::placeLeast(const std::vector<Item> &items) {
   std::vector<Tensor> tensors = tensorsOf(items);
   SlicePacking packing(tensors, options.ranks, options.alignment);
-  int64_t least = options.alignment;
-  for (const Item &item : items)
-    least = std::max(least, item.unit);
-  least = alignUp(std::max(least, divideUp(elementsOf(items), options.ranks)), options.alignment);
+  int64_t least = leastSlice(tensors, options.ranks, options.alignment);
   int64_t alone = cache.plan(items).shard, shard = packing.leastShard(least, alone);
   if (shard < alone)
     buckets.push_back({shard, items, {}});
@@ -118,21 +116,16 @@ void Chain::wait(std::vector<Item> items) {
     largestUnit = std::max(largestUnit, item.unit);
 }
 
-/// No slice of all that waits is smaller.
-int64_t Chain::leastShard() const {
-  return alignUp(std::max(divideUp(waitingElements, options.ranks), largestUnit), options.alignment);
-}
-
 /// Makes a bucket of all that waits, if its padding is within the tolerance.
 bool Chain::placeTight() {
   constexpr int kTries = 32;
-  int64_t least = leastShard();
+  std::vector<Tensor> tensors = tensorsOf(waiting);
+  int64_t least = leastSlice(tensors, options.ranks, options.alignment);
   if (waitingElements > options.limit || !isTight(options, waitingElements, least))
     return false;
   auto most = static_cast<int64_t>(static_cast<double>(least) * (1 + options.tolerance));
   int64_t unit = commonUnit(most);
   int64_t step = alignUp(std::max<int64_t>((most - least) / kTries, 1), unit);
-  std::vector<Tensor> tensors = tensorsOf(waiting);
   SlicePacking packing(tensors, options.ranks, options.alignment);
   for (int64_t shard = alignUp(least, unit); isTight(options, waitingElements, shard); shard += step)
     if (packing.excess(shard) == 0) {

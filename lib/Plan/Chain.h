@@ -69,7 +69,6 @@ private:
   void wait(std::vector<Item> items);
   bool placeTight();
   bool placeFull();
-  int64_t leastShard() const;
   int64_t fullShard() const;
   std::vector<Item> take(int64_t elements, std::vector<Item> &rest) const;
   int64_t commonUnit(int64_t most) const;

@@ -1,6 +1,7 @@
 #include "raddle/Plan/ModelPlanner.h"
 
 #include "Chain.h"
+#include "ShardSizes.h"
 #include "raddle/Plan/Arithmetic.h"
 
 #include <algorithm>
@@ -135,11 +136,12 @@ private:
                                           BucketCache &cache) const {
     Chain chain(chainOptions, cache);
     std::vector<FilledBucket> best;
-    double elements = 0;
+    double elements = 0; // with what alignment always takes
     for (const Group &group : sameType) {
       chain.add(group.items);
       best.push_back(cache.fill(group.items));
-      elements += static_cast<double>(elementsOf(group.items));
+      for (const Item &item : group.items)
+        elements += static_cast<double>(alignUp(item.elements, chainOptions.alignment));
     }
     auto size = [&](const std::vector<FilledBucket> &buckets) {
       double sum = 0;
@@ -157,6 +159,12 @@ private:
         std::vector<FilledBucket> apart = chainApart(sameType, chainOptions, cache, exactly);
         if (!apart.empty() && size(apart) < size(best) - notable / 2)
           best = std::move(apart);
+      }
+    for (int64_t unit : unitClasses(sameType, true))
+      if (size(best) > elements + notable) {
+        std::vector<FilledBucket> finestLast = chainFinestLast(sameType, chainOptions, cache, unit);
+        if (size(finestLast) < size(best) - notable / 2)
+          best = std::move(finestLast);
       }
     return best;
   }
@@ -191,6 +199,31 @@ private:
       std::vector<FilledBucket> buckets = chain.takeFull(rest);
       std::move(buckets.begin(), buckets.end(), std::back_inserter(all));
     }
+    packRest(std::move(rest), chainOptions, cache, all);
+    return all;
+  }
+
+  /// Buckets in the order of the model of units above a size, and the finer ones with what these leave: the last
+  /// bucket, which may be small, then has small slices.
+  static std::vector<FilledBucket> chainFinestLast(const std::vector<Group> &sameType, const ChainOptions &chainOptions,
+                                                   BucketCache &cache, int64_t unit) {
+    Chain chain(chainOptions, cache);
+    std::vector<Item> rest;
+    for (const Group &group : sameType) {
+      std::vector<Item> coarse;
+      for (const Item &item : group.items)
+        (item.unit > unit ? coarse : rest).push_back(item);
+      if (!coarse.empty())
+        chain.add(coarse);
+    }
+    std::vector<FilledBucket> buckets = chain.takeFull(rest);
+    packRest(std::move(rest), chainOptions, cache, buckets);
+    return buckets;
+  }
+
+  /// Packs what several chains left, the largest units first.
+  static void packRest(std::vector<Item> rest, const ChainOptions &chainOptions, BucketCache &cache,
+                       std::vector<FilledBucket> &all) {
     std::sort(rest.begin(), rest.end(), [](const Item &a, const Item &b) {
       return std::tuple(-a.unit, a.part, a.begin) < std::tuple(-b.unit, b.part, b.begin);
     });
@@ -198,7 +231,6 @@ private:
     last.addRest(rest);
     std::vector<FilledBucket> buckets = last.finish();
     std::move(buckets.begin(), buckets.end(), std::back_inserter(all));
-    return all;
   }
 
   /// Units of a notable share of the elements, and of at least one for each rank; the most frequent first. None divides
@@ -243,6 +275,7 @@ private:
       bucket.elements += chunk.elements;
     }
     plan.buckets.push_back(std::move(bucket));
+    plan.lowerBound += leastSlice(tensorsOf(filled.items), plan.shardRanks, alignmentOf(bits[dtype]));
   }
 
   /// Where the items of a bucket lie, by offset.
@@ -287,7 +320,6 @@ private:
       int64_t sliceBytes = bytesOf(bucket.shard, bucket.bits);
       plan.elements += bucket.elements;
       plan.paddedElements += bucket.shard * plan.shardRanks;
-      plan.lowerBound += divideUp(bucket.elements, plan.shardRanks);
       plan.bytesPerRank += sliceBytes;
       plan.gatherBytes += sliceBytes * (plan.shardRanks - 1);
     }

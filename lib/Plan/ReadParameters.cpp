@@ -2,6 +2,8 @@
 
 #include <simdjson.h>
 
+#include <map>
+
 namespace raddle::plan {
 
 namespace {
@@ -12,11 +14,21 @@ using simdjson::dom::element;
 constexpr uint64_t kMaxHeaderBytes = 100'000'000;
 constexpr uint64_t kLengthBytes = 8;
 
+/// Which of two values is meant, nobody can tell.
+void refuseRepeatedKeys(simdjson::dom::object object, const std::string &what, std::vector<std::string> &problems) {
+  std::map<std::string_view, int> times;
+  for (auto field : object)
+    if (++times[field.key] == 2)
+      problems.push_back(what + ": '" + std::string(field.key) + "' is given more than once");
+}
+
 /// Fills one parameter from the members of an object, with a message for each that is not as it must be.
 class ParameterReader {
 public:
   ParameterReader(simdjson::dom::object object, std::string what, std::vector<std::string> &problems)
-      : object(object), what(std::move(what)), problems(problems) {}
+      : object(object), what(std::move(what)), problems(problems) {
+    refuseRepeatedKeys(object, this->what, problems);
+  }
 
   bool text(const char *key, std::string &value, bool isOptional = false) {
     element member;
@@ -92,6 +104,7 @@ ParameterList parseParameterJson(std::string_view text) {
   simdjson::dom::object object;
   if (!parse(parser, text, "the file", object, list.problems))
     return list;
+  refuseRepeatedKeys(object, "the file", list.problems);
   simdjson::dom::array params;
   if (object.at_key("params").get(params)) {
     list.problems.push_back("expected a list 'params' of parameters");

@@ -6,14 +6,18 @@
 
 namespace raddle::plan {
 
-ShardSizes::ShardSizes(const std::vector<Tensor> &tensors, int64_t ranks, int64_t alignment) : alignment(alignment) {
-  int64_t total = 0, unit = 1;
-  std::vector<Tensor> bySize(tensors);
+int64_t leastSlice(const std::vector<Tensor> &tensors, int64_t ranks, int64_t alignment) {
+  int64_t aligned = 0, unit = 1;
   for (const Tensor &tensor : tensors) {
-    total += tensor.elements;
+    aligned += alignUp(tensor.elements, alignment);
     unit = std::max(unit, std::min(tensor.unit, tensor.elements));
   }
-  least = alignUp(std::max(divideUp(total, ranks), unit), alignment);
+  return alignUp(std::max(divideUp(aligned, ranks), unit), alignment);
+}
+
+ShardSizes::ShardSizes(const std::vector<Tensor> &tensors, int64_t ranks, int64_t alignment)
+    : alignment(alignment), least(leastSlice(tensors, ranks, alignment)) {
+  std::vector<Tensor> bySize(tensors);
   std::sort(bySize.begin(), bySize.end(), [](const Tensor &a, const Tensor &b) { return a.elements > b.elements; });
   int64_t multiple = alignment;
   for (const Tensor &tensor : bySize) {

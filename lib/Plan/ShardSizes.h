@@ -6,7 +6,10 @@
 
 namespace raddle::plan {
 
-/// A slice has at least the mean number of elements and at least the largest unit; it is a multiple of the alignment
+/// No slice is smaller: each tensor begins aligned, and some slice holds the largest unit.
+int64_t leastSlice(const std::vector<Tensor> &tensors, int64_t ranks, int64_t alignment);
+
+/// A slice has at least the least size for the tensors' elements and units; it is a multiple of the alignment
 /// and of the unit of every tensor of more than two slices, because such a tensor has a whole slice inside.
 class ShardSizes {
 public:

@@ -4,23 +4,31 @@
 
 #include <algorithm>
 #include <map>
+#include <tuple>
 
 namespace raddle::plan {
 
 SlicePacking::SlicePacking(const std::vector<Tensor> &tensors, int64_t ranks, int64_t alignment)
     : tensors(tensors), ranks(ranks), alignment(alignment) {
-  // Small units are taken together up to the alignment. Of larger ones that are not aligned, the tensors that begin in
-  // a slice decide what it holds, so tensors of about as many units are together.
-  std::map<std::pair<int64_t, int>, UnitClass, std::greater<>> byUnit;
+  // Units are taken together up to the alignment where little is lost at the ends of tensors and of slices. Of those
+  // that are not aligned, the tensors that begin in a slice decide what it holds, so tensors of about as many units are
+  // together.
+  constexpr int64_t kSmall = 16; // times a joined unit, what a tensor and a slice hold
+  int64_t total = 0;
+  for (const Tensor &tensor : tensors)
+    total += tensor.elements;
+  std::map<std::tuple<int64_t, int64_t, int>, UnitClass, std::greater<>> byUnit;
   for (uint32_t index = 0; index < tensors.size(); ++index) {
     auto [elements, unit] = tensors[index];
-    int64_t aligned = boundedLcm(unit, alignment), size = aligned <= 2 * std::max(unit, alignment) ? aligned : unit;
-    int64_t count = divideUp(elements, size);
+    int64_t aligned = boundedLcm(unit, alignment);
+    bool isJoined = aligned <= std::max(unit, 2 * alignment) ||
+                    (aligned <= 2 * unit && kSmall * aligned <= std::min(elements, total / ranks));
+    int64_t size = isJoined ? aligned : unit, count = divideUp(elements, size);
     int magnitude = 0;
     if (size % alignment != 0)
       for (int64_t half = std::min(elements, alignment << 12); half > 1; half /= 2)
         ++magnitude;
-    UnitClass &units = byUnit.try_emplace({unit, magnitude}, UnitClass{size, 0, count, {}}).first->second;
+    UnitClass &units = byUnit.try_emplace({unit, size, magnitude}, UnitClass{size, 0, count, {}}).first->second;
     units.units += count;
     units.fewest = std::min(units.fewest, count);
     units.tensors.push_back(index);

@@ -20,7 +20,8 @@ std::optional<Options> parseOptions(int argc, char **argv, bool &failed) {
   CLI::App app(
       "Plans where every parameter of a model lies when ranks share it: buckets of equal slices, one a rank, of "
       "which no boundary cuts a block. Prints a table, or one JSON object for each number of ranks.\n"
-      "JSON: ranks, shard_ranks, elements, padded_elements, padding, lower_bound (elements a rank), "
+      "JSON: ranks, shard_ranks, elements, padded_elements, padding, lower_bound (the least elements a rank of "
+      "these buckets, aligned), "
       "bytes_per_rank, gather_bytes (that a rank receives when every bucket is gathered once), "
       "copies, plan_seconds; with --layout also buckets: name, dtype, S (a rank's slice), scales_S (f32 scales in a "
       "rank's "

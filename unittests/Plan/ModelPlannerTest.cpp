@@ -63,6 +63,8 @@ TEST(ModelPlanner, EveryLayoutIsValidAndNeverWorseThanTheGivenBucketsInTheGivenO
     for (const auto &[key, tensors] : named.tensors)
       given += planGivenOrder(tensors, plan.shardRanks, alignmentOf(bitsOf(key.first))).shard;
     ASSERT_LE(plan.paddedElements, given * plan.shardRanks) << c;
+    ASSERT_LE(plan.elements, plan.lowerBound * plan.shardRanks) << c;
+    ASSERT_LE(plan.lowerBound * plan.shardRanks, plan.paddedElements) << c;
     better += plan.paddedElements < given * plan.shardRanks;
     for (const PlannedBucket &bucket : plan.buckets) {
       ASSERT_LE(bucket.elements, 2 * named.largest) << bucket.name << ": " << c;
@@ -211,6 +213,19 @@ TEST(ModelPlanner, KeepsClassesOfUnitsApartWhereNoSliceSuitsBoth) {
   EXPECT_EQ(plan.padding(), 0);
   for (const PlannedBucket &bucket : plan.buckets)
     EXPECT_LE(bucket.elements, 2 * plan.largestLayer);
+}
+
+// Two units of 800 elements are aligned together, and no slice for the largest unit holds them: tensors of one unit
+// must not be counted in pairs.
+TEST(ModelPlanner, FillsSlicesWithSingleUnitsThatAreNotAligned) {
+  Case c;
+  c.options.ranks = 4096;
+  c.options.block = {Block::Kind::Tile, 128, 128};
+  for (int index = 0; index < 4096; ++index)
+    c.parameters.push_back(make("w" + std::to_string(index), {2 + index % 120, 10}));
+  ModelPlan plan = planChecked(c);
+  EXPECT_EQ(plan.paddedElements, plan.lowerBound * plan.ranks);
+  EXPECT_EQ(plan.paddedElements, 1216 * 4096);
 }
 
 TEST(ModelPlanner, KeepsTensorsWholeOnRequest) {

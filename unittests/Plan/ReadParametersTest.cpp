@@ -63,6 +63,18 @@ TEST(ReadParameters, NamesAllProblemsOfJson) {
             "parameter 4 'z': 'block' is \"3by4\", expected [R, C] with R and C from 1 on\n");
 }
 
+TEST(ReadParameters, NamesRepeatedKeys) {
+  EXPECT_EQ(problemsOf(parseParameterJson(R"({"params": [
+    {"name": "a", "shape": [2], "dtype": "f32", "name": "b", "shape": [2], "shape": [3]}, {"name": "c", "shape": [2],
+    "dtype": "f32"}], "other": 1, "params": []})")),
+            "the file: 'params' is given more than once\n"
+            "parameter 0 'a': 'name' is given more than once\n"
+            "parameter 0 'a': 'shape' is given more than once\n");
+  EXPECT_EQ(problemsOf(readSafetensors(R"({"a": {"dtype": "BF16", "dtype": "F32", "shape": [2],
+      "data_offsets": [0, 4]}})")),
+            "tensor 'a': 'dtype' is given more than once\n");
+}
+
 TEST(ReadParameters, RefusesWhatIsNoJson) {
   std::string deep(100000, '[');
   for (const std::string &text : {std::string(), std::string("["), std::string("[]"), std::string("{\"params\": NaN}"),

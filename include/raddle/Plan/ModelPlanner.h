@@ -52,7 +52,7 @@ struct ModelPlan {
   std::vector<PlannedBucket> buckets;
   int64_t elements = 0;       ///< of all parameters
   int64_t paddedElements = 0; ///< of all buckets: slice times ranks that share a copy
-  int64_t lowerBound = 0;     ///< sum over buckets of the mean elements a rank, rounded up
+  int64_t lowerBound = 0;     ///< sum over buckets of the least slice for their tensors, aligned, and largest unit
   int64_t bytesPerRank = 0;   ///< of all slices of a rank
   int64_t gatherBytes = 0;    ///< that a rank receives when every bucket is gathered once
   int64_t largestLayer = 0;   ///< elements of the largest layer before anything was moved
