@@ -290,8 +290,8 @@ def ScheduleRecompute : Pass<"schedule-recompute", "::mlir::ModuleOp"> {
     Of a step of training, finds the values that are held between forward and backward by a minimum cut: holding a value costs
     its bytes, computing an op again the bytes that it moves and, of its operations, what moves in their time. Parameters
     and inputs are there anyway. `auto` repeats kernels, never library calls, where that is cheaper than holding; with a
-    budget, which covers a rank's states and the arena, it repeats nothing while the peak fits, then ever dearer work, and
-    library calls last. `block` holds only what passes from one bucket's ops to those of another and repeats the rest.
+    budget, which covers a rank's states and the arena, it repeats nothing where the arena fits, else the cheapest work with
+    which it does, library calls last, or what makes the arena smallest. `block` holds only what passes from one bucket's ops to those of another and repeats the rest.
 
     An op that is computed again has the attribute `exec.again`, so that it is not taken for the first, and gives the same bits.
     A remark says what was repeated.
