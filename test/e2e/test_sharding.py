@@ -357,8 +357,9 @@ def test_gathers_start_while_the_bucket_before_is_in_use(tmp_path):
             done[instructions[position + 1]["action"].get("event", 0)] = position
         if instruction["action_type"] == "Wait" and stream == 0 and action.get("event", 0) in done:
             start = done[action.get("event", 0)]
-            early += any(i["action_type"] in ("Dispatch", "Gemm") for i in instructions[start:position])
-    assert early >= 2
+            early += any(i["action_type"] in ("Dispatch", "Gemm", "Attention") for i in instructions[start:position])
+    # That of the second layer; the first layer's is needed where the embedding is, of the bucket before.
+    assert early >= 1
 
 
 def test_replicas_that_do_not_divide_are_refused(tmp_path):
