@@ -160,6 +160,7 @@ nb::dict describeStatistics(const Session &session) {
   result["bytes_copied"] = statistics.bytesCopied;
   result["runs"] = statistics.runs;
   result["peak_resident_bytes"] = statistics.peakResidentBytes;
+  result["launch_seconds"] = statistics.launchSeconds;
   result["blas"] = statistics.blas;
   return result;
 }

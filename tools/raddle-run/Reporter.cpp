@@ -88,8 +88,9 @@ void Reporter::summary(const runtime::Session &session, const std::string &entry
   printLine(line + ",\"state_bytes\":" + std::to_string(statistics.stateBytes) +
             ",\"arena_bytes\":" + std::to_string(statistics.arenaBytes) +
             ",\"bytes_communicated\":" + std::to_string(statistics.bytesCommunicated) +
-            ",\"bytes_copied\":" + std::to_string(statistics.bytesCopied) + ",\"peak_resident_bytes\":" +
-            std::to_string(statistics.peakResidentBytes) + ",\"blas\":" + jsonString(statistics.blas) + "}");
+            ",\"bytes_copied\":" + std::to_string(statistics.bytesCopied) +
+            ",\"peak_resident_bytes\":" + std::to_string(statistics.peakResidentBytes) + ",\"launch_seconds\":" +
+            jsonNumber(statistics.launchSeconds) + ",\"blas\":" + jsonString(statistics.blas) + "}");
 }
 
 } // namespace raddle::run

@@ -1,5 +1,8 @@
 #include "SessionImplementation.h"
 
+#include "../cuda/GpuExecutor.h"
+#include "Executor.h"
+
 #include "raddle/Bundle/Mesh.h"
 #include "raddle/runtime/BundleFile.h"
 #include "raddle/runtime/Error.h"
@@ -21,8 +24,6 @@ void Session::Implementation::open(const std::string &path, const SessionOptions
   if (std::optional<std::string> problem = readBundleFile(path, file))
     throw Error(*problem);
   bundle = bundle::GetBundle(file.data());
-  if (bundle->target()->str().rfind("cpu", 0) != 0)
-    throw Error("'" + path + "' is for target '" + bundle->target()->str() + "', this runtime executes 'cpu' bundles");
   world = options.world;
   if (world && static_cast<uint32_t>(world->size()) != bundle->ranks())
     throw InvalidArgument("'" + path + "' is for " + std::to_string(bundle->ranks()) + " ranks, the launcher started " +
@@ -32,13 +33,15 @@ void Session::Implementation::open(const std::string &path, const SessionOptions
   std::string weights = findWeights(*bundle, path, options.weights);
   if (!weights.empty())
     checkWeights(*bundle, *openWeights(weights), weights);
-  code = std::make_unique<LoadedCode>(*bundle);
+  // The verifier knows two kinds of targets.
+  if (bundle->target()->str().rfind("cpu", 0) == 0)
+    code = std::make_unique<LoadedCode>(*bundle);
   makeRanks(options);
   makeTables();
   uint64_t seed = options.seed.value_or(bundle->seed());
   given.seed = static_cast<int64_t>(seed);
   given.calls.assign(entries.size(), 0);
-  for (const std::unique_ptr<Executor> &executor : executors)
+  for (const std::unique_ptr<RankExecutor> &executor : executors)
     given.ranks.push_back(executor->rank());
   onRanks([&](size_t i) { executors[i]->load(seed, weights); });
   counters.stateBytes = executors[0]->stateBytes();
@@ -83,7 +86,11 @@ void Session::Implementation::makeRanks(const SessionOptions &options) {
   onRanks([&](size_t i) { makeGroups(i); });
   for (size_t i = 0; i < count; ++i) {
     Groups groups{communicator(i), *shardGroups[i], *replicaGroups[i]};
-    executors.push_back(std::make_unique<Executor>(*bundle, *code, groups, threadCount, options.trace));
+    if (code)
+      executors.push_back(std::make_unique<Executor>(*bundle, *code, groups, threadCount, options.trace));
+    else
+      executors.push_back(
+          std::make_unique<GpuExecutor>(*bundle, openCudaGpu(static_cast<int>(i)), groups, options.trace));
   }
 }
 
@@ -205,12 +212,13 @@ Statistics Session::statistics() const {
   if (::getrusage(RUSAGE_SELF, &usage) == 0)
     result.peakResidentBytes = static_cast<uint64_t>(usage.ru_maxrss) * unit;
   result.blas = blasKernels();
+  result.launchSeconds = impl->executors[0]->launchSeconds();
   return result;
 }
 
 void Session::writeTrace(const std::string &path) const {
   std::vector<const Trace *> traces;
-  for (const std::unique_ptr<Executor> &executor : impl->executors)
+  for (const std::unique_ptr<RankExecutor> &executor : impl->executors)
     for (const Trace &trace : executor->recorded())
       traces.push_back(&trace);
   if (traces.empty())

@@ -75,6 +75,8 @@ struct Statistics {
   uint64_t runs = 0;
   /// The largest resident memory of this process so far, in bytes.
   uint64_t peakResidentBytes = 0;
+  /// On a GPU: seconds that the first rank's thread spent on calls of `run` without waiting for the device.
+  double launchSeconds = 0;
   /// The processor family whose GEMM kernels are in use.
   std::string blas;
 };
