@@ -2,6 +2,7 @@
 
 #include "mlir/Dialect/Func/IR/FuncOps.h"
 #include "mlir/Transforms/Passes.h"
+#include "raddle/Codegen/NVVM/Passes.h"
 #include "raddle/Passes.h"
 
 using namespace mlir;
@@ -111,7 +112,10 @@ void addStage(OpPassManager &manager, Stage stage, const PipelineOptions &option
     manager.addPass(createScheduleVerify());
     return;
   case Stage::Generate:
-    manager.addPass(createCodegenCPU());
+    if (options.target == "cpu")
+      manager.addPass(createCodegenCPU());
+    else
+      manager.addPass(createCodegenNVVM({StringRef(options.target).split(':').second.str()}));
     manager.addPass(createCodegenVerify());
     return;
   }

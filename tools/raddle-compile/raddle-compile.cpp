@@ -49,14 +49,15 @@ void addOptions(CLI::App &app, Options &o) {
   app.add_option("INPUT", o.inputPath, "A .pt2 file, or MLIR of a stage")->required();
   app.add_option("-o", o.outputPath, "Bundle to write");
   app.add_option("--mode", o.mode, "infer or train")->capture_default_str();
-  app.add_option("--target", o.target, "Machine to generate code for: cpu")->capture_default_str();
+  app.add_option("--target", o.target, "Machine to generate code for: cpu or cuda:sm_90")->capture_default_str();
   app.add_option("--ranks", o.ranks, "Number of ranks that share the work")->capture_default_str();
   app.add_option("--replicas", o.replicas, "Groups of ranks that hold a copy of all parameters each")
       ->capture_default_str();
-  app.add_option("--memory-budget", o.memoryBudget,
-                 "Bytes that a rank may use for states and intermediate results, with a unit such as 512MB if you like: "
-                 "buckets are held between forward and backward while they fit, and gathered again where not; default: "
-                 "as few as that allows")
+  app.add_option(
+         "--memory-budget", o.memoryBudget,
+         "Bytes that a rank may use for states and intermediate results, with a unit such as 512MB if you like: "
+         "buckets are held between forward and backward while they fit, and gathered again where not; default: "
+         "as few as that allows")
       ->transform(CLI::AsSizeValue(/*kb_is_1000=*/false));
   app.add_option("--optimizer", o.optimizer, "sgd or adamw")->capture_default_str();
   app.add_option("--dtype", o.dtype, "Type to compute in: f32")->capture_default_str();
@@ -105,7 +106,9 @@ LogicalResult checkOptions() {
                            .str());
   };
   oneOf("mode", o.mode, {"infer", "train"});
-  oneOf("target", o.target, {"cpu"}, {"cuda:sm_90"});
+  oneOf("target", o.target, {"cpu", "cuda:sm_90"});
+  if (o.target != "cpu" && o.ranks != 1)
+    problems.push_back("--target=" + o.target + " is for one rank so far, --ranks is " + std::to_string(o.ranks));
   oneOf("optimizer", o.optimizer, {"sgd", "adamw"}, {"adamw8bit", "muon", "shampoo"});
   oneOf("dtype", o.dtype, {"f32"}, {"bf16"});
   if (!o.timing.empty())
@@ -275,6 +278,7 @@ private:
 raddle::PipelineOptions pipelineOptions(bool adopt) {
   raddle::PipelineOptions options;
   options.train = o.mode == "train";
+  options.target = o.target;
   options.adopt = adopt;
   options.batch = o.batch;
   options.paramArguments = o.paramArguments;

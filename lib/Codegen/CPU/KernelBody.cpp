@@ -215,7 +215,7 @@ static LogicalResult lowerOp(IRRewriter &rewriter, linalg::LinalgOp op) {
   return success();
 }
 
-LogicalResult lowerToLoops(func::FuncOp kernel) {
+void copiesToLoops(func::FuncOp kernel) {
   IRRewriter rewriter(kernel.getContext());
   SmallVector<memref::CopyOp> copies;
   kernel.walk([&](memref::CopyOp copy) { copies.push_back(copy); });
@@ -224,6 +224,11 @@ LogicalResult lowerToLoops(func::FuncOp kernel) {
     linalg::makeMemRefCopyOp(rewriter, copy.getLoc(), copy.getSource(), copy.getTarget());
     rewriter.eraseOp(copy);
   }
+}
+
+LogicalResult lowerToLoops(func::FuncOp kernel) {
+  copiesToLoops(kernel);
+  IRRewriter rewriter(kernel.getContext());
   SmallVector<linalg::LinalgOp> ops;
   kernel.walk([&](linalg::LinalgOp op) { ops.push_back(op); });
   for (linalg::LinalgOp op : ops)

@@ -19,7 +19,10 @@ void splitNarrowCasts(mlir::func::FuncOp kernel);
 /// Sums over an accumulator may be reordered and products contracted: that is what vectorising them means.
 void relaxArithmetic(mlir::func::FuncOp kernel);
 
-/// Turns structured ops into loops; memory copies into loops too, for a kernel calls no library.
+/// Turns memory copies into structured ops, for a kernel calls no library.
+void copiesToLoops(mlir::func::FuncOp kernel);
+
+/// Turns structured ops and memory copies into loops.
 llvm::LogicalResult lowerToLoops(mlir::func::FuncOp kernel);
 
 /// Makes the outermost loops run over [begin, end), two new arguments of index type, if any part of their range may be

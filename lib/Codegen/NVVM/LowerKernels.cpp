@@ -1,0 +1,123 @@
+// codegen-nvvm: from kernels on tensors to kernels of the LLVM dialect that a GPU launches.
+#include "../PrepareKernels.h"
+#include "CommonLoops.h"
+#include "DeviceMath.h"
+#include "Distribute.h"
+#include "LaunchedKernel.h"
+#include "mlir/Dialect/Affine/IR/AffineOps.h"
+#include "mlir/Dialect/Arith/IR/Arith.h"
+#include "mlir/Dialect/Arith/Transforms/Passes.h"
+#include "mlir/Dialect/Bufferization/IR/Bufferization.h"
+#include "mlir/Dialect/ControlFlow/IR/ControlFlowOps.h"
+#include "mlir/Dialect/Func/IR/FuncOps.h"
+#include "mlir/Dialect/LLVMIR/NVVMDialect.h"
+#include "mlir/Dialect/Math/IR/Math.h"
+#include "mlir/Dialect/MemRef/IR/MemRef.h"
+#include "mlir/Dialect/SCF/IR/SCF.h"
+#include "mlir/Dialect/Vector/IR/VectorOps.h"
+#include "mlir/Transforms/GreedyPatternRewriteDriver.h"
+#include "raddle/Codegen/NVVM/Passes.h"
+#include "llvm/ADT/StringMap.h"
+#include "llvm/Support/MathExtras.h"
+
+namespace raddle {
+#define GEN_PASS_DEF_CODEGENNVVM
+#include "raddle/Codegen/NVVM/Passes.h.inc"
+} // namespace raddle
+
+using namespace mlir;
+using namespace raddle;
+
+namespace {
+
+/// Threads of a block in which each thread has a point of its own.
+constexpr int64_t kBlock = 256;
+
+struct CodegenNVVMPass : raddle::impl::CodegenNVVMBase<CodegenNVVMPass> {
+  using CodegenNVVMBase::CodegenNVVMBase;
+
+  void runOnOperation() override {
+    if (failed(run()))
+      signalPassFailure();
+  }
+
+private:
+  struct Shape {
+    int64_t pointers;
+    Teams teams;
+  };
+
+  LogicalResult run() {
+    FailureOr<OwningOpRef<ModuleOp>> taken = takeKernels(getOperation(), orderLoops);
+    if (failed(taken))
+      return failure();
+    ModuleOp kernels = **taken;
+    llvm::StringMap<Shape> shapes;
+    LogicalResult result = success();
+    for (auto kernel : llvm::make_early_inc_range(kernels.getOps<func::FuncOp>())) {
+      int64_t pointers = kernel.getNumArguments();
+      FailureOr<Teams> teams = distribute(kernel);
+      if (failed(teams))
+        result = failure();
+      else
+        shapes[kernel.getSymName()] = {pointers, *teams};
+    }
+    if (failed(result) || failed(lowerToLLVM(kernels)))
+      return failure();
+    SmallVector<LLVM::LLVMFuncOp> bodies(kernels.getOps<LLVM::LLVMFuncOp>());
+    for (LLVM::LLVMFuncOp body : bodies)
+      if (auto found = shapes.find(body.getSymName()); found != shapes.end())
+        if (failed(addEntry(body, found->second)))
+          result = failure();
+    for (Operation &op : llvm::make_early_inc_range(kernels.getBody()->getOperations()))
+      op.moveBefore(getOperation().getBody(), getOperation().getBody()->end());
+    addCheckKernels(getOperation());
+    getOperation()->setAttr("exec.target", StringAttr::get(&getContext(), "cuda:" + arch));
+    return result;
+  }
+
+  LogicalResult lowerToLLVM(ModuleOp kernels) {
+    callDeviceMath(kernels);
+    kernels.walk([](func::FuncOp kernel) {
+      RewritePatternSet patterns(kernel.getContext());
+      arith::populateExpandBFloat16Patterns(patterns);
+      (void)applyPatternsGreedily(kernel, std::move(patterns));
+    });
+    PassManager manager(&getContext());
+    addLoweringToLLVM(manager);
+    return runOnKernels(manager, kernels);
+  }
+
+  /// Puts a kernel around a body that takes the pointers, a point and the thread's number in its team.
+  LogicalResult addEntry(LLVM::LLVMFuncOp body, const Shape &shape) {
+    const auto &[points, team] = shape.teams;
+    Launch launch{team > 1 ? points : int64_t(llvm::divideCeil(points, kBlock)), team > 1 ? team : kBlock};
+    if (launch.blocks > std::numeric_limits<int32_t>::max())
+      return body.emitError("kernel '") << body.getSymName() << "' needs " << launch.blocks
+                                        << " blocks, a GPU launches fewer than 2^31";
+    OpBuilder builder(&getContext());
+    Location loc = body.getLoc();
+    std::string name = body.getSymName().str();
+    body.setSymName(name + "_body");
+    body.setLinkage(LLVM::Linkage::Internal);
+    body->removeAttr("exec.kernel");
+    builder.setInsertionPointAfter(body);
+    LLVM::LLVMFuncOp entry = createKernel(builder, loc, name, shape.pointers, launch);
+    for (StringRef estimate : {"exec.flops", "exec.bytes"})
+      if (Attribute value = body->removeAttr(estimate))
+        entry->setAttr(estimate, value);
+    Value thread = threadNumber(builder, loc), point = blockNumber(builder, loc);
+    if (team == 1) {
+      Value threads = LLVM::ConstantOp::create(builder, loc, builder.getI64Type(), kBlock);
+      point = LLVM::AddOp::create(builder, loc, LLVM::MulOp::create(builder, loc, point, threads), thread);
+      continueBelow(builder, loc, point, points);
+    }
+    SmallVector<Value> arguments(entry.getArguments().begin(), entry.getArguments().end());
+    arguments.append({point, thread});
+    LLVM::CallOp::create(builder, loc, body, arguments);
+    LLVM::ReturnOp::create(builder, loc, ValueRange{});
+    return success();
+  }
+};
+
+} // namespace
