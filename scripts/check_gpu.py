@@ -1,6 +1,6 @@
 """Runs a folder of scripts/pack_gpu.py on this machine's GPU and compares with the CPU's results. Needs NumPy only.
 
-    python3 check_gpu.py FOLDER [--memcheck] [--log FILE]
+    python3 check_gpu.py FOLDER [--sanitize CASES] [--log FILE]
 
 Every number of every step and every output must be within RELATIVE of the CPU's, relative to the largest. The last
 line is "N passed, M failed"; the exit status is 1 after a failure.
@@ -18,7 +18,8 @@ import sys
 import numpy
 
 RELATIVE = 1e-3
-IGNORED = {"step", "seconds", "lr"}
+CHECKERS = ("memcheck", "racecheck", "initcheck")
+IGNORED = {"step", "seconds", "launch_seconds", "lr"}
 
 
 class Log:
@@ -80,23 +81,22 @@ def compare(folder, case, log):
     found, expected = lines(result.stdout), lines((folder / f"{case['name']}.expected.json").read_text())
     steps = lambda rows: [row for row in rows if "step" in row]
     worst = max([*differences(steps(expected), steps(found)), *output_differences(folder, case["name"])])
-    summary = found[-1]
     seconds = [row["seconds"] for row in steps(found)]
     good = worst[0] <= RELATIVE
-    host = summary["launch_seconds"] / len(seconds) * 1e6
+    host = steps(found)[-1]["launch_seconds"] * 1e6
     log.line(
         f"{'pass' if good else 'FAIL'} {case['name']}: largest difference {worst[0]:.2e} ({worst[1]}); "
-        f"{len(seconds)} steps, last {seconds[-1] * 1e6:.0f} us, host without waiting {host:.0f} us a step"
+        f"{len(seconds)} steps, the last {seconds[-1] * 1e6:.0f} us, of which {host:.0f} us the host's"
     )
     return good
 
 
-def memcheck(folder, case, log):
+def sanitize(folder, case, checker, log):
     tool = shutil.which("compute-sanitizer") or "/usr/local/cuda/bin/compute-sanitizer"
     options = [option for option in case["options"] if not option.startswith("--steps")] + ["--steps=2"]
-    result = run(folder, {**case, "options": options}, before=[tool, "--tool=memcheck", "--error-exitcode=9"])
+    result = run(folder, {**case, "options": options}, before=[tool, f"--tool={checker}", "--error-exitcode=9"])
     good = result.returncode == 0
-    log.line(f"{'pass' if good else 'FAIL'} {case['name']}: compute-sanitizer memcheck")
+    log.line(f"{'pass' if good else 'FAIL'} {case['name']}: compute-sanitizer {checker}")
     if not good:
         log.line(result.stdout[-2000:] + result.stderr[-2000:])
     return good
@@ -110,14 +110,15 @@ def describe_device():
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("folder", type=pathlib.Path)
-    parser.add_argument("--memcheck", default="", help="comma-separated cases to run under compute-sanitizer")
+    parser.add_argument("--sanitize", default="", help="comma-separated cases to run under compute-sanitizer")
     parser.add_argument("--log", type=pathlib.Path)
     options = parser.parse_args()
     folder, log = options.folder.resolve(), Log(options.log)
     log.line(f"{datetime.datetime.now(datetime.timezone.utc):%Y-%m-%d %H:%M} UTC, {describe_device()}")
     cases = json.loads((folder / "cases.json").read_text())
     results = [compare(folder, case, log) for case in cases]
-    results += [memcheck(folder, case, log) for case in cases if case["name"] in options.memcheck.split(",")]
+    chosen = [case for case in cases if case["name"] in options.sanitize.split(",")]
+    results += [sanitize(folder, case, checker, log) for case in chosen for checker in CHECKERS]
     log.line(f"{sum(results)} passed, {len(results) - sum(results)} failed")
     return 0 if all(results) else 1
 

@@ -3,10 +3,12 @@
     .venv/bin/python scripts/pack_gpu.py FOLDER
     scripts/check-gpu FOLDER        # on the host, which needs a driver, cuBLASLt and Python with NumPy
 
-The cases are the demo's Llama, trained, a BERT with the widths of all-MiniLM, its inference and its training, and an MLP.
+The cases are the demo's Llama, trained, a BERT with the widths of all-MiniLM, its inference and its training, an MLP, and the
+architectures of test/e2e/architectures.py, inference and training.
 """
 
 import argparse
+import itertools
 import json
 import pathlib
 import re
@@ -20,9 +22,11 @@ from transformers import BertConfig, BertModel
 
 ROOT = pathlib.Path(__file__).resolve().parents[1]
 TOOLS = ROOT / "build" / "bin"
-sys.path.insert(0, str(ROOT / "examples"))
+# Both folders have a module of models; that of the examples is meant.
+sys.path[:0] = [str(ROOT / "examples"), str(ROOT / "test" / "e2e")]
 
 import raddle
+from architectures import ARCHITECTURES, build
 from models import SentenceEmbedder, draw_batches, make_llama, source_bytes
 
 TARGETS = ("cpu", "cuda:sm_90")
@@ -67,22 +71,27 @@ def make_bert(vocabulary=512, layers=1, width=384):
     return SentenceEmbedder(BertModel(config, add_pooling_layer=False)).eval()
 
 
-def cases():
-    """Names, modules, arguments and options of the compiler."""
+def demo_cases():
+    """Names, modules, arguments and options of the compiler by the ends of the bundles' names."""
     torch.manual_seed(0)
     batch = draw_batches(source_bytes(), 1, 8, TOKENS, seed=0)[0]
-    yield "mlp", Regression(), (torch.randn(24, 13), torch.randn(24, 7)), OPTIMIZER
+    yield "mlp", Regression(), (torch.randn(24, 13), torch.randn(24, 7)), {"": OPTIMIZER}
     ids = torch.randint(0, 512, (6, 48))
     mask = (torch.arange(48) < torch.tensor([48, 31, 7, 48, 20, 1])[:, None]).long()
     bert = make_bert()
-    yield "bert", bert, (ids, mask), []
-    yield "bert-train", Classifier(bert, 384, 5), (ids, mask, torch.randint(0, 5, (6,))), OPTIMIZER
-    yield "llama", make_llama(TOKENS, seed=0), (batch, batch), OPTIMIZER
+    yield "sentences", bert, (ids, mask), {"": []}
+    yield "sentences-train", Classifier(bert, 384, 5), (ids, mask, torch.randint(0, 5, (6,))), {"": OPTIMIZER}
+    yield "llama", make_llama(TOKENS, seed=0), (batch, batch), {"": OPTIMIZER}
 
 
-def pack_case(folder, name, module, arguments, options):
-    source = folder / f"{name}.pt2"
-    raddle.export(module, arguments, source)
+def architecture_cases():
+    for name, case in ARCHITECTURES.items():
+        module, batch = build(case)
+        yield re.sub(r"[^a-z0-9]+", "-", name.lower()), module, batch, {"-infer": [], "-train": OPTIMIZER}
+
+
+def compile_case(folder, source, name, arguments, options):
+    """Bundles for both targets."""
     for target in TARGETS:
         bundle = folder / f"{name}.{target.split(':')[0]}.raddle"
         batch = f"--batch={len(arguments[0])}"
@@ -129,22 +138,32 @@ def copy_tools(folder):
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("folder", type=pathlib.Path)
-    parser.add_argument("--only", help="comma-separated names of cases")
+    parser.add_argument("--only", help="comma-separated names of models")
     options = parser.parse_args()
     options.folder.mkdir(parents=True, exist_ok=True)
     wanted = options.only.split(",") if options.only else None
-    table = []
-    for name, module, arguments, compiler in cases():
-        if wanted and name not in wanted:
+    table, refused = [], []
+    for model, module, arguments, modes in itertools.chain(demo_cases(), architecture_cases()):
+        if wanted and model not in wanted:
             continue
-        pack_case(options.folder, name, module, arguments, compiler)
-        steps = STEPS if compiler else 1
-        command = write_inputs(options.folder, name, arguments) + [f"--steps={steps}"]
-        run_on_cpu(options.folder, name, command)
-        table.append({"name": name, "options": command})
+        source = options.folder / f"{model}.pt2"
+        raddle.export(module, arguments, source)
+        for end, compiler in modes.items():
+            name = model + end
+            try:
+                compile_case(options.folder, source, name, arguments, compiler)
+                command = write_inputs(options.folder, name, arguments) + [f"--steps={STEPS if compiler else 3}"]
+                run_on_cpu(options.folder, name, command)
+            except subprocess.CalledProcessError as error:
+                refused.append(f"{name}: {pathlib.Path(error.cmd[0]).name} failed")
+                continue
+            table.append({"name": name, "options": command})
+        print(f"packed {model}", file=sys.stderr)
     (options.folder / "cases.json").write_text(json.dumps(table, indent=1))
     copy_tools(options.folder)
     shutil.copy(ROOT / "scripts" / "check_gpu.py", options.folder)
+    if refused:
+        sys.exit("not packed: " + "; ".join(refused))
 
 
 if __name__ == "__main__":

@@ -109,6 +109,8 @@ private:
       kernel.add_grid(grid);
       kernel.add_num_warps(number("exec.threads") / warp);
       kernel.add_num_ctas(grid.IsNull() ? 0 : 1);
+      kernel.add_trailing_pointers(number("exec.scratch") ? 1 : 0);
+      kernel.add_global_scratch_bytes(number("exec.scratch"));
       kernel.add_name(symbol);
       kernel.add_symbol(symbol);
       kernel.add_num_args(number("exec.args"));

@@ -48,6 +48,42 @@ func.func private @rows(%x: tensor<48x128xf32>) -> tensor<48xf32> attributes {ex
   return %r : tensor<48xf32>
 }
 
+// Windows are added where they overlap: a thread a row walks them in order.
+// CHECK-LABEL: llvm.func @overlapping(
+// CHECK-SAME: exec.blocks = 48 : i64, {{.*}}exec.threads = 128 : i64
+func.func private @overlapping(%x: tensor<48x32x3xf32>) -> tensor<48x34xf32> attributes {exec.kernel} {
+  %zero = arith.constant 0.0 : f32
+  %e = tensor.empty() : tensor<48x34xf32>
+  %f = linalg.fill ins(%zero : f32) outs(%e : tensor<48x34xf32>) -> tensor<48x34xf32>
+  %r = linalg.generic {indexing_maps = [affine_map<(b, i, k) -> (b, i, k)>, affine_map<(b, i, k) -> (b, i + k)>],
+                       iterator_types = ["parallel", "parallel", "reduction"]}
+      ins(%x : tensor<48x32x3xf32>) outs(%f : tensor<48x34xf32>) {
+  ^bb0(%u: f32, %o: f32):
+    %s = arith.addf %o, %u : f32
+    linalg.yield %s : f32
+  } -> tensor<48x34xf32>
+  return %r : tensor<48x34xf32>
+}
+
+// Blocks add parts of a long sum; the last one to end puts them together.
+// CHECK-LABEL: llvm.func internal @long_body(
+// CHECK: llvm.atomicrmw add {{.*}} acq_rel
+// CHECK: llvm.func @long(
+// CHECK-SAME: exec.args = 2 : i64, exec.blocks = 123 : i64, {{.*}}exec.scratch = 16 : i64, exec.threads = 1024 : i64
+func.func private @long(%x: tensor<1000x1000xf32>) -> tensor<f32> attributes {exec.kernel} {
+  %zero = arith.constant 0.0 : f32
+  %e = tensor.empty() : tensor<f32>
+  %f = linalg.fill ins(%zero : f32) outs(%e : tensor<f32>) -> tensor<f32>
+  %r = linalg.generic {indexing_maps = [affine_map<(i, j) -> (i, j)>, affine_map<(i, j) -> ()>],
+                       iterator_types = ["reduction", "reduction"]}
+      ins(%x : tensor<1000x1000xf32>) outs(%f : tensor<f32>) {
+  ^bb0(%u: f32, %o: f32):
+    %s = arith.addf %o, %u : f32
+    linalg.yield %s : f32
+  } -> tensor<f32>
+  return %r : tensor<f32>
+}
+
 // One block adds everything.
 // CHECK-LABEL: llvm.func @whole(
 // CHECK-SAME: exec.blocks = 1 : i64, {{.*}}exec.threads = 1024 : i64

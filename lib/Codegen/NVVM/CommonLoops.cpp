@@ -88,6 +88,17 @@ Memory memoryOf(Value value) {
 
 Value baseOf(Value memory) { return memoryOf(memory).base; }
 
+bool isIndependent(linalg::LinalgOp op, unsigned loop) {
+  if (op.getIteratorTypesArray()[loop] != utils::IteratorType::parallel)
+    return false;
+  return llvm::all_of(op.getDpsInitsMutable(), [&](OpOperand &init) {
+    AffineMap map = op.getMatchingIndexingMap(&init);
+    AffineExpr dim = getAffineDimExpr(loop, map.getContext());
+    return llvm::is_contained(map.getResults(), dim) &&
+           llvm::count_if(map.getResults(), [&](AffineExpr expr) { return expr.isFunctionOfDim(loop); }) == 1;
+  });
+}
+
 namespace {
 
 /// Collects the ops of a kernel and how they touch memory.
@@ -132,10 +143,8 @@ public:
 private:
   unsigned commonWith(linalg::LinalgOp op, ArrayRef<int64_t> extents) {
     SmallVector<int64_t> own = op.getStaticLoopRanges();
-    SmallVector<utils::IteratorType> kinds = op.getIteratorTypesArray();
     unsigned count = 0;
-    while (count < own.size() && count < extents.size() && own[count] == extents[count] &&
-           kinds[count] == utils::IteratorType::parallel)
+    while (count < own.size() && count < extents.size() && own[count] == extents[count] && isIndependent(op, count))
       ++count;
     for (OpOperand &operand : op->getOpOperands()) {
       if (!isa<MemRefType>(operand.get().getType()))

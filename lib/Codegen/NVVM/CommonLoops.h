@@ -16,6 +16,10 @@ void orderLoops(mlir::func::FuncOp kernel);
 /// The argument or allocation that a memref is a view of.
 mlir::Value baseOf(mlir::Value memory);
 
+/// Whether points of the loop write apart: each result moves with it, in one dimension of its own. Windows that are
+/// added where they overlap do not.
+bool isIndependent(mlir::linalg::LinalgOp op, unsigned loop);
+
 /// How the work of a kernel on memory is divided.
 struct Division {
   /// Extents of the leading parallel loops that all ops have in common: what one of their points writes, no other

@@ -21,6 +21,10 @@ static constexpr int64_t kManyPoints = 1 << 16;
 static constexpr int64_t kTeamsThatFill = 1 << 10;
 static constexpr int64_t kCommonTeam = 256;
 
+/// So many steps of a sum are worth a block of their own.
+static constexpr int64_t kStepsOfBlock = 1 << 13;
+static constexpr int64_t kMostBlocksOfSum = 256;
+
 static int64_t chooseTeam(int64_t points, int64_t rest) {
   if (rest < kWarp || points >= kManyPoints)
     return 1;
@@ -47,6 +51,8 @@ public:
     thread = kernel.getArgument(count + 1);
     OpBuilder builder(kernel.getContext());
     builder.setInsertionPointToStart(&kernel.getBody().front());
+    if (linalg::LinalgOp sum = findLongSum())
+      return sumAcross(sum, point);
     fixed = positionsOf(builder, kernel.getLoc(), point, division.common);
     if (division.passes)
       inlinePass(point);
@@ -69,6 +75,43 @@ public:
   }
 
 private:
+  /// The op of a kernel that fills one element and adds many to it, if blocks can share it.
+  linalg::LinalgOp findLongSum() {
+    SmallVector<Operation *> ops;
+    for (Operation &op : kernel.getBody().front().without_terminator())
+      if (!isMemoryEffectFree(&op))
+        ops.push_back(&op);
+    auto fill = ops.size() == 2 ? dyn_cast<linalg::FillOp>(ops[0]) : linalg::FillOp();
+    auto sum = fill ? dyn_cast<linalg::LinalgOp>(ops[1]) : linalg::LinalgOp();
+    if (!sum || sum.getNumReductionLoops() != sum.getNumLoops() || division.rest < 2 * kStepsOfBlock ||
+        sum.getDpsInits().front() != fill.getDpsInits().front() || !canSumAcross(sum) ||
+        cast<MemRefType>(fill.getDpsInits().front().getType()).getNumElements() != 1 ||
+        cast<MemRefType>(fill.getDpsInits().front().getType()).getElementTypeBitWidth() > 8 * kPartBytes)
+      return {};
+    return sum;
+  }
+
+  Teams sumAcross(linalg::LinalgOp sum, Value block) {
+    auto fill = cast<linalg::FillOp>(
+        *llvm::find_if(kernel.getBody().front(), [](Operation &op) { return isa<linalg::FillOp>(op); }));
+    Teams teams;
+    teams.sumsAcross = true;
+    teams.points = std::min(int64_t(llvm::divideCeil(division.rest, kStepsOfBlock)), kMostBlocksOfSum);
+    teams.team = team = kLargestTeam;
+    Builder types(kernel.getContext());
+    Type element = cast<MemRefType>(fill.getDpsInits().front().getType()).getElementType();
+    Type parts = MemRefType::get({teams.points}, element), counter = MemRefType::get({1}, types.getI32Type());
+    unsigned count = kernel.getNumArguments();
+    (void)kernel.insertArgument(count, counter, {}, kernel.getLoc());
+    (void)kernel.insertArgument(count + 1, parts, {}, kernel.getLoc());
+    shareResults();
+    writeGridSum(sum, {block, teams.points, kernel.getArgument(count + 1), kernel.getArgument(count), fill.value()},
+                 thread, team);
+    sum->erase();
+    fill->erase();
+    return teams;
+  }
+
   /// The loop's only pass is the one of this point.
   void inlinePass(Value point) {
     scf::ForallOp loop = division.passes;

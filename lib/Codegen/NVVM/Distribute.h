@@ -10,7 +10,13 @@ namespace raddle {
 struct Teams {
   int64_t points = 1;
   int64_t team = 1; ///< 1, or a power of two from 32 to 1024
+  /// Every point adds a part of one sum: the body takes two more pointers, to an i32 that is 0 before and after, and to
+  /// memory of `kPartBytes` a point.
+  bool sumsAcross = false;
 };
+
+/// Room for a part of a sum.
+constexpr int64_t kPartBytes = 8;
 
 /// Turns structured ops into loops over the part of them that one thread computes. Appends two arguments of index type:
 /// the point, and the thread's number in its team. The threads of a team meet at barriers between ops.

@@ -13,7 +13,8 @@ static constexpr int64_t kBlock = 256;
 LLVM::LLVMFuncOp createKernel(OpBuilder &builder, Location loc, StringRef name, int64_t pointers,
                               const Launch &launch) {
   MLIRContext *context = builder.getContext();
-  SmallVector<Type> arguments(pointers, LLVM::LLVMPointerType::get(context));
+  int64_t trailing = launch.scratchBytes != 0;
+  SmallVector<Type> arguments(pointers + trailing, LLVM::LLVMPointerType::get(context));
   auto type = LLVM::LLVMFunctionType::get(LLVM::LLVMVoidType::get(context), arguments);
   auto kernel = LLVM::LLVMFuncOp::create(builder, loc, name, type);
   kernel->setAttr(NVVM::NVVMDialect::getKernelFuncAttrName(), builder.getUnitAttr());
@@ -24,6 +25,8 @@ LLVM::LLVMFuncOp createKernel(OpBuilder &builder, Location loc, StringRef name, 
   kernel->setAttr("exec.range", builder.getI64IntegerAttr(1));
   kernel->setAttr("exec.blocks", builder.getI64IntegerAttr(launch.blocks));
   kernel->setAttr("exec.threads", builder.getI64IntegerAttr(launch.threads));
+  if (trailing)
+    kernel->setAttr("exec.scratch", builder.getI64IntegerAttr(launch.scratchBytes));
   builder.setInsertionPointToStart(kernel.addEntryBlock(builder));
   return kernel;
 }

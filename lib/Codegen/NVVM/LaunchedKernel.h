@@ -10,6 +10,7 @@ namespace raddle {
 /// A launch of `blocks` blocks of `threads` threads, a multiple of 32.
 struct Launch {
   int64_t blocks, threads;
+  int64_t scratchBytes = 0; ///< of each block; a pointer behind the others gives it where it is not 0
 };
 
 /// Makes an empty kernel of this many pointers, with the attributes that the bundle's writer reads. The builder stands

@@ -90,8 +90,11 @@ private:
 
   /// Puts a kernel around a body that takes the pointers, a point and the thread's number in its team.
   LogicalResult addEntry(LLVM::LLVMFuncOp body, const Shape &shape) {
-    const auto &[points, team] = shape.teams;
+    int64_t points = shape.teams.points, team = shape.teams.team;
     Launch launch{team > 1 ? points : int64_t(llvm::divideCeil(points, kBlock)), team > 1 ? team : kBlock};
+    // The parts begin behind a counter of their size; two blocks at least have room for both.
+    if (shape.teams.sumsAcross)
+      launch.scratchBytes = 2 * kPartBytes;
     if (launch.blocks > std::numeric_limits<int32_t>::max())
       return body.emitError("kernel '") << body.getSymName() << "' needs " << launch.blocks
                                         << " blocks, a GPU launches fewer than 2^31";
@@ -114,6 +117,14 @@ private:
     }
     SmallVector<Value> arguments(entry.getArguments().begin(), entry.getArguments().end());
     arguments.append({point, thread});
+    if (shape.teams.sumsAcross) {
+      auto pointer = LLVM::LLVMPointerType::get(&getContext());
+      Value counter = arguments[shape.pointers];
+      Value parts = LLVM::GEPOp::create(builder, loc, pointer, builder.getI8Type(), counter,
+                                        ArrayRef<LLVM::GEPArg>{static_cast<int32_t>(kPartBytes)});
+      arguments.erase(arguments.begin() + shape.pointers);
+      arguments.append({counter, parts});
+    }
     LLVM::CallOp::create(builder, loc, body, arguments);
     LLVM::ReturnOp::create(builder, loc, ValueRange{});
     return success();

@@ -21,6 +21,20 @@ void meet(mlir::OpBuilder &builder, mlir::Location loc);
 /// many elements with few results are put together by the whole team.
 void writeTeamLoops(mlir::linalg::LinalgOp op, llvm::ArrayRef<mlir::Value> fixed, mlir::Value thread, int64_t team);
 
+/// A sum of everything into one element, of which each block adds a part. The last block to end puts the parts
+/// together, in the order of blocks.
+struct GridSum {
+  mlir::Value block; ///< number of this block
+  int64_t blocks;
+  mlir::Value parts;   ///< memory of an element a block
+  mlir::Value counter; ///< an i32 of memory that is 0 before and after
+  mlir::Value before;  ///< what the result begins with
+};
+
+/// Whether blocks can share the op's sum.
+bool canSumAcross(mlir::linalg::LinalgOp op);
+void writeGridSum(mlir::linalg::LinalgOp op, const GridSum &sum, mlir::Value thread, int64_t team);
+
 } // namespace raddle
 
 #endif // RADDLE_LIB_CODEGEN_NVVM_TEAMLOOPS_H

@@ -188,8 +188,10 @@ void CudaGpu::load(const bundle::Bundle &bundle) {
   }
   if (!missing.empty())
     throw Error("the bundle's code lacks these kernels: " + missing);
-  if (scratchBytes != 0)
+  if (scratchBytes != 0) {
     scratch = allocate(scratchBytes);
+    fill(scratch, 0, scratchBytes);
+  }
   parameters.resize(mostParameters);
 }
 

@@ -25,6 +25,7 @@ GpuExecutor::GpuExecutor(const bundle::Bundle &bundle, std::unique_ptr<Gpu> devi
   gpu->load(bundle);
   uint8_t *stateMemory = gpu->allocate(layout.bytes);
   gpu->fill(stateMemory, 0, layout.bytes);
+  staging = gpu->allocateHost(stagingBytes);
   for (uint64_t offset : layout.offsets)
     states.push_back(stateMemory + offset);
   uploadConstants();
@@ -42,6 +43,9 @@ GpuExecutor::GpuExecutor(const bundle::Bundle &bundle, std::unique_ptr<Gpu> devi
     most = std::max(most, reportsOffset(program) + program.deviceChecks.size() * sizeof(uint64_t));
   deviceArrays = gpu->allocate(most);
   hostArrays = gpu->allocateHost(most);
+  // Gaps between arrays are copied as well.
+  gpu->fill(deviceArrays, 0, most);
+  std::memset(hostArrays, 0, most);
   for (Lowered &program : lowered)
     prepare(program);
   if (traced)
@@ -68,22 +72,28 @@ void GpuExecutor::refuseUnsupported() const {
 void GpuExecutor::uploadConstants() {
   for (size_t i = 0; bundle.constants() && i < bundle.constants()->size(); ++i) {
     const auto &data = *bundle.constants()->Get(i)->data();
-    uint8_t *memory = gpu->allocate(data.size());
-    std::memcpy(stage(data.size()), data.data(), data.size());
-    gpu->copy(memory, staging, data.size());
-    gpu->synchronize();
-    constants.push_back(memory);
+    constants.push_back(gpu->allocate(data.size()));
+    upload(constants.back(), data.data(), data.size());
   }
 }
 
-// Memory of the host for one copy at a time.
-uint8_t *GpuExecutor::stage(uint64_t bytes) {
-  // What is large is copied in pieces, so that little of the host's memory is locked; what is small leaves room.
-  if (bytes > stagingBytes) {
-    staging = gpu->allocateHost(bytes);
-    stagingBytes = bytes;
+// In pieces, so that little of the host's memory is locked.
+void GpuExecutor::upload(uint8_t *dst, const uint8_t *src, uint64_t bytes) {
+  for (uint64_t at = 0; at < bytes; at += stagingBytes) {
+    uint64_t piece = std::min(stagingBytes, bytes - at);
+    std::memcpy(staging, src + at, piece);
+    gpu->copy(dst + at, staging, piece);
+    gpu->synchronize();
   }
-  return staging;
+}
+
+void GpuExecutor::download(uint8_t *dst, const uint8_t *src, uint64_t bytes) {
+  for (uint64_t at = 0; at < bytes; at += stagingBytes) {
+    uint64_t piece = std::min(stagingBytes, bytes - at);
+    gpu->copy(staging, src + at, piece);
+    gpu->synchronize();
+    std::memcpy(dst + at, staging, piece);
+  }
 }
 
 template <typename List, typename Array> static uint64_t layOut(const List *arrays, std::vector<Array> &places) {
@@ -160,26 +170,23 @@ void GpuExecutor::load(uint64_t seed, const std::string &weights) {
   if (!weights.empty())
     archive = openWeights(weights);
   gpu->enter();
+  std::vector<uint8_t> memory;
   loadParameters(bundle, static_cast<uint32_t>(rank()), seed, archive.get(),
                  [&](const ParameterPart &part, uint64_t bytes, const std::function<void(uint8_t *)> &fill) {
-                   fill(stage(bytes));
-                   gpu->copy(states[part.state] + part.offset, staging, bytes);
-                   gpu->synchronize();
+                   memory.resize(bytes);
+                   fill(memory.data());
+                   upload(states[part.state] + part.offset, memory.data(), bytes);
                  });
 }
 
 void GpuExecutor::readState(uint32_t state, uint64_t offset, void *dst, uint64_t bytes) {
   gpu->enter();
-  gpu->copy(stage(bytes), states[state] + offset, bytes);
-  gpu->synchronize();
-  std::memcpy(dst, staging, bytes);
+  download(static_cast<uint8_t *>(dst), states[state] + offset, bytes);
 }
 
 void GpuExecutor::writeState(uint32_t state, uint64_t offset, const void *src, uint64_t bytes) {
   gpu->enter();
-  std::memcpy(stage(bytes), src, bytes);
-  gpu->copy(states[state] + offset, staging, bytes);
-  gpu->synchronize();
+  upload(states[state] + offset, static_cast<const uint8_t *>(src), bytes);
 }
 
 void GpuExecutor::run(size_t index, void *const *inputs, void *const *outputs) {

@@ -62,8 +62,9 @@ private:
   std::vector<Trace> traces;
   // Inputs of a program, then its outputs, then reports of checks; on the device and on the host.
   uint8_t *deviceArrays = nullptr, *hostArrays = nullptr;
+  // For copies between runs.
+  static constexpr uint64_t stagingBytes = 16u << 20;
   uint8_t *staging = nullptr;
-  uint64_t stagingBytes = 0;
   double launched = 0;
 
   void refuseUnsupported() const;
@@ -77,7 +78,8 @@ private:
   void submitAll(Lowered &program);
   void execute(const Lowered &program, const Step &step, size_t &gemms, size_t &checks);
   void readReports(const Lowered &program) const;
-  uint8_t *stage(uint64_t bytes);
+  void upload(uint8_t *dst, const uint8_t *src, uint64_t bytes);
+  void download(uint8_t *dst, const uint8_t *src, uint64_t bytes);
 };
 
 } // namespace raddle::runtime

@@ -36,7 +36,7 @@ LogicalResult ExecDialect::verifyOperationAttribute(Operation *op, NamedAttribut
   if (name == "exec.target" && !isa<StringAttr>(attribute.getValue()))
     return op->emitError("attribute 'exec.target' must be a string, is ") << attribute.getValue();
   if (name != "exec.flops" && name != "exec.bytes" && name != "exec.args" && name != "exec.range" &&
-      name != "exec.blocks" && name != "exec.threads")
+      name != "exec.blocks" && name != "exec.threads" && name != "exec.scratch")
     return success();
   auto number = dyn_cast<IntegerAttr>(attribute.getValue());
   if (number && number.getType().isSignlessInteger(64))
