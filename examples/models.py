@@ -21,16 +21,23 @@ class ByteLlamaForCausalLM(LlamaForCausalLM):
         return super().forward(input_ids=input_ids, labels=labels, use_cache=False).loss
 
 
-def make_llama(tokens, seed):
-    """About ten million parameters with random weights, for windows of `tokens` bytes."""
+HEAD_SIZE = 64
+QUERIES_PER_HEAD = 3
+
+
+def make_llama(tokens, seed, width=384):
+    """A Llama of six layers with random weights, for windows of `tokens` bytes; `width`, the size of its hidden vectors,
+    is a multiple of 192. The demo's has about ten million parameters, one of twice the width four times as many."""
+    if width % (HEAD_SIZE * QUERIES_PER_HEAD):
+        raise ValueError(f"width: expected a multiple of {HEAD_SIZE * QUERIES_PER_HEAD}, found {width}")
     torch.manual_seed(seed)
     config = LlamaConfig(
         vocab_size=BYTES,
-        hidden_size=384,
-        intermediate_size=1024,
+        hidden_size=width,
+        intermediate_size=width // 3 * 8,
         num_hidden_layers=6,
-        num_attention_heads=6,
-        num_key_value_heads=2,
+        num_attention_heads=width // HEAD_SIZE,
+        num_key_value_heads=width // HEAD_SIZE // QUERIES_PER_HEAD,
         max_position_embeddings=tokens,
         tie_word_embeddings=False,
     )

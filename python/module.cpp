@@ -156,11 +156,14 @@ nb::dict describeStatistics(const Session &session) {
   nb::dict result;
   result["state_bytes"] = statistics.stateBytes;
   result["arena_bytes"] = statistics.arenaBytes;
+  result["workspace_bytes"] = statistics.workspaceBytes;
+  result["planned_bytes"] = statistics.plannedBytes;
   result["bytes_communicated"] = statistics.bytesCommunicated;
   result["bytes_copied"] = statistics.bytesCopied;
   result["runs"] = statistics.runs;
   result["peak_resident_bytes"] = statistics.peakResidentBytes;
   result["launch_seconds"] = statistics.launchSeconds;
+  result["resident_growth_bytes"] = statistics.residentGrowthBytes;
   result["blas"] = statistics.blas;
   return result;
 }

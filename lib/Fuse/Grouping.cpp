@@ -15,7 +15,7 @@ namespace raddle {
 
 /// Ops that stay in the program as they are.
 static bool isBoundary(Operation *op) {
-  return op->hasTrait<OpTrait::IsTerminator>() || isa<exec::ExecDialect, ragged::RaggedDialect>(op->getDialect());
+  return op->hasTrait<OpTrait::IsTerminator>() || isa_and_nonnull<exec::ExecDialect, ragged::RaggedDialect>(op->getDialect());
 }
 
 /// Work that a kernel does itself.

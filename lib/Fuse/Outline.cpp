@@ -1,6 +1,7 @@
 // fuse-outline: library calls, and a function for each kernel.
 #include "Contraction.h"
 #include "Grouping.h"
+#include "Structure.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/Func/IR/FuncOps.h"
 #include "mlir/Dialect/Linalg/IR/Linalg.h"
@@ -144,7 +145,7 @@ private:
     if (failed(checkBoundary(root, results, closure)))
       return failure();
     numFused += group.size() - 1;
-    func::FuncOp kernel = findOrAddKernel(buildKernel(root, results, closure));
+    func::FuncOp kernel = findOrAddKernel(root, results, closure);
     OpBuilder builder(root);
     auto dispatch = exec::DispatchOp::create(builder, root->getLoc(), TypeRange(ValueRange(results)),
                                              FlatSymbolRefAttr::get(kernel.getSymNameAttr()),
@@ -154,7 +155,7 @@ private:
     for (auto [result, tensor] : llvm::zip(results, dispatch.getTensors()))
       result.replaceUsesWithIf(tensor, [&](OpOperand &use) {
         Operation *user = use.getOwner();
-        bool isKernelWork = isa<linalg::LinalgDialect, tensor::TensorDialect, scf::SCFDialect>(user->getDialect());
+        bool isKernelWork = isa_and_nonnull<linalg::LinalgDialect, tensor::TensorDialect, scf::SCFDialect>(user->getDialect());
         return !isDuplicable(root) || isView(user) || !isKernelWork;
       });
     return success();
@@ -223,31 +224,36 @@ private:
     mapping.map(op->getResult(0), linalg::FillOp::create(builder, op->getLoc(), scalar, empty).getResult(0));
   }
 
-  /// Keeps one of the kernels of equal text.
-  func::FuncOp findOrAddKernel(func::FuncOp kernel) {
-    std::string text;
-    llvm::raw_string_ostream stream(text);
-    kernel->print(stream, OpPrintingFlags().useLocalScope());
-    func::FuncOp &known = kernels[text];
-    if (known) {
-      kernel.erase();
+  /// Keeps one of the kernels that are equal, as those of a model's layers are.
+  func::FuncOp findOrAddKernel(Operation *root, ArrayRef<Value> outputs, const Closure &closure) {
+    func::FuncOp &known = kernels[structureOf(closure.inputs.getArrayRef(), closure.ops.getArrayRef(), outputs)];
+    if (known)
       return known;
+    func::FuncOp kernel = buildKernel(root, outputs, closure);
+    // Pieces that differ may become one kernel: it has fills for splat constants.
+    Block &body = kernel.getBody().front();
+    SmallVector<Operation *> ops = llvm::map_to_vector(body.without_terminator(), [](Operation &op) { return &op; });
+    func::FuncOp &same = built[structureOf(body.getArguments(), ops, body.getTerminator()->getOperands())];
+    if (same) {
+      kernel.erase();
+      return known = same;
     }
-    kernel.setSymName(("kernel_" + Twine(kernels.size() - 1)).str());
+    kernel.setSymName(("kernel_" + Twine(built.size() - 1)).str());
     symbols->insert(kernel);
     ++numKernels;
-    return known = kernel;
+    return known = same = kernel;
   }
 
   void eraseDead(func::FuncOp function) {
     for (Operation &op : llvm::make_early_inc_range(llvm::reverse(function.getBody().front())))
-      if (op.use_empty() && !op.hasTrait<OpTrait::IsTerminator>() && !isa<exec::ExecDialect>(op.getDialect()) &&
+      if (op.use_empty() && !op.hasTrait<OpTrait::IsTerminator>() && !isa_and_nonnull<exec::ExecDialect>(op.getDialect()) &&
           isMemoryEffectFree(&op))
         op.erase();
   }
 
   std::optional<SymbolTable> symbols;
-  llvm::StringMap<func::FuncOp> kernels;
+  /// Kernels by the structure of the pieces that they were made from, and by their own.
+  llvm::StringMap<func::FuncOp> kernels, built;
 };
 
 } // namespace

@@ -21,7 +21,7 @@ namespace {
 bool isAllowed(Operation &op) {
   return isView(&op) ||
          isa<arith::ConstantOp, func::ReturnOp, exec::DispatchOp, exec::GemmOp, exec::CheckIndexOp>(op) ||
-         isa<ragged::RaggedDialect>(op.getDialect());
+         isa_and_nonnull<ragged::RaggedDialect>(op.getDialect());
 }
 
 LogicalResult verifyFunction(func::FuncOp function) {

@@ -1,5 +1,6 @@
 #include "Arena.h"
 
+#include "Occupancy.h"
 #include "llvm/ADT/STLExtras.h"
 #include "llvm/ADT/SmallVector.h"
 #include "llvm/Support/MathExtras.h"
@@ -12,27 +13,26 @@ static constexpr int64_t kAlignment = 128;
 
 int64_t assignOffsets(llvm::MutableArrayRef<Allocation> allocations) {
   llvm::SmallVector<Allocation *> order;
+  llvm::SmallVector<int64_t>
+      births; // two lives that overlap do so at the birth of one of them: others need not be seen
   for (Allocation &allocation : allocations)
-    if (allocation.isUsed())
+    if (allocation.isUsed()) {
       order.push_back(&allocation);
+      births.push_back(allocation.first);
+    }
   llvm::stable_sort(order, [](const Allocation *a, const Allocation *b) { return a->bytes > b->bytes; });
+  llvm::sort(births);
+  births.erase(llvm::unique(births), births.end());
 
   int64_t arena = 0;
-  llvm::SmallVector<Allocation *> placed; // sorted by offset
+  Occupancy occupied(births.size());
   for (Allocation *allocation : order) {
-    int64_t offset = 0;
-    for (const Allocation *other : placed) {
-      if (!other->overlapsInTime(*allocation))
-        continue;
-      if (offset + allocation->bytes <= other->offset)
-        break;
-      offset = std::max(offset, static_cast<int64_t>(llvm::alignTo(other->offset + other->bytes, kAlignment)));
-    }
-    allocation->offset = offset;
-    arena = std::max(arena, offset + allocation->bytes);
-    auto position = llvm::upper_bound(placed, allocation,
-                                      [](const Allocation *a, const Allocation *b) { return a->offset < b->offset; });
-    placed.insert(position, allocation);
+    size_t first = llvm::lower_bound(births, allocation->first) - births.begin();
+    size_t last = llvm::upper_bound(births, allocation->last) - births.begin() - 1;
+    int64_t size = llvm::alignTo(allocation->bytes, kAlignment);
+    allocation->offset = occupied.lowestFree(first, last, size);
+    occupied.insert(first, last, allocation->offset, allocation->offset + size);
+    arena = std::max(arena, allocation->offset + allocation->bytes);
   }
   return arena;
 }

@@ -72,25 +72,29 @@ bool Placement::claim(Value value, Place place) {
   return claims.insert({base, place}).second;
 }
 
+/// The arguments with `attribute`, by its value.
+static llvm::DenseMap<Attribute, Value> argumentsWith(func::FuncOp function, StringRef attribute) {
+  llvm::DenseMap<Attribute, Value> arguments;
+  for (unsigned index = 0; index < function.getNumArguments(); ++index)
+    if (auto value = function.getArgAttrOfType<StringAttr>(index, attribute))
+      arguments[value] = function.getArgument(index);
+  return arguments;
+}
+
 LogicalResult Placement::placeResults() {
   Builder attrs(function.getContext());
+  llvm::DenseMap<Attribute, Value> slices = argumentsWith(function, "ragged.state");
+  llvm::DenseMap<Attribute, Value> buffers = argumentsWith(function, "nn.buffer");
   Operation *terminator = function.getBody().front().getTerminator();
   for (OpOperand &operand : terminator->getOpOperands()) {
     unsigned index = operand.getOperandNumber();
     DictionaryAttr attributes = function.getResultAttrDict(index);
     auto alias = function.getResultAttrOfType<StringAttr>(index, "ragged.alias");
-    StringRef kind = "ragged.state";
-    if (!alias) {
-      alias = function.getResultAttrOfType<StringAttr>(index, "nn.updates");
-      kind = "nn.buffer";
-    }
-    if (alias) {
-      Value state;
-      for (unsigned argument = 0; argument < function.getNumArguments(); ++argument)
-        if (function.getArgAttrOfType<StringAttr>(argument, kind) == alias)
-          state = function.getArgument(argument);
+    auto update = function.getResultAttrOfType<StringAttr>(index, "nn.updates");
+    if (alias || update) {
+      Value state = alias ? slices.lookup(alias) : buffers.lookup(update);
       if (!state || state.getType() != operand.get().getType())
-        return function.emitError("result ") << index << " replaces state '" << alias.getValue()
+        return function.emitError("result ") << index << " replaces state '" << (alias ? alias : update).getValue()
                                              << "', of which there is no argument of type " << operand.get().getType();
       resultPlaces.push_back(*places.lookup(state));
       if (operand.get() == state)

@@ -7,7 +7,7 @@ import pytest
 import torch
 from models import Mlp, mlp_batches, tiny_llama, token_batches
 from parity import compare_training
-from tools import assert_refused, make_bundle, run, succeed
+from tools import assert_refused, json_lines, make_bundle, run, succeed
 
 import raddle
 
@@ -193,35 +193,96 @@ def test_a_budget_changes_memory_and_communication_and_no_bit_of_the_losses():
         losses_and_arena(*model, memory_budget=1000)
 
 
-@pytest.mark.parametrize("ranks", [2, 3, 4])
-def test_no_byte_is_copied_and_communication_follows_the_formula(tmp_path, ranks):
-    batch = token_batches(1)[0]
-    source, bundle = make_bundle(tiny_llama(), batch, tmp_path, "--optimizer=adamw", ranks=ranks)
-    program = raddle.Program(bundle, weights=source)
-    program.step(*batch)["loss"]
-    description = json.loads(succeed("raddle-translate", "--bundle-to-json", bundle).stdout)
-    slices = {bucket["name"]: bucket["shard_elements"] for bucket in description["buckets"]}
-    program_text = succeed("raddle-compile", source, "--mode=train", f"--ranks={ranks}", f"--batch={batch[0].shape[0]}",
-                           "--stop-after=shard").stdout  # fmt: skip
-    step = program_text[program_text.index("@train_step") :]
-    step = step[: step.index("func.func")] if "func.func" in step else step
-    # A bucket is received once a gather and once a reduction, less the rank's own part; single numbers twice less 1/n.
+def description_of(bundle):
+    return json.loads(succeed("raddle-translate", "--bundle-to-json", bundle).stdout)
+
+
+def step_instructions(description):
     entry = next(entry for entry in description["entries"] if entry["name"] == "train_step")
-    collectives = [i["action"] for i in entry["variants"][0]["instructions"] if i["action_type"] == "Collective"]
-    gathers = sum(c.get("kind", "AllGather") == "AllGather" for c in collectives)
-    again = gathers - step.count("ragged.gather ")
-    assert again >= 0
-    largest = max(slices.values())
-    width, numbers = 4, step.count("ragged.all_reduce")
-    reduced = sum(slices.values()) * (ranks - 1) * width
-    scalars = numbers * (2 * width * (ranks - 1) // ranks)
-    found = program.statistics()
-    assert found["bytes_copied"] == 0
-    assert 2 * reduced + scalars <= found["bytes_communicated"] <= 2 * reduced + scalars + again * largest * (
-        ranks - 1
-    ) * width
-    if again == 0:
-        assert found["bytes_communicated"] == 2 * reduced + scalars
+    return entry["variants"][0]["instructions"]
+
+
+def run_step(folder, bundle, batch, processes, *options):
+    """Objects of one step and of the summary of raddle-run."""
+    for name, tensor in zip(("input_ids", "labels"), batch):
+        numpy.save(folder / f"{name}.npy", tensor.numpy())
+    inputs = [f"--input={name}={folder / name}.npy" for name in ("input_ids", "labels")]
+    return json_lines(succeed("raddle-run", bundle, "--json", *inputs, *options, ranks=processes))
+
+
+@pytest.mark.parametrize("ranks, replicas", [(2, 1), (3, 1), (4, 1), (4, 2)])
+def test_no_byte_is_copied_and_communication_follows_the_formula(tmp_path, ranks, replicas):
+    batch = token_batches(1)[0]
+    source, bundle = make_bundle(
+        tiny_llama(), batch, tmp_path, "--optimizer=adamw", "--clip-norm=0.5", f"--replicas={replicas}", ranks=ranks
+    )
+    description = description_of(bundle)
+    slices = sorted(bucket["shard_elements"] for bucket in description["buckets"])
+    scheduled = succeed("raddle-compile", source, "--mode=train", f"--ranks={ranks}", f"--replicas={replicas}",
+                        f"--batch={batch[0].shape[0]}", "--clip-norm=0.5", "--stop-after=schedule").stdout  # fmt: skip
+    assert "exec.copy" not in scheduled
+    collectives = [i["action"] for i in step_instructions(description) if i["action_type"] == "Collective"]
+
+    def elements(kind, operand):
+        found = [c[operand].get("shape", []) for c in collectives if c.get("kind", "AllGather") == kind]
+        return [size(shape) for shape in found]
+
+    gathered, reduced, everywhere = (
+        elements("AllGather", "src"), elements("ReduceScatter", "dst"), elements("AllReduce", "dst"),
+    )  # fmt: skip
+    # Gradients of each bucket are reduced once; its parameters are gathered once, or again in backward.
+    assert sorted(reduced) == slices
+    assert all(gathered.count(shard) in range(slices.count(shard), 2 * slices.count(shard) + 1) for shard in slices)
+    assert set(gathered) == set(slices)
+    # A slice comes from each of the other shards; of an all-reduce, the others' part of what a rank adds, then their sums.
+    # A group of several replicas reduces slices, all ranks the single numbers.
+    width, shards = 4, ranks // replicas
+    sizes = sorted(everywhere, reverse=True)
+    between = sizes[: len(slices)] if replicas > 1 else []
+    numbers = sizes[len(between) :]
+    assert sorted(between) == (slices if replicas > 1 else []) and set(numbers) == {1}
+    total = ranks * (shards - 1) * (sum(gathered) + sum(reduced))
+    total += shards * 2 * (replicas - 1) * sum(between)
+    groups = {c.get("group", "All") for c in collectives if c["dst"].get("shape", []) == []}
+    assert groups <= ({"All"} if replicas == 1 else {"All", "Shards"})
+    for collective in collectives:
+        if collective.get("kind") == "AllReduce" and collective["dst"].get("shape", []) == []:
+            group = shards if collective.get("group") == "Shards" else ranks
+            total += ranks // group * 2 * (group - 1)
+    for processes in (None, ranks):
+        _, summary = run_step(tmp_path, bundle, batch, processes)
+        assert summary["bytes_copied"] == 0
+        assert summary["bytes_communicated"] == total * width // ranks
+
+
+def busy(events, stream):
+    """[begin, end) of what one stream did, without waiting."""
+    return [
+        (event["ts"], event["ts"] + event["dur"])
+        for event in events
+        if event["ph"] == "X" and event["tid"] == stream and event["cat"] != "wait"
+    ]
+
+
+def shared_time(first, second):
+    return sum(max(0.0, min(a[1], b[1]) - max(a[0], b[0])) for a in first for b in second)
+
+
+@pytest.mark.parametrize("processes", [False, True])
+def test_communication_and_compute_overlap_in_a_trace(tmp_path, processes):
+    ranks, steps = 2, 3
+    batch = token_batches(1)[0]
+    _, bundle = make_bundle(tiny_llama(), batch, tmp_path, "--memory-budget=1GB", ranks=ranks)
+    trace = tmp_path / "trace.json"
+    run_step(tmp_path, bundle, batch, ranks if processes else None, f"--steps={steps}", f"--trace={trace}")
+    files = [trace, tmp_path / "trace.rank1.json"] if processes else [trace]
+    events = [event for file in files for event in json.loads(file.read_text())["traceEvents"]]
+    for rank in range(ranks):
+        own = [event for event in events if event["pid"] == rank]
+        compute, communication = busy(own, 0), busy(own, 1)
+        gathers = sum(event["ph"] == "X" and event["cat"] == "AllGather" for event in own)
+        assert gathers >= steps and len(communication) >= 2 * gathers
+        assert shared_time(compute, communication) > 0
 
 
 def test_gathers_start_while_the_bucket_before_is_in_use(tmp_path):
@@ -229,9 +290,7 @@ def test_gathers_start_while_the_bucket_before_is_in_use(tmp_path):
     _, bundle = make_bundle(
         tiny_llama(), batch, tmp_path, "--optimizer=adamw", "--memory-budget=1GB", ranks=2
     )
-    description = json.loads(succeed("raddle-translate", "--bundle-to-json", bundle).stdout)
-    entry = next(entry for entry in description["entries"] if entry["name"] == "train_step")
-    instructions = entry["variants"][0]["instructions"]
+    instructions = step_instructions(description_of(bundle))
     done, early = {}, 0
     for position, instruction in enumerate(instructions):
         action, stream = instruction["action"], instruction.get("stream", 0)

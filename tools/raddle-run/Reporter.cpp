@@ -74,13 +74,14 @@ void Reporter::evaluation(uint64_t step, const std::vector<Metric> &metrics) {
 }
 
 void Reporter::summary(const runtime::Session &session, const std::string &entry, double seconds) {
+  runtime::Statistics statistics = session.statistics();
   if (!active)
     return;
-  runtime::Statistics statistics = session.statistics();
   if (!options.json) {
     printLine(std::to_string(options.steps) + " calls of " + entry + " on " + std::to_string(session.ranks()) +
               " ranks in " + readable(seconds) + " seconds; state " + std::to_string(statistics.stateBytes) +
-              " and arena " + std::to_string(statistics.arenaBytes) + " bytes a rank");
+              ", arena " + std::to_string(statistics.arenaBytes) + " and workspace " +
+              std::to_string(statistics.workspaceBytes) + " bytes a rank");
     return;
   }
   std::string line = "{\"summary\":true,\"entry\":" + jsonString(entry) +
@@ -90,9 +91,12 @@ void Reporter::summary(const runtime::Session &session, const std::string &entry
     line += ",\"loss_first\":" + jsonNumber(*firstLoss) + ",\"loss_last\":" + jsonNumber(*lastLoss);
   printLine(line + ",\"state_bytes\":" + std::to_string(statistics.stateBytes) +
             ",\"arena_bytes\":" + std::to_string(statistics.arenaBytes) +
+            ",\"workspace_bytes\":" + std::to_string(statistics.workspaceBytes) +
+            ",\"planned_bytes\":" + std::to_string(statistics.plannedBytes) +
             ",\"bytes_communicated\":" + std::to_string(statistics.bytesCommunicated) +
-            ",\"bytes_copied\":" + std::to_string(statistics.bytesCopied) +
-            ",\"peak_resident_bytes\":" + std::to_string(statistics.peakResidentBytes) + ",\"launch_seconds\":" +
+            ",\"bytes_copied\":" + std::to_string(statistics.bytesCopied) + ",\"peak_resident_bytes\":" +
+            std::to_string(statistics.peakResidentBytes) + ",\"resident_growth_bytes\":" +
+            std::to_string(statistics.residentGrowthBytes) + ",\"launch_seconds\":" +
             jsonNumber(statistics.launchSeconds) + ",\"blas\":" + jsonString(statistics.blas) + "}");
 }
 

@@ -107,6 +107,14 @@ TEST(BundleVerifier, RefusesMisalignedOperand) {
   expectProblem(b, "offset 2 is not a multiple of the 4 bytes of f32");
 }
 
+TEST(BundleVerifier, RefusesOperandOfWiderElementsThanTheCallersArray) {
+  TestBundle b;
+  b.input("x", {4}, true, fb::DType::I32);
+  b.instruction(fb::Action::CheckIndex,
+                fb::CreateCheckIndex(b.builder, b.operand(Space::Input, 0, 0, {1}, fb::DType::I64), 10));
+  expectProblem(b, "its elements of i64 are wider than those of Input 0");
+}
+
 TEST(BundleVerifier, RefusesOperandOfABufferThatDoesNotExist) {
   for (auto [space, text] : {std::pair{Space::State, "state 3 does not exist, there are 0"},
                              {Space::Input, "input 3 does not exist"},

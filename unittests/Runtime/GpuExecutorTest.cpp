@@ -72,6 +72,8 @@ public:
     for (const auto &operation : graphs[graph])
       pending.push_back(operation);
   }
+  uint64_t workspaceBytes() const override { return 0; }
+
   // Nothing is done before it is waited for: what reads results too early reads the old ones.
   void synchronize() override {
     for (const auto &operation : pending)

@@ -147,6 +147,16 @@ TEST(Weights, ReadingBeyondAnEntryIsRefused) {
   EXPECT_EQ(bytes[0], 'a');
 }
 
+TEST(Weights, AnEntryWithoutBytesIsReadAgain) {
+  TestFolder folder;
+  std::unique_ptr<WeightArchive> archive = openWeights(writePt2(folder, "e", ""));
+  char byte = 'x';
+  archive->read("e", 0, &byte, 0);
+  archive->read("e", 0, &byte, 0);
+  EXPECT_EQ(byte, 'x');
+  EXPECT_THROW(archive->read("e", 0, &byte, 1), Error);
+}
+
 TEST(Weights, ArchivesThatAreNoZipAreRefused) {
   TestFolder folder;
   EXPECT_NE(errorOf([&] { openWeights(folder.write("model.pt2", "not a zip")); }).find("model.pt2"), std::string::npos);

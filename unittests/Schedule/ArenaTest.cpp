@@ -63,6 +63,52 @@ TEST(Arena, RandomLivesNeverOverlap) {
   }
 }
 
+namespace {
+
+/// First fit by comparing with all that lie there: the lowest offset that is free, largest allocations first.
+void placeByComparing(std::vector<Allocation> &allocations) {
+  std::vector<Allocation *> order, placed;
+  for (Allocation &allocation : allocations)
+    if (allocation.isUsed())
+      order.push_back(&allocation);
+  std::sort(order.begin(), order.end(),
+            [](auto *a, auto *b) { return std::make_pair(-a->bytes, a) < std::make_pair(-b->bytes, b); });
+  for (Allocation *allocation : order) {
+    std::vector<int64_t> candidates{0};
+    for (const Allocation *other : placed)
+      candidates.push_back((other->offset + other->bytes + kAlignment - 1) / kAlignment * kAlignment);
+    std::sort(candidates.begin(), candidates.end());
+    for (int64_t candidate : candidates) {
+      allocation->offset = candidate;
+      if (std::none_of(placed.begin(), placed.end(), [&](const Allocation *other) {
+            return other->overlapsInTime(*allocation) && overlapInSpace(*other, *allocation);
+          }))
+        break;
+    }
+    placed.push_back(allocation);
+  }
+}
+
+} // namespace
+
+TEST(Arena, EachLiesAtTheLowestFreePlace) {
+  std::mt19937_64 random(11);
+  auto number = [&](int64_t low, int64_t high) { return std::uniform_int_distribution<int64_t>(low, high)(random); };
+  for (int round = 0; round < 300; ++round) {
+    std::vector<Allocation> allocations;
+    int64_t instants = number(1, 200), longest = number(0, 100), sizes = number(1, 30);
+    for (int64_t count = number(1, 120); count > 0; --count) {
+      int64_t first = number(0, instants);
+      allocations.push_back(allocation(number(0, sizes) * 100, first, first + number(0, longest)));
+    }
+    std::vector<Allocation> expected = allocations;
+    placeByComparing(expected);
+    assignOffsets(allocations);
+    for (size_t i = 0; i < allocations.size(); ++i)
+      ASSERT_EQ(allocations[i].offset, expected[i].offset) << "allocation " << i << " in round " << round;
+  }
+}
+
 TEST(Arena, TheBoundIsWhatLivesAtOnce) {
   std::vector<Allocation> allocations{allocation(100, 0, 2), allocation(200, 2, 4), allocation(50, 3, 3),
                                       allocation(1000, -1, -1)};

@@ -87,7 +87,7 @@ LogicalResult normaliseOps(func::FuncOp function) {
         return pad.emitError("pads with a value that is no constant, which is not supported");
       values = SmallVector<Value>{padded};
     } else if (auto composite = dyn_cast<linalg::AggregatedOpInterface>(op);
-               composite && !isa<nn::NNDialect>(op.getDialect())) {
+               composite && !isa_and_nonnull<nn::NNDialect>(op.getDialect())) {
       values = composite.decomposeOperation(builder);
     }
     if (failed(values))

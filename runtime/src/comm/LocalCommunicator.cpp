@@ -1,57 +1,13 @@
 #include "raddle/runtime/LocalCommunicator.h"
 
+#include "Reduction.h"
+
 #include "raddle/runtime/Error.h"
 
 #include <algorithm>
 #include <cstring>
 
 namespace raddle::runtime {
-
-namespace {
-
-// Reduces `count` elements of all sources, element `first` on, into `dst`. `dst` may be the same place as one source:
-// a block is complete in the accumulators before it is written.
-template <typename T>
-void reduceTyped(const std::vector<const void *> &sources, size_t first, size_t count, T *dst,
-                 bundle::Reduction reduction) {
-  constexpr size_t blockBytes = 4096;
-  constexpr size_t block = blockBytes / sizeof(T);
-  T sum[block];
-  for (size_t at = 0; at < count; at += block) {
-    size_t length = std::min(block, count - at);
-    std::memcpy(sum, static_cast<const T *>(sources[0]) + first + at, length * sizeof(T));
-    for (size_t r = 1; r < sources.size(); ++r) {
-      const T *source = static_cast<const T *>(sources[r]) + first + at;
-      if (reduction == bundle::Reduction::Max)
-        for (size_t i = 0; i < length; ++i)
-          // The second comparison keeps a NaN, as a sum does.
-          sum[i] = source[i] > sum[i] || source[i] != source[i] ? source[i] : sum[i];
-      else
-        for (size_t i = 0; i < length; ++i)
-          sum[i] += source[i];
-    }
-    if (reduction == bundle::Reduction::Mean)
-      for (size_t i = 0; i < length; ++i)
-        sum[i] /= static_cast<T>(sources.size());
-    std::memcpy(dst + at, sum, length * sizeof(T));
-  }
-}
-
-void reduce(const std::vector<const void *> &sources, size_t first, size_t count, void *dst, DType dtype,
-            bundle::Reduction reduction) {
-  switch (dtype) {
-  case DType::F32:
-    return reduceTyped(sources, first, count, static_cast<float *>(dst), reduction);
-  case DType::F64:
-    return reduceTyped(sources, first, count, static_cast<double *>(dst), reduction);
-  case DType::I64:
-    return reduceTyped(sources, first, count, static_cast<int64_t *>(dst), reduction);
-  default:
-    return reduceTyped(sources, first, count, static_cast<int32_t *>(dst), reduction);
-  }
-}
-
-} // namespace
 
 class LocalCommunicator : public Communicator {
 public:
@@ -67,6 +23,7 @@ public:
       if (part != group.sources[r])
         std::memcpy(part, group.sources[r], bytes);
     }
+    received += bytes * (ranks - 1);
     group.wait();
   }
 
@@ -74,7 +31,8 @@ public:
                      StreamHandle) override {
     checkReduction(dtype, reduction);
     publish(src, dst);
-    reduce(group.sources, ownRank * count, count, dst, dtype, reduction);
+    reduceElements(group.sources, ownRank * count, count, dst, dtype, reduction);
+    received += count * byteSize(dtype) * (ranks - 1);
     group.wait();
   }
 
@@ -84,32 +42,39 @@ public:
     publish(src, dst);
     // Each rank reduces its part into its own result; that part of its source is read by nobody else.
     size_t width = byteSize(dtype);
-    auto partBegin = [&](int r) { return count * r / ranks; };
-    size_t begin = partBegin(ownRank);
-    reduce(group.sources, begin, partBegin(ownRank + 1) - begin, static_cast<char *>(dst) + begin * width, dtype,
-           reduction);
+    auto begin = [&](int r) { return partBegin(count, r, ranks); };
+    size_t mine = begin(ownRank);
+    reduceElements(group.sources, mine, begin(ownRank + 1) - mine, static_cast<char *>(dst) + mine * width, dtype,
+                   reduction);
     group.wait();
     for (int r = 0; r < ranks; ++r)
       if (r != ownRank)
-        std::memcpy(static_cast<char *>(dst) + partBegin(r) * width,
-                    static_cast<const char *>(group.destinations[r]) + partBegin(r) * width,
-                    (partBegin(r + 1) - partBegin(r)) * width);
+        std::memcpy(static_cast<char *>(dst) + begin(r) * width,
+                    static_cast<const char *>(group.destinations[r]) + begin(r) * width,
+                    (begin(r + 1) - begin(r)) * width);
+    // The other ranks' values of the own part, and the other parts of the result.
+    size_t own = begin(ownRank + 1) - mine;
+    received += (own * (ranks - 1) + count - own) * width;
     group.wait();
   }
 
   void broadcast(void *buffer, size_t bytes, int root, StreamHandle) override {
     publish(buffer, buffer);
-    if (ownRank != root)
+    if (ownRank != root) {
       std::memcpy(buffer, group.sources[root], bytes);
+      received += bytes;
+    }
     group.wait();
   }
 
   void transfer(const void *src, void *dst, const std::vector<Transfer> &pieces, StreamHandle) override {
     publish(src, dst);
     for (const Transfer &piece : pieces)
-      if (piece.to == ownRank)
+      if (piece.to == ownRank) {
         std::memcpy(static_cast<char *>(dst) + piece.target,
                     static_cast<const char *>(group.sources[piece.from]) + piece.source, piece.bytes);
+        received += piece.from == ownRank ? 0 : piece.bytes;
+      }
     group.wait();
   }
 

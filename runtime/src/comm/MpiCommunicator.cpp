@@ -1,11 +1,16 @@
 // Ranks that are processes, through MPI. This file is a library of its own, loaded when a program runs under MPI.
 
+#include "Reduction.h"
+
 #include "raddle/runtime/Communicator.h"
 #include "raddle/runtime/Error.h"
 
 #include <algorithm>
+#include <chrono>
 #include <climits>
+#include <cstring>
 #include <mpi.h>
+#include <thread>
 
 namespace raddle::runtime {
 
@@ -47,30 +52,33 @@ public:
   int count = 0;
 };
 
-MPI_Datatype elementType(DType dtype) {
-  switch (dtype) {
-  case DType::F32:
-    return MPI_FLOAT;
-  case DType::F64:
-    return MPI_DOUBLE;
-  case DType::I64:
-    return MPI_INT64_T;
-  default:
-    return MPI_INT32_T;
+// Calls that are under way. Waiting does not keep a processor from the thread that computes.
+class Requests {
+public:
+  /// Room for one more call.
+  MPI_Request *add() {
+    requests.push_back(MPI_REQUEST_NULL);
+    return &requests.back();
   }
-}
 
-MPI_Op operation(bundle::Reduction reduction) { return reduction == bundle::Reduction::Max ? MPI_MAX : MPI_SUM; }
+  void wait() {
+    // At once where the other ranks are ready, else as often as a large message needs to be moved on.
+    constexpr int tries = 64;
+    constexpr std::chrono::microseconds pause(20);
+    for (int attempt = 0;; ++attempt) {
+      int done = 0;
+      check(MPI_Testall(static_cast<int>(requests.size()), requests.data(), &done, MPI_STATUSES_IGNORE), "MPI_Testall");
+      if (done)
+        break;
+      if (attempt >= tries)
+        std::this_thread::sleep_for(pause);
+    }
+    requests.clear();
+  }
 
-// MPI has no mean.
-void divide(void *data, size_t count, DType dtype, int divisor) {
-  if (dtype == DType::F32)
-    for (size_t i = 0; i < count; ++i)
-      static_cast<float *>(data)[i] /= static_cast<float>(divisor);
-  else
-    for (size_t i = 0; i < count; ++i)
-      static_cast<double *>(data)[i] /= divisor;
-}
+private:
+  std::vector<MPI_Request> requests;
+};
 
 class MpiCommunicator : public Communicator {
 public:
@@ -108,65 +116,56 @@ public:
   void allGather(const void *src, void *dst, size_t bytes, StreamHandle) override {
     ByteBlock block(bytes);
     bool inPlace = src == static_cast<char *>(dst) + ownRank * bytes;
-    check(MPI_Allgather(inPlace ? MPI_IN_PLACE : src, block.count, block.type, dst, block.count, block.type, world),
-          "MPI_Allgather");
+    check(MPI_Iallgather(inPlace ? MPI_IN_PLACE : src, block.count, block.type, dst, block.count, block.type, world,
+                         calls.add()),
+          "MPI_Iallgather");
+    calls.wait();
+    received += bytes * (ranks - 1);
   }
 
   void reduceScatter(const void *src, void *dst, size_t count, DType dtype, bundle::Reduction reduction,
                      StreamHandle) override {
     checkReduction(dtype, reduction);
-    if (count > INT_MAX)
-      throw Error("MPI cannot reduce " + std::to_string(count) + " elements a rank in one call");
-    check(MPI_Reduce_scatter_block(src, dst, static_cast<int>(count), elementType(dtype), operation(reduction), world),
-          "MPI_Reduce_scatter_block");
-    if (reduction == bundle::Reduction::Mean)
-      divide(dst, count, dtype, ranks);
+    reduceParts(static_cast<const char *>(src), static_cast<char *>(dst), count * ranks, dtype, reduction);
   }
 
   void allReduce(const void *src, void *dst, size_t count, DType dtype, bundle::Reduction reduction,
                  StreamHandle) override {
     checkReduction(dtype, reduction);
-    for (size_t at = 0; at < count; at += INT_MAX) {
-      char *part = static_cast<char *>(dst) + at * byteSize(dtype);
-      const char *from = static_cast<const char *>(src) + at * byteSize(dtype);
-      int length = static_cast<int>(std::min<size_t>(count - at, INT_MAX));
-      check(MPI_Allreduce(src == dst ? MPI_IN_PLACE : from, part, length, elementType(dtype), operation(reduction),
-                          world),
-            "MPI_Allreduce");
+    size_t width = byteSize(dtype);
+    char *to = static_cast<char *>(dst);
+    auto begin = [&](int r) { return partBegin(count, r, ranks) * width; };
+    reduceParts(static_cast<const char *>(src), to + begin(ownRank), count, dtype, reduction);
+    for (int distance = 1; distance < ranks; ++distance) {
+      int other = (ownRank + distance) % ranks;
+      receive(to + begin(other), begin(other + 1) - begin(other), other);
+      send(to + begin(ownRank), begin(ownRank + 1) - begin(ownRank), other);
     }
-    if (reduction == bundle::Reduction::Mean)
-      divide(dst, count, dtype, ranks);
+    calls.wait();
   }
 
   void broadcast(void *buffer, size_t bytes, int root, StreamHandle) override {
     for (size_t at = 0; at < bytes; at += INT_MAX)
-      check(MPI_Bcast(static_cast<char *>(buffer) + at, static_cast<int>(std::min<size_t>(bytes - at, INT_MAX)),
-                      MPI_BYTE, root, world),
-            "MPI_Bcast");
+      check(MPI_Ibcast(static_cast<char *>(buffer) + at, static_cast<int>(std::min<size_t>(bytes - at, INT_MAX)),
+                       MPI_BYTE, root, world, calls.add()),
+            "MPI_Ibcast");
+    calls.wait();
+    received += ownRank == root ? 0 : bytes;
   }
 
   void transfer(const void *src, void *dst, const std::vector<Transfer> &pieces, StreamHandle) override {
-    std::vector<MPI_Request> requests;
     // Messages between two ranks arrive in the order of the list, which both share.
-    auto post = [&](auto call, const char *name, auto *data, size_t bytes, int other) {
-      for (size_t at = 0; at < bytes; at += INT_MAX) {
-        requests.emplace_back();
-        check(call(data + at, static_cast<int>(std::min<size_t>(bytes - at, INT_MAX)), MPI_BYTE, other, 0, world,
-                   &requests.back()),
-              name);
-      }
-    };
     for (const Transfer &piece : pieces) {
       const char *from = static_cast<const char *>(src) + piece.source;
       char *to = static_cast<char *>(dst) + piece.target;
       if (piece.from == ownRank && piece.to == ownRank)
-        std::copy(from, from + piece.bytes, to);
+        std::memcpy(to, from, piece.bytes);
       else if (piece.from == ownRank)
-        post(MPI_Isend, "MPI_Isend", from, piece.bytes, piece.to);
+        send(from, piece.bytes, piece.to);
       else if (piece.to == ownRank)
-        post(MPI_Irecv, "MPI_Irecv", to, piece.bytes, piece.from);
+        receive(to, piece.bytes, piece.from);
     }
-    check(MPI_Waitall(static_cast<int>(requests.size()), requests.data(), MPI_STATUSES_IGNORE), "MPI_Waitall");
+    calls.wait();
   }
 
   std::shared_ptr<Communicator> split(int colour) override {
@@ -175,14 +174,73 @@ public:
     return std::make_shared<MpiCommunicator>(part);
   }
 
+  size_t workspaceBytes() const override { return ranks > 1 ? stagingBytes : 0; }
+
   void barrier() override { check(MPI_Barrier(world), "MPI_Barrier"); }
 
   void abort() override { MPI_Abort(world, 1); }
 
 private:
+  // Parts of the other ranks that are received while those before are added.
+  static constexpr size_t stagingBytes = 1 << 20;
+
   MPI_Comm world = MPI_COMM_NULL;
   int ownRank = 0, ranks = 1;
   bool ownsMpi = false;
+  Requests calls;
+  std::vector<char> staging;
+
+  void send(const char *from, size_t bytes, int other) {
+    for (size_t at = 0; at < bytes; at += INT_MAX)
+      check(MPI_Isend(from + at, static_cast<int>(std::min<size_t>(bytes - at, INT_MAX)), MPI_BYTE, other, 0, world,
+                      calls.add()),
+            "MPI_Isend");
+  }
+
+  void receive(char *to, size_t bytes, int other) { receive(to, bytes, other, calls); }
+
+  void receive(char *to, size_t bytes, int other, Requests &requests) {
+    for (size_t at = 0; at < bytes; at += INT_MAX)
+      check(MPI_Irecv(to + at, static_cast<int>(std::min<size_t>(bytes - at, INT_MAX)), MPI_BYTE, other, 0, world,
+                      requests.add()),
+            "MPI_Irecv");
+    received += bytes;
+  }
+
+  // Of `count` elements, this rank's part, reduced, goes to `dst`. MPI's own reductions hold a copy of everything, and
+  // their order of additions depends on sizes: here a part comes in pieces, and sums are those of the local ranks.
+  void reduceParts(const char *src, char *dst, size_t count, DType dtype, bundle::Reduction reduction) {
+    size_t width = byteSize(dtype);
+    auto begin = [&](int r) { return partBegin(count, r, ranks) * width; };
+    size_t others = static_cast<size_t>(std::max(ranks - 1, 1)), piece = stagingBytes / 2 / others / width * width;
+    piece = std::max(piece, width);
+    staging.resize(std::max(stagingBytes, 2 * others * piece));
+    for (int distance = 1; distance < ranks; ++distance) {
+      int other = (ownRank + distance) % ranks;
+      for (size_t at = begin(other); at < begin(other + 1); at += piece)
+        send(src + at, std::min(piece, begin(other + 1) - at), other);
+    }
+    size_t first = begin(ownRank), end = begin(ownRank + 1);
+    Requests halves[2];
+    auto stage = [&](size_t index, size_t slot) { return staging.data() + (index % 2 * others + slot) * piece; };
+    auto fetch = [&](size_t index) {
+      size_t at = first + index * piece, slot = 0;
+      for (int other = 0; at < end && other < ranks; ++other)
+        if (other != ownRank)
+          receive(stage(index, slot++), std::min(piece, end - at), other, halves[index % 2]);
+    };
+    fetch(0);
+    std::vector<const void *> sources(ranks);
+    for (size_t index = 0, at = first; at < end; ++index, at += piece) {
+      fetch(index + 1);
+      halves[index % 2].wait();
+      size_t slot = 0;
+      for (int other = 0; other < ranks; ++other)
+        sources[other] = other == ownRank ? src + at : stage(index, slot++);
+      reduceElements(sources, 0, std::min(piece, end - at) / width, dst + at - first, dtype, reduction);
+    }
+    calls.wait();
+  }
 };
 
 } // namespace

@@ -137,9 +137,6 @@ struct Prepared {
 } // namespace
 
 struct BlasLt::Implementation {
-  // What cuBLAS's own interface uses on Hopper.
-  static constexpr size_t workspaceBytes = 32u << 20;
-
   Stream stream;
   Handle handle = nullptr;
   Address workspace = 0;
@@ -149,7 +146,7 @@ struct BlasLt::Implementation {
 BlasLt::BlasLt(Stream stream) : impl(std::make_unique<Implementation>()) {
   impl->stream = stream;
   check(library().create(&impl->handle), "cannot start cuBLASLt");
-  Result result = driver().memAlloc(&impl->workspace, Implementation::workspaceBytes);
+  Result result = driver().memAlloc(&impl->workspace, workspaceBytes);
   if (result != 0)
     library().destroy(impl->handle);
   driver().check(result, "cannot allocate memory for matrix products");
@@ -200,7 +197,7 @@ size_t BlasLt::prepare(const GemmProblem &p, const uint64_t (&alignment)[3]) {
   made.a = layOut(type, p.transposeB ? p.k : p.n, p.transposeB ? p.n : p.k, p.ldb, batches.count, batches.strides.b);
   made.b = layOut(type, p.transposeA ? p.m : p.k, p.transposeA ? p.k : p.m, p.lda, batches.count, batches.strides.a);
   made.c = layOut(type, p.n, p.m, p.ldc, batches.count, batches.strides.c);
-  OwnedPreference preference = makePreference(Implementation::workspaceBytes, alignment);
+  OwnedPreference preference = makePreference(workspaceBytes, alignment);
   Heuristic found;
   int count = 0;
   check(library().heuristic(impl->handle, description, made.a.get(), made.b.get(), made.c.get(), made.c.get(),
@@ -224,7 +221,7 @@ void BlasLt::run(size_t index, const void *a, const void *b, void *c) {
     void *result = const_cast<char *>(at(c, call.c));
     check(library().matmul(impl->handle, p.description.get(), alpha, at(b, call.b), p.a.get(), at(a, call.a), p.b.get(),
                            beta, result, p.c.get(), result, p.c.get(), &p.algorithm,
-                           reinterpret_cast<void *>(impl->workspace), Implementation::workspaceBytes, impl->stream),
+                           reinterpret_cast<void *>(impl->workspace), workspaceBytes, impl->stream),
           "matrix product");
   }
 }

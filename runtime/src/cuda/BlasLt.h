@@ -28,6 +28,9 @@ BatchPlan planBatches(const GemmProblem &problem);
 /// cuBLASLt on one stream. Single precision is computed in single precision, not in TF32.
 class BlasLt {
 public:
+  // What cuBLAS's own interface uses on Hopper.
+  static constexpr size_t workspaceBytes = 32u << 20;
+
   explicit BlasLt(Stream stream);
   ~BlasLt();
   BlasLt(const BlasLt &) = delete;

@@ -111,6 +111,8 @@ public:
 
   void launchGraph(size_t graph) override { cu.check(cu.graphLaunch(graphs[graph], stream), "cannot launch a graph"); }
 
+  uint64_t workspaceBytes() const override { return scratchBytes + (blas ? BlasLt::workspaceBytes : 0); }
+
   void synchronize() override { cu.check(cu.streamSynchronize(stream), "the GPU failed"); }
 
 private:
@@ -132,6 +134,7 @@ private:
   std::vector<GraphExec> graphs;
   std::vector<void *> parameters;
   void *scratch = nullptr;
+  uint64_t scratchBytes = 0;
   void *nothing = nullptr;
   std::unique_ptr<BlasLt> blas;
 
@@ -171,7 +174,6 @@ void CudaGpu::load(const bundle::Bundle &bundle) {
   for (unsigned i = 0; bundle.code() && i < bundle.code()->size(); ++i)
     loadCode(*bundle.code()->Get(i), i);
   std::string missing;
-  uint64_t scratchBytes = 0;
   size_t mostParameters = 0;
   for (unsigned i = 0; bundle.kernels() && i < bundle.kernels()->size(); ++i) {
     const bundle::Kernel &kernel = *bundle.kernels()->Get(i);

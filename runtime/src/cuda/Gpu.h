@@ -44,6 +44,9 @@ public:
   virtual size_t endGraph() = 0;
   virtual void launchGraph(size_t graph) = 0;
 
+  /// Bytes of the device that libraries and kernels hold as scratch memory.
+  virtual uint64_t workspaceBytes() const = 0;
+
   /// Waits until everything is done. Throws Error when something failed.
   virtual void synchronize() = 0;
 };

@@ -147,6 +147,8 @@ void GpuExecutor::prepare(Lowered &lowered) {
     outputs.push_back(deviceArrays + lowered.inputBytes + output.offset);
   lowered.program.bind(inputs.data(), outputs.data());
   for (const Step &step : lowered.program.steps(computeStream)) {
+    if (const auto *copy = std::get_if<CopyCall>(&step.call))
+      lowered.copiedBytes += copy->bytes;
     const auto *gemm = std::get_if<GemmCall>(&step.call);
     if (!gemm)
       continue;
@@ -209,6 +211,7 @@ void GpuExecutor::run(size_t index, void *const *inputs, void *const *outputs) {
   for (size_t i = 0; i < program.outputs.size(); ++i)
     std::memcpy(outputs[i], hostArrays + program.inputBytes + program.outputs[i].offset, program.outputs[i].bytes);
   ++program.runs;
+  copied += program.copiedBytes;
 }
 
 void GpuExecutor::checkInputs(const Lowered &program, void *const *inputs) const {

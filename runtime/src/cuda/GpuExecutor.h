@@ -32,6 +32,9 @@ public:
   const std::vector<Trace> &recorded() const override { return traces; }
   uint64_t stateBytes() const override { return layout.bytes; }
   uint64_t arenaBytes() const override { return largestArena(bundle); }
+  uint64_t workspaceBytes() const override { return gpu->workspaceBytes(); }
+  uint64_t bytesCommunicated() const override { return 0; }
+  uint64_t bytesCopied() const override { return copied; }
   double launchSeconds() const override { return launched; }
 
 private:
@@ -44,7 +47,7 @@ private:
 
     Program program;
     std::vector<Array> inputs, outputs;
-    uint64_t inputBytes = 0, outputBytes = 0;
+    uint64_t inputBytes = 0, outputBytes = 0, copiedBytes = 0;
     /// Checks of what a caller hands over, by input; and of what the program computes, in the order of their reports.
     std::vector<std::pair<size_t, const Step *>> hostChecks;
     std::vector<const Step *> deviceChecks;
@@ -66,6 +69,7 @@ private:
   static constexpr uint64_t stagingBytes = 16u << 20;
   uint8_t *staging = nullptr;
   double launched = 0;
+  uint64_t copied = 0;
 
   void refuseUnsupported() const;
   void uploadConstants();

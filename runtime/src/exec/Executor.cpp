@@ -124,6 +124,7 @@ void Executor::execute(const Step &step, void *const *operands) {
     communicate(*collective, operands);
   } else if (const auto *copy = std::get_if<CopyCall>(&step.call)) {
     copyBytes(operands[0], operands[1], copy->bytes, pool);
+    copied += copy->bytes;
   } else if (const auto *zero = std::get_if<ZeroCall>(&step.call)) {
     zeroBytes(operands[0], zero->bytes, pool);
   } else if (const auto *record = std::get_if<RecordCall>(&step.call)) {
@@ -138,16 +139,40 @@ void Executor::execute(const Step &step, void *const *operands) {
 
 void Executor::communicate(const CollectiveCall &call, void *const *operands) {
   Communicator &communicator = groups.of(call.group);
+  uint64_t before = communicator.bytesReceived();
   switch (call.kind) {
   case bundle::CollectiveKind::AllGather:
-    return communicator.allGather(operands[0], operands[1], call.count * byteSize(call.dtype));
+    communicator.allGather(operands[0], operands[1], call.count * byteSize(call.dtype));
+    break;
   case bundle::CollectiveKind::ReduceScatter:
-    return communicator.reduceScatter(operands[0], operands[1], call.count, call.dtype, call.reduction);
+    communicator.reduceScatter(operands[0], operands[1], call.count, call.dtype, call.reduction);
+    break;
   case bundle::CollectiveKind::AllReduce:
-    return communicator.allReduce(operands[0], operands[1], call.count, call.dtype, call.reduction);
+    communicator.allReduce(operands[0], operands[1], call.count, call.dtype, call.reduction);
+    break;
   case bundle::CollectiveKind::Transfer:
-    return communicator.transfer(operands[0], operands[1], call.pieces);
+    communicator.transfer(operands[0], operands[1], call.pieces);
+    break;
   }
+  communicated += communicator.bytesReceived() - before;
+}
+
+uint64_t Executor::workspaceBytes() const {
+  uint64_t packed = 0;
+  bool reduces[3] = {};
+  for (const Program &program : programs)
+    for (uint32_t stream = 0; stream < numStreams; ++stream)
+      for (const Step &step : program.steps(stream)) {
+        if (const auto *gemm = std::get_if<GemmCall>(&step.call))
+          packed = std::max<uint64_t>(packed, gemmWorkspaceBytes(gemm->problem, pool.size()));
+        const auto *call = std::get_if<CollectiveCall>(&step.call);
+        if (call && (call->kind == bundle::CollectiveKind::ReduceScatter ||
+                     call->kind == bundle::CollectiveKind::AllReduce))
+          reduces[static_cast<size_t>(call->group)] = true;
+      }
+  for (bundle::Group group : bundle::EnumValuesGroup())
+    packed += reduces[static_cast<size_t>(group)] ? groups.of(group).workspaceBytes() : 0;
+  return packed;
 }
 
 } // namespace raddle::runtime

@@ -30,6 +30,9 @@ public:
   const std::vector<Trace> &recorded() const override { return traces; }
   uint64_t stateBytes() const override { return stateMemory.size(); }
   uint64_t arenaBytes() const override { return arena.size(); }
+  uint64_t workspaceBytes() const override;
+  uint64_t bytesCommunicated() const override { return communicated; }
+  uint64_t bytesCopied() const override { return copied; }
 
 private:
   const bundle::Bundle &bundle;
@@ -42,6 +45,7 @@ private:
   Events events;
   // Made when a program communicates.
   std::unique_ptr<StreamThread> communication;
+  uint64_t communicated = 0, copied = 0;
 
   void allocateStates();
   void runStream(Program &program, uint32_t stream);

@@ -1,6 +1,5 @@
 #include "Program.h"
 
-#include "raddle/Bundle/Mesh.h"
 #include "raddle/runtime/Parameters.h"
 
 namespace raddle::runtime {
@@ -61,7 +60,7 @@ void Program::addOperand(const bundle::Operand &operand, const Buffers &buffers)
   addresses.push_back(base + operand.offset());
 }
 
-CollectiveCall Program::makeCollective(const bundle::Bundle &bundle, const bundle::Collective &collective) {
+static CollectiveCall makeCollective(const bundle::Collective &collective) {
   bool gather = collective.kind() == bundle::CollectiveKind::AllGather;
   uint64_t count = elementsOf((gather ? collective.src() : collective.dst())->shape());
   CollectiveCall call{
@@ -72,27 +71,7 @@ CollectiveCall Program::makeCollective(const bundle::Bundle &bundle, const bundl
     call.pieces.push_back({static_cast<int>(piece.from()), static_cast<int>(piece.to()), piece.source() * width,
                            piece.target() * width, piece.count() * width});
   }
-  communicated += receivedBytes(bundle, call);
   return call;
-}
-
-uint64_t Program::receivedBytes(const bundle::Bundle &bundle, const CollectiveCall &call) {
-  uint64_t size = bundle::groupSize(bundle, call.group), bytes = call.count * byteSize(call.dtype);
-  switch (call.kind) {
-  case bundle::CollectiveKind::AllGather:
-  case bundle::CollectiveKind::ReduceScatter:
-    return bytes * (size - 1);
-  case bundle::CollectiveKind::AllReduce:
-    // A reduce-scatter and an all-gather, each moving the other ranks' parts once.
-    return 2 * bytes * (size - 1) / size;
-  case bundle::CollectiveKind::Transfer:
-    break;
-  }
-  // Ranks differ here; the mean of all is what can be compared with a formula.
-  uint64_t moved = 0;
-  for (const Transfer &piece : call.pieces)
-    moved += piece.from != piece.to ? piece.bytes : 0;
-  return moved / size;
 }
 
 void Program::addInstruction(const bundle::Bundle &bundle, const bundle::Instruction &instruction,
@@ -126,7 +105,7 @@ void Program::addInstruction(const bundle::Bundle &bundle, const bundle::Instruc
     const bundle::Collective &collective = *instruction.action_as_Collective();
     add(collective.src());
     add(collective.dst());
-    step.call = makeCollective(bundle, collective);
+    step.call = makeCollective(collective);
     break;
   }
   case bundle::Action::Copy: {
@@ -134,7 +113,6 @@ void Program::addInstruction(const bundle::Bundle &bundle, const bundle::Instruc
     add(copy.src());
     add(copy.dst());
     step.call = CopyCall{bytesOf(*copy.src())};
-    copied += bytesOf(*copy.src());
     break;
   }
   case bundle::Action::Zero: {

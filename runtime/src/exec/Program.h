@@ -85,10 +85,6 @@ public:
   bool communicates() const { return !streams[communicationStream].empty(); }
   void *const *operands(const Step &step) const { return addresses.data() + step.operands; }
 
-  /// Per run: bytes received from other ranks, bytes moved by copies.
-  uint64_t bytesCommunicated() const { return communicated; }
-  uint64_t bytesCopied() const { return copied; }
-
 private:
   struct Fixup {
     uint32_t slot;
@@ -100,13 +96,10 @@ private:
   uint32_t eventCount;
   std::vector<void *> addresses;
   std::vector<Fixup> fixups;
-  uint64_t communicated = 0, copied = 0;
 
   void addOperand(const bundle::Operand &operand, const Buffers &buffers);
   void addInstruction(const bundle::Bundle &bundle, const bundle::Instruction &instruction, const LoadedCode *code,
                       const Buffers &buffers);
-  CollectiveCall makeCollective(const bundle::Bundle &bundle, const bundle::Collective &collective);
-  static uint64_t receivedBytes(const bundle::Bundle &bundle, const CollectiveCall &call);
 };
 
 } // namespace raddle::runtime

@@ -54,6 +54,11 @@ public:
   virtual const std::vector<Trace> &recorded() const = 0;
   virtual uint64_t stateBytes() const = 0;
   virtual uint64_t arenaBytes() const = 0;
+  /// What libraries hold beside: packed matrices, parts of other ranks that are being added, scratch memory of a device.
+  virtual uint64_t workspaceBytes() const = 0;
+  /// Bytes that instructions got from other ranks, and that copies moved, so far.
+  virtual uint64_t bytesCommunicated() const = 0;
+  virtual uint64_t bytesCopied() const = 0;
   /// Seconds that this thread spent on calls of `run` without waiting for a device; 0 where it computes itself.
   virtual double launchSeconds() const { return 0; }
 };

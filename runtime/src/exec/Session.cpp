@@ -6,11 +6,11 @@
 #include "raddle/Bundle/Mesh.h"
 #include "raddle/runtime/BundleFile.h"
 #include "raddle/runtime/Error.h"
+#include "raddle/runtime/ResidentMemory.h"
 #include "raddle/runtime/Weights.h"
 
 #include <algorithm>
 #include <cstdlib>
-#include <sys/resource.h>
 
 namespace raddle::runtime {
 
@@ -21,6 +21,7 @@ Session::Session(const std::string &path, const SessionOptions &options) : impl(
 Session::~Session() = default;
 
 void Session::Implementation::open(const std::string &path, const SessionOptions &options) {
+  residentBefore = residentBytes();
   if (std::optional<std::string> problem = readBundleFile(path, file))
     throw Error(*problem);
   bundle = bundle::GetBundle(file.data());
@@ -44,8 +45,6 @@ void Session::Implementation::open(const std::string &path, const SessionOptions
   for (const std::unique_ptr<RankExecutor> &executor : executors)
     given.ranks.push_back(executor->rank());
   onRanks([&](size_t i) { executors[i]->load(seed, weights); });
-  counters.stateBytes = executors[0]->stateBytes();
-  counters.arenaBytes = executors[0]->arenaBytes();
 }
 
 // Ranks of this process or, under MPI, of this machine.
@@ -194,10 +193,13 @@ void Session::run(size_t entry, size_t variant, const std::vector<HostArray> &in
     impl->given.step -= bound.countsSteps;
     throw;
   }
-  const Program &program = impl->executors[0]->program(bound.program);
-  impl->counters.bytesCommunicated += program.bytesCommunicated();
-  impl->counters.bytesCopied += program.bytesCopied();
-  ++impl->counters.runs;
+  ++impl->runs;
+}
+
+void Session::Implementation::combine(uint64_t &value, bundle::Reduction reduction) const {
+  int64_t number = static_cast<int64_t>(value);
+  world->allReduce(&number, &number, 1, DType::I64, reduction);
+  value = static_cast<uint64_t>(number);
 }
 
 const bundle::Bundle &Session::bundle() const { return *impl->bundle; }
@@ -205,16 +207,34 @@ const bundle::Bundle &Session::bundle() const { return *impl->bundle; }
 uint32_t Session::ranks() const { return impl->bundle->ranks(); }
 
 Statistics Session::statistics() const {
-  Statistics result = impl->counters;
-  struct rusage usage;
-  // The kernel counts in units of 1024 bytes.
-  constexpr uint64_t unit = 1024;
-  if (::getrusage(RUSAGE_SELF, &usage) == 0)
-    result.peakResidentBytes = static_cast<uint64_t>(usage.ru_maxrss) * unit;
+  Statistics result;
+  const RankExecutor &first = *impl->executors[0];
+  uint64_t ranksHere = impl->executors.size();
+  result.stateBytes = first.stateBytes();
+  result.arenaBytes = first.arenaBytes();
+  result.workspaceBytes = first.workspaceBytes();
+  result.plannedBytes =
+      result.stateBytes + result.arenaBytes + result.workspaceBytes + impl->file.size() / ranksHere;
+  result.peakResidentBytes = peakResidentBytes();
+  result.residentGrowthBytes = (result.peakResidentBytes - impl->residentBefore) / ranksHere;
+  for (const std::unique_ptr<RankExecutor> &executor : impl->executors) {
+    result.bytesCommunicated += executor->bytesCommunicated();
+    result.bytesCopied += executor->bytesCopied();
+  }
+  if (impl->world) {
+    impl->combine(result.bytesCommunicated, bundle::Reduction::Sum);
+    impl->combine(result.bytesCopied, bundle::Reduction::Sum);
+    impl->combine(result.residentGrowthBytes, bundle::Reduction::Max);
+  }
+  result.bytesCommunicated /= ranks();
+  result.bytesCopied /= ranks();
+  result.runs = impl->runs;
   result.blas = blasKernels();
-  result.launchSeconds = impl->executors[0]->launchSeconds();
+  result.launchSeconds = launchSeconds();
   return result;
 }
+
+double Session::launchSeconds() const { return impl->executors[0]->launchSeconds(); }
 
 void Session::writeTrace(const std::string &path) const {
   std::vector<const Trace *> traces;

@@ -55,7 +55,7 @@ struct Session::Implementation {
   std::vector<std::vector<void *>> inputPointers, outputPointers;
   std::vector<AlignedBuffer> discarded;
   RuntimeInputs given;
-  Statistics counters;
+  uint64_t runs = 0, residentBefore = 0;
   Trace::Clock::time_point start = Trace::Clock::now();
 
   void open(const std::string &path, const SessionOptions &options);
@@ -71,6 +71,8 @@ struct Session::Implementation {
   const void *runtimeInput(bundle::InputRole role, size_t entry, size_t executor) const;
   void bindRank(size_t entry, const BoundVariant &variant, size_t executor, const std::vector<HostArray> &inputs,
                 const std::vector<void *> &outputs);
+  /// Combines the processes' values.
+  void combine(uint64_t &value, bundle::Reduction reduction) const;
   void gatherOutputs(const BoundVariant &variant, const std::vector<void *> &outputs);
 };
 

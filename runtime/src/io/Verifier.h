@@ -75,6 +75,7 @@ private:
   Report &report;
 
   std::optional<uint64_t> bufferBytes(bundle::Space space, uint32_t index, const std::string &prefix);
+  uint64_t elementBytes(bundle::Space space, uint32_t index) const;
 };
 
 /// One library call; operands and extents.

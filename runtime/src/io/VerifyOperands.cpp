@@ -39,6 +39,15 @@ std::optional<uint64_t> OperandChecker::bufferBytes(bundle::Space space, uint32_
   return std::nullopt;
 }
 
+// A rank's part of a caller's array is aligned to its elements and to no more.
+uint64_t OperandChecker::elementBytes(bundle::Space space, uint32_t index) const {
+  if (space == bundle::Space::Input)
+    return byteSize(variant.inputs()->Get(index)->dtype());
+  if (space == bundle::Space::Output)
+    return byteSize(variant.outputs()->Get(index)->dtype());
+  return sizeof(uint64_t);
+}
+
 std::optional<Place> OperandChecker::check(const bundle::Operand *operand, const std::string &where,
                                            const std::string &what, bool written) {
   std::string prefix = where + ": " + what + ": ";
@@ -69,6 +78,11 @@ std::optional<Place> OperandChecker::check(const bundle::Operand *operand, const
   if (operand->offset() % width != 0) {
     report.add(prefix + "offset " + std::to_string(operand->offset()) + " is not a multiple of the " +
                std::to_string(width) + " bytes of " + nameOf(operand->dtype()));
+    return std::nullopt;
+  }
+  if (width > elementBytes(operand->space(), operand->index())) {
+    report.add(prefix + "its elements of " + nameOf(operand->dtype()) + " are wider than those of " + space + " " +
+               std::to_string(operand->index()));
     return std::nullopt;
   }
   if (written && (operand->space() == bundle::Space::Input || operand->space() == bundle::Space::Constant)) {

@@ -36,6 +36,9 @@ public:
     if (offset > openSize || size > openSize - offset)
       throw Error(where(entry) + ": bytes " + std::to_string(offset) + " to " + std::to_string(offset + size) +
                   " are wanted, it has " + std::to_string(openSize));
+    // libzip cannot seek in an entry without bytes.
+    if (size == 0)
+      return;
     if (zip_fseek(openFile.get(), static_cast<zip_int64_t>(offset), SEEK_SET) != 0)
       throw Error(where(entry) + ": cannot find byte " + std::to_string(offset));
     for (size_t done = 0; done < size;) {

@@ -21,7 +21,7 @@ struct NNDecomposePass : raddle::impl::NNDecomposeBase<NNDecomposePass> {
   void runOnOperation() override {
     SmallVector<linalg::AggregatedOpInterface> ops;
     getOperation()->walk([&](linalg::AggregatedOpInterface op) {
-      if (isa<raddle::nn::NNDialect, raddle::moe::MoEDialect>(op->getDialect()))
+      if (isa_and_nonnull<raddle::nn::NNDialect, raddle::moe::MoEDialect>(op->getDialect()))
         ops.push_back(op);
     });
     IRRewriter rewriter(&getContext());

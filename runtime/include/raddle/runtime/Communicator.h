@@ -55,9 +55,18 @@ public:
   /// The group of those ranks of this one that call with the same colour, in the order of ranks.
   virtual std::shared_ptr<Communicator> split(int colour) = 0;
 
+  /// Bytes that came from other ranks so far. What ranks pass on for each other inside of an MPI library is not seen.
+  uint64_t bytesReceived() const { return received; }
+
+  /// Memory that reductions need beside their arguments.
+  virtual size_t workspaceBytes() const { return 0; }
+
   /// Stops all ranks, in groups split from this one too: their present and later calls fail. Between processes this ends
   /// all of them.
   virtual void abort() = 0;
+
+protected:
+  uint64_t received = 0;
 };
 
 /// Throws Error when `dtype` cannot be reduced that way.

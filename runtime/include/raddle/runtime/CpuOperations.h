@@ -25,6 +25,9 @@ struct GemmProblem {
 /// Computes the problem with the pool's threads. Batches that update the same part of C are done in order.
 void runGemm(const GemmProblem &problem, const void *a, const void *b, void *c, ThreadPool &pool);
 
+/// Bytes of packed panels that the BLAS holds for the problem, all threads together, as near as its blocking is known.
+size_t gemmWorkspaceBytes(const GemmProblem &problem, size_t threads);
+
 /// The processor family whose GEMM kernels are in use, as the BLAS calls it.
 std::string blasKernels();
 

@@ -67,16 +67,22 @@ struct HostArray {
 };
 
 struct Statistics {
-  /// A rank's memory in bytes: kept between calls, and for intermediate results.
-  uint64_t stateBytes = 0, arenaBytes = 0;
-  /// Bytes that a rank received from others, and that copy instructions moved, over all calls so far.
+  /// A rank's memory in bytes: kept between calls; for intermediate results; what the BLAS and reductions hold beside.
+  uint64_t stateBytes = 0, arenaBytes = 0, workspaceBytes = 0;
+  /// The sum of these and a rank's share of the bundle, which all ranks of a process have together.
+  uint64_t plannedBytes = 0;
+  /// Bytes that a rank received from others, and that copy instructions moved, over all calls so far: the mean of all
+  /// ranks, counted where it is done.
   uint64_t bytesCommunicated = 0, bytesCopied = 0;
   /// Calls of `run` that ended well.
   uint64_t runs = 0;
-  /// The largest resident memory of this process so far, in bytes.
+  /// The most resident memory of this process so far, in bytes.
   uint64_t peakResidentBytes = 0;
   /// On a GPU: seconds that the first rank's thread spent on calls of `run` without waiting for the device.
   double launchSeconds = 0;
+  /// By how much it had grown then since the session was opened, divided by the ranks of the process; the largest of all
+  /// processes. What else the process does counts, too.
+  uint64_t residentGrowthBytes = 0;
   /// The processor family whose GEMM kernels are in use.
   std::string blas;
 };
@@ -121,7 +127,11 @@ public:
   /// Sets a parameter on all ranks of this process.
   void writeParameter(size_t parameter, const void *src, DType dtype);
 
+  /// With processes, all of them must call it.
   Statistics statistics() const;
+
+  /// `launchSeconds` of the statistics alone, which asks no other process.
+  double launchSeconds() const;
 
   /// Writes what the ranks of this process recorded. Throws Error, also when the session was made without tracing.
   void writeTrace(const std::string &path) const;
