@@ -1,20 +1,23 @@
 """Seconds and peak memory of a training step on several ranks, beside PyTorch's FSDP2 on the same machine.
 
-The demo's Llama (`--width` for a larger one) trains with AdamW on one batch, from the same weights, three times a round:
-with `torch.distributed.fsdp.fully_shard` in N processes over gloo, each layer a group of its own; with Raddle's N ranks as
-threads of one process (`local`); with Raddle's N ranks as processes (`mpi`). Every rank has `--threads` threads on each
-side. The losses of all steps are compared first. Then each line on standard output is a JSON object with one figure:
+The demo's Llama (`--width` for a larger one) trains with AdamW on one batch, from the same weights, three times a
+round: with `torch.distributed.fsdp.fully_shard` in N processes over gloo, each layer a group of its own; with Raddle's
+N ranks as threads of one process (`local`); with Raddle's N ranks as processes (`mpi`). Every rank has `--threads`
+threads on each side. The losses of all steps are compared first. Then each line on standard output is a JSON object
+with one figure:
 
-- `seconds` of a step: the median of a round's steps but the first, then the median of the rounds; `ratio` is FSDP2 / Raddle,
-  the median of the rounds' ratios, as the sides of a round run one after the other.
+- `seconds` of a step: the median of a round's steps but the first, then the median of the rounds; `ratio` is
+  FSDP2 / Raddle, the median of the rounds' ratios, as the sides of a round run one after the other.
 - `peak_bytes` of a rank: the growth of the peak resident size (VmHWM) to the end of the last step. Raddle's counts from
-  when a bundle is opened, FSDP2's from when a tiny model has been trained, so that what PyTorch loads at first use is not
-  counted. It is a process's own where ranks are processes, the largest of them; the process's divided by its ranks where they
-  are threads. `ratio` is Raddle / FSDP2; `planned_bytes` is what Raddle says that a rank needs, `over_plan` the growth by it.
-- `overlap`: the share of the time of communication in which the same rank computes, the mean of ranks, from a traced run.
+  when a bundle is opened, FSDP2's from when a tiny model has been trained, so that what PyTorch loads at first use is
+  not counted. It is a process's own where ranks are processes, the largest of them; the process's divided by its ranks
+  where they are threads. `ratio` is Raddle / FSDP2; `planned_bytes` is what Raddle says that a rank needs, `over_plan`
+  the growth by it.
+- `overlap`: the share of the time of communication in which the same rank computes, the mean of ranks, from a traced
+  run.
 
-FSDP2 makes its parameters on the meta device and copies each rank's part from a mapped file, so that no rank ever holds the
-whole model, and its peak is taken from the first step on.
+FSDP2 makes its parameters on the meta device and copies each rank's part from a mapped file, so that no rank ever holds
+the whole model, and its peak is taken from the first step on.
 """
 
 import argparse
@@ -206,11 +209,11 @@ def report(arguments, rounds, difference):
         print(json.dumps(line | {"ratio": statistics.median(ratios)}), flush=True)
         peak = max(sides[place]["peak_bytes"] for sides in rounds)
         planned = rounds[0][place]["planned_bytes"]
-        line = {"benchmark": "fsdp2", "figure": "peak_bytes", "place": place, **setting, "raddle": peak, "fsdp2": their_peak}
-        line |= {"ratio": peak / their_peak, "planned_bytes": planned, "over_plan": peak / planned}
+        line = {"benchmark": "fsdp2", "figure": "peak_bytes", "place": place, **setting, "raddle": peak}
+        line |= {"fsdp2": their_peak, "ratio": peak / their_peak, "planned_bytes": planned, "over_plan": peak / planned}
         print(json.dumps(line), flush=True)
-        share = overlap(arguments, place)
-        print(json.dumps({"benchmark": "fsdp2", "figure": "overlap", "place": place, **setting, "raddle": share}), flush=True)
+        line = {"benchmark": "fsdp2", "figure": "overlap", "place": place, **setting}
+        print(json.dumps(line | {"raddle": overlap(arguments, place)}), flush=True)
 
 
 def compare(arguments):

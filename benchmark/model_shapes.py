@@ -3,12 +3,14 @@
     python benchmark/model_shapes.py deepseek-v3 > deepseek-v3.json
 
 The numbers of a configuration are those of the model's `config.json`; names and shapes follow its published code.
-`just-above` and `primes` are made up: layers that fall badly on any number of ranks.
+Those of `unusual_shapes.py` are made up: they fall badly on any number of ranks.
 """
 
 import argparse
 import json
 import sys
+
+from unusual_shapes import UNUSUAL
 
 
 def matrix(name, *shape):
@@ -98,39 +100,57 @@ def llama(layers, hidden, heads, kv_heads, head, intermediate, vocab, experts=0,
     yield matrix("lm_head.weight", vocab, hidden)
 
 
-def just_above(layers=48, hidden=8192, extra=128):
-    """Each layer is a whole number of 128x128 units for each of 16,384 ranks, and a column of units more."""
+def gpt2(layers, hidden, vocab=50257, positions=1024):
+    """GPT-2: matrices stored input first, biases everywhere, the head tied to the embedding."""
+    yield matrix("wte.weight", vocab, hidden)
+    yield matrix("wpe.weight", positions, hidden)
     for layer in range(layers):
-        prefix = f"layers.{layer}."
-        yield matrix(prefix + "up.weight", 4 * hidden, 4 * hidden)
-        yield matrix(prefix + "down.weight", 4 * hidden, 4 * hidden)
-        yield matrix(prefix + "extra.weight", extra, hidden)
+        prefix = f"h.{layer}."
+        for name, rows, columns in (("attn.c_attn", hidden, 3 * hidden), ("attn.c_proj", hidden, hidden),
+                                    ("mlp.c_fc", hidden, 4 * hidden), ("mlp.c_proj", 4 * hidden, hidden)):  # fmt: skip
+            yield matrix(f"{prefix}{name}.weight", rows, columns)
+            yield matrix(f"{prefix}{name}.bias", columns)
+        for name in ("ln_1.weight", "ln_1.bias", "ln_2.weight", "ln_2.bias"):
+            yield matrix(prefix + name, hidden)
+    yield matrix("ln_f.weight", hidden)
+    yield matrix("ln_f.bias", hidden)
+
+
+def mamba2(layers, hidden, heads, state, groups, vocab):
+    """Mamba-2: one wide projection in, a short convolution over channels, a head's decay and step."""
+    inner = 2 * hidden
+    channels = inner + 2 * groups * state
+    yield matrix("backbone.embedding.weight", vocab, hidden)
+    for layer in range(layers):
+        mixer = f"backbone.layers.{layer}.mixer."
+        for name in ("dt_bias", "A_log", "D"):
+            yield matrix(mixer + name, heads)
+        yield matrix(mixer + "in_proj.weight", inner + channels + heads, hidden)
+        yield matrix(mixer + "conv1d.weight", channels, 1, 4)
+        yield matrix(mixer + "conv1d.bias", channels)
+        yield matrix(mixer + "norm.weight", inner)
+        yield matrix(mixer + "out_proj.weight", hidden, inner)
+        yield matrix(f"backbone.layers.{layer}.norm.weight", hidden)
+    yield matrix("backbone.norm_f.weight", hidden)
+
+
+def vision(layers, hidden, heads, intermediate, patch, positions, classes):
+    """ViT-22B: attention and MLP side by side, norms of queries and keys, no bias in the joint projection."""
+    yield matrix("embedding.weight", hidden, 3, patch, patch)
+    yield matrix("embedding.bias", hidden)
+    yield matrix("position", 1, positions, hidden)
+    for layer in range(layers):
+        prefix = f"encoder.{layer}."
         yield matrix(prefix + "norm.weight", hidden)
-
-
-def primes(layers=40):
-    """No extent is divided by any block."""
-    yield matrix("embed.weight", 100003, 7919)
-    for layer in range(layers):
-        prefix = f"layers.{layer}."
-        yield matrix(prefix + "q.weight", 7919, 7919)
-        yield matrix(prefix + "kv.weight", 2003, 7919)
-        yield matrix(prefix + "up.weight", 28661, 7919)
-        yield matrix(prefix + "down.weight", 7919, 28661)
-        yield matrix(prefix + "router.weight", 61, 7919)
-        yield matrix(prefix + "bias", 28661)
-        yield matrix(prefix + "norm.weight", 7919)
-
-
-def trillion(layers=1000, hidden=9216):
-    """One trillion parameters in a thousand layers."""
-    for layer in range(layers):
-        prefix = f"layers.{layer}."
-        for name in ("q", "k", "v", "o"):
-            yield matrix(f"{prefix}{name}.weight", hidden, hidden)
-        yield matrix(prefix + "up.weight", 4 * hidden, hidden)
-        yield matrix(prefix + "down.weight", hidden, 4 * hidden)
-        yield matrix(prefix + "norm.weight", hidden)
+        yield matrix(prefix + "query_norm.weight", hidden // heads)
+        yield matrix(prefix + "key_norm.weight", hidden // heads)
+        yield matrix(prefix + "in.weight", 3 * hidden + intermediate, hidden)
+        yield matrix(prefix + "out.weight", hidden, hidden + intermediate)
+        yield matrix(prefix + "mlp.bias", intermediate)
+        yield matrix(prefix + "out.bias", hidden)
+    yield matrix("norm.weight", hidden)
+    yield matrix("head.weight", classes, hidden)
+    yield matrix("head.bias", classes)
 
 
 MODELS = {
@@ -141,9 +161,10 @@ MODELS = {
     "llama-70b": lambda: llama(80, 8192, 64, 8, 128, 28672, 128256),
     "mixtral-8x22b": lambda: llama(56, 6144, 48, 8, 128, 16384, 32768, experts=8),
     "qwen3-235b": lambda: llama(94, 4096, 64, 4, 128, 1536, 151936, experts=128, qk_norm=True),
-    "just-above": just_above,
-    "primes": primes,
-    "trillion": trillion,
+    "gpt2-xl": lambda: gpt2(48, 1600),
+    "mamba2-2.7b": lambda: mamba2(64, 2560, 80, 128, 1, 50288),
+    "vit-22b": lambda: vision(48, 6144, 48, 24576, 14, 257, 29593),
+    **UNUSUAL,
 }
 
 

@@ -54,6 +54,34 @@ def write_safetensors(folder):
         (folder / name).write_bytes(data)
 
 
+def write_planner(folder):
+    """Lists of parameters with the options of a plan, and headers of .safetensors files."""
+    layers = [
+        {"name": f"layers.{layer}.{name}", "shape": shape, "dtype": dtype}
+        for layer in range(3)
+        for name, shape, dtype in (("w", [96, 40], "bf16"), ("x", [3, 33, 65], "bf16"), ("b", [77], "f32"))
+    ]
+    odd = [
+        {"name": "scalar", "shape": [], "dtype": "f32"},
+        {"name": "none", "shape": [0, 4], "dtype": "bf16", "block": None},
+        {"name": "one", "shape": [1], "dtype": "u8", "bucket": "layers.0"},
+        {"name": "own", "shape": [64, 64], "dtype": "f4", "block": [7, 5]},
+        {"name": "rows", "shape": [50, 11], "dtype": "bf16", "block": "rows:3"},
+    ]
+    documents = {
+        "layers": {"ranks": 8, "default_block": "32x32", "params": layers},
+        "odd": {"ranks": 6, "shard_ranks": 3, "default_block": "rows:1", "params": odd},
+        "whole": {"ranks": 5, "default_block": "7x3", "whole_tensors": True, "params": layers},
+        "all": {"ranks": 127, "default_block": "1x32", "params": layers + odd},
+    }
+    for name, document in documents.items():
+        (folder / name).write_text(json.dumps(document))
+    write_safetensors(folder)
+    for path in [*folder.iterdir()]:
+        if path.name not in documents:
+            (folder / f"{path.name}-header").write_bytes(path.read_bytes()[8:].partition(b"}}")[0] + b"}}")
+
+
 def exported(*names):
     """(name, bytes of the .pt2 file) of models of the importer's tests, all of them without a name."""
     sys.path.insert(0, str(ROOT / "test" / "Import"))
@@ -142,6 +170,7 @@ WRITERS = {
     "bundle": write_bundle,
     "npy": write_npy,
     "safetensors": write_safetensors,
+    "planner": write_planner,
     "pt2": write_pt2,
     "program": write_program,
     "mlir": write_mlir,

@@ -147,12 +147,24 @@ def RaggedPlan : Pass<"ragged-plan", "::mlir::ModuleOp"> {
     rest apart), tensors placed for the least shard size that the planner finds. Units come from what the program does with a
     parameter (`ragged.keep` and `ragged.layout` on its arguments) and from the option `block`. Buckets that the module has
     already are laid out by hand: their parameters stay where they are.
+
+    The ranks are those of the module's `shard.grid`, of shape replicas x shards; where it has none, the options say them, and
+    a grid is added. Options that disagree with a grid are an error.
+
+    ```mlir
+    func.func @main(%w: tensor<64x2xf32> {nn.param = "layers.0.weight"})
+    // becomes, with ranks=4 replicas=2
+    module attributes {ragged.mesh = @mesh, ragged.ranks = 4 : i64} {
+      shard.grid @mesh(shape = 2x2)
+      ragged.bucket @layers.0 ranks 2 shard 64 : f32 {slots = [#ragged.slot<"layers.0.weight" at 0 shape [64, 2] unit 1>]}
+    ```
   }];
-  let options = [Option<"ranks", "ranks", "int64_t", "1", "Number of ranks">,
-                 Option<"replicas", "replicas", "int64_t", "1", "Groups of ranks that hold a copy of all parameters each">,
+  let options = [Option<"ranks", "ranks", "int64_t", "0", "Number of ranks; 0: those of the grid, or one without a grid">,
+                 Option<"replicas", "replicas", "int64_t", "0",
+                        "Groups of ranks that hold a copy of all parameters each; 0: those of the grid, or one">,
                  Option<"block", "block", "std::string", "\"none\"",
                         "What stays together of matrices: RxC or rows:R, both as whole rows, or none">];
-  let dependentDialects = ["::raddle::ragged::RaggedDialect"];
+  let dependentDialects = ["::mlir::shard::ShardDialect", "::raddle::ragged::RaggedDialect"];
   let statistics = [Statistic<"numBuckets", "buckets", "Number of buckets">,
                     Statistic<"numPadding", "padding", "Elements of all buckets that belong to no tensor">];
 }
@@ -228,6 +240,26 @@ def FuseCheckIndices : Pass<"fuse-check-indices", "::mlir::func::FuncOp"> {
   let statistics = [Statistic<"numChecks", "checks", "Number of checks">];
 }
 
+def FuseAttention : Pass<"fuse-attention", "::mlir::func::FuncOp"> {
+  let summary = "Make library calls of attention and its gradient";
+  let description = [{
+    `nn.attention` and `nn.attention_grad` on f32 become `exec.attention`, which never has the scores of all pairs in memory.
+    Operands are read, and results written, in the order of dimensions that their transposes have. Other element types,
+    empty tensors and gradients of masks are left to `nn-decompose`.
+
+    ```mlir
+    %q = linalg.transpose ins(%x : tensor<1x4x2x8xf32>) outs(%e : tensor<1x2x4x8xf32>) permutation = [0, 2, 1, 3]
+    %out, %lse = nn.attention %q, %k, %v {scale = 0.5 : f64} : ...
+    ```
+    becomes a call that reads `%x`.
+  }];
+  let dependentDialects = ["::raddle::exec::ExecDialect", "::mlir::linalg::LinalgDialect",
+                           "::mlir::tensor::TensorDialect"];
+  let statistics = [Statistic<"numCalls", "calls", "Number of library calls">,
+                    Statistic<"numTransposes", "transposes", "Number of transposes that calls follow">,
+                    Statistic<"numLeft", "left", "Number of attentions and gradients left to decomposition">];
+}
+
 def FuseOutline : Pass<"fuse-outline", "::mlir::ModuleOp"> {
   let summary = "Group tensor ops into kernels and recognise library calls";
   let description = [{
@@ -240,7 +272,8 @@ def FuseOutline : Pass<"fuse-outline", "::mlir::ModuleOp"> {
   let statistics = [Statistic<"numKernels", "kernels", "Number of distinct kernels">,
                     Statistic<"numDispatches", "dispatches", "Number of dispatches">,
                     Statistic<"numGemms", "gemms", "Number of library matrix products">,
-                    Statistic<"numFused", "fused", "Number of ops computed inside the kernel of their consumer">];
+                    Statistic<"numFused", "fused", "Number of ops computed inside the kernel of another">,
+                    Statistic<"numJoined", "joined", "Number of groups that went into another that walks the same rows">];
 }
 
 def FuseVerify : Pass<"fuse-verify", "::mlir::ModuleOp"> {
@@ -250,6 +283,34 @@ def FuseVerify : Pass<"fuse-verify", "::mlir::ModuleOp"> {
 //===----------------------------------------------------------------------===//
 // Schedule
 //===----------------------------------------------------------------------===//
+
+def ScheduleRecompute : Pass<"schedule-recompute", "::mlir::ModuleOp"> {
+  let summary = "Compute values of forward again in backward rather than hold them";
+  let description = [{
+    Of a step of training, finds the values that are held between forward and backward by a minimum cut: holding a value costs
+    its bytes, computing an op again the bytes that it moves and, of its operations, what moves in their time. Parameters
+    and inputs are there anyway. `auto` repeats kernels, never library calls, where that is cheaper than holding; with a
+    budget, which covers a rank's states and the arena, it repeats nothing while the peak fits, then ever dearer work, and
+    library calls last. `block` holds only what passes from one bucket's ops to those of another and repeats the rest.
+
+    An op that is computed again has the attribute `exec.again`, so that it is not taken for the first, and gives the same bits.
+    A remark says what was repeated.
+
+    ```mlir
+    %y = exec.dispatch @silu ins(%x : tensor<8xf32>) -> tensor<8xf32>
+    … uses of %y, others, uses of %y
+    // becomes
+    %y = exec.dispatch @silu ins(%x : tensor<8xf32>) -> tensor<8xf32>
+    … uses of %y, others
+    %again = exec.dispatch @silu ins(%x : tensor<8xf32>) {exec.again} -> tensor<8xf32>
+    … uses of %again
+    ```
+  }];
+  let options = [Option<"mode", "mode", "std::string", "\"none\"", "none, auto or block">,
+                 Option<"budget", "budget", "int64_t", "0", "Bytes that a rank may use; 0: as `mode` says">];
+  let dependentDialects = ["::raddle::exec::ExecDialect"];
+  let statistics = [Statistic<"numAgain", "computed-again", "Number of ops added">];
+}
 
 def RaggedReshard : Pass<"ragged-reshard", "::mlir::ModuleOp"> {
   let summary = "Gather buckets again rather than hold them, where memory is short";

@@ -124,8 +124,8 @@ private:
       if (count < 0)
         fail(program) << "expects arena, streams and events not to be negative, has " << count;
     for (Operation *op : program.getInstructions()) {
-      if (!isa<exec::DispatchOp, exec::GemmOp, exec::CollectiveOp, exec::CopyOp, exec::ZeroOp, exec::CheckIndexOp,
-               exec::RecordOp, exec::WaitOp>(op))
+      if (!isa<exec::DispatchOp, exec::GemmOp, exec::AttentionOp, exec::CollectiveOp, exec::CopyOp, exec::ZeroOp,
+               exec::CheckIndexOp, exec::RecordOp, exec::WaitOp>(op))
         fail(op) << "'" << op->getName() << "' is no instruction of a program";
       for (Value operand : op->getOperands())
         if (!operand.getDefiningOp<exec::BufferOp>())

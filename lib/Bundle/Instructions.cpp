@@ -98,6 +98,15 @@ private:
     return {bundle::Action::Gemm, gemm.Finish().Union()};
   }
 
+  Action writeAttention(exec::AttentionOp op) {
+    auto ins = operands(op.getIns()), outs = operands(op.getOuts());
+    auto extents = writeShape(builder, op.getExtents()), strides = writeShape(builder, op.getStrides());
+    return {bundle::Action::Attention,
+            bundle::CreateAttention(builder, ins, outs, op.getBackward(), op.getMasked(), op.getCausal(),
+                                    op.getScale().convertToDouble(), extents, strides)
+                .Union()};
+  }
+
   flatbuffers::Offset<flatbuffers::Vector<const bundle::Piece *>> writePieces(exec::CollectiveOp op) {
     if (!op.getPieces())
       return {};
@@ -115,6 +124,7 @@ private:
                   bundle::CreateDispatch(builder, indices.kernels.lookup(op.getKernel()), ins, outs).Union()};
         })
         .Case([&](exec::GemmOp op) { return writeGemm(op); })
+        .Case([&](exec::AttentionOp op) { return writeAttention(op); })
         .Case([&](exec::CollectiveOp op) -> Action {
           auto src = operand(op.getSrc()), dst = operand(op.getDst());
           return {bundle::Action::Collective,

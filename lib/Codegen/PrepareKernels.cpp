@@ -59,7 +59,6 @@ static LogicalResult bufferize(ModuleOp module) {
   manager.addPass(bufferization::createOneShotBufferizePass(options));
   manager.addNestedPass<func::FuncOp>(bufferization::createBufferHoistingPass());
   manager.addNestedPass<func::FuncOp>(bufferization::createBufferLoopHoistingPass());
-  manager.addNestedPass<func::FuncOp>(bufferization::createPromoteBuffersToStackPass());
   manager.addPass(createCanonicalizerPass());
   return runOnKernels(manager, module);
 }
@@ -69,7 +68,7 @@ LogicalResult runOnKernels(PassManager &manager, ModuleOp kernels) {
   return manager.run(kernels);
 }
 
-FailureOr<OwningOpRef<ModuleOp>> takeKernels(ModuleOp module, function_ref<void(func::FuncOp)> afterFusion) {
+FailureOr<OwningOpRef<ModuleOp>> takeKernels(ModuleOp module, function_ref<void(func::FuncOp)> fuse) {
   llvm::MapVector<StringAttr, InPlacePairs> inPlace = findInPlace(module);
   SmallVector<func::FuncOp> kernels;
   for (auto function : module.getOps<func::FuncOp>())
@@ -80,9 +79,7 @@ FailureOr<OwningOpRef<ModuleOp>> takeKernels(ModuleOp module, function_ref<void(
   OwningOpRef<ModuleOp> taken = ModuleOp::create(module.getLoc());
   for (func::FuncOp kernel : kernels) {
     kernel->moveBefore(taken->getBody(), taken->getBody()->end());
-    fuseKernelBody(kernel);
-    if (afterFusion)
-      afterFusion(kernel);
+    fuse(kernel);
     splitNarrowCasts(kernel);
     relaxArithmetic(kernel);
     passDestinations(kernel, inPlace[kernel.getSymNameAttr()].getArrayRef());

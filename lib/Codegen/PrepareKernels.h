@@ -8,11 +8,11 @@
 
 namespace raddle {
 
-/// Moves all kernels out of `module` into a module of their own, so that upstream passes see nothing else, fuses them,
-/// and makes them functions on memrefs: inputs, then outputs. `afterFusion` may change a kernel that is still on
-/// tensors. Kernels keep their order, attributes and names. Reports all kernels that cannot become code.
-llvm::FailureOr<mlir::OwningOpRef<mlir::ModuleOp>>
-takeKernels(mlir::ModuleOp module, llvm::function_ref<void(mlir::func::FuncOp)> afterFusion = nullptr);
+/// Moves all kernels out of `module` into a module of their own, so that upstream passes see nothing else, and makes
+/// them functions on memrefs: inputs, then outputs. `fuse` gives a kernel that is still on tensors the loops that the
+/// target wants. Kernels keep their order, attributes and names. Reports all kernels that cannot become code.
+llvm::FailureOr<mlir::OwningOpRef<mlir::ModuleOp>> takeKernels(mlir::ModuleOp module,
+                                                               llvm::function_ref<void(mlir::func::FuncOp)> fuse);
 
 /// Runs passes on the module of kernels. Between them nothing is verified.
 llvm::LogicalResult runOnKernels(mlir::PassManager &manager, mlir::ModuleOp kernels);

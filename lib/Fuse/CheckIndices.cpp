@@ -21,8 +21,8 @@ struct FuseCheckIndicesPass : raddle::impl::FuseCheckIndicesBase<FuseCheckIndice
       if (auto embedding = dyn_cast<nn::EmbeddingOp>(op))
         check(op, embedding.getIndices(), embedding.getTable(), 0, {}, "row of an embedding");
       else if (auto checked = dyn_cast<nn::CheckedIndexOp>(op))
-        check(op, checked.getIndices(), checked.getSize(), checked.getFromEnd() ? -int64_t(checked.getSize()) : 0, {},
-              checked.getWhat());
+        check(op, checked.getIndices(), checked.getSize(), checked.getFromEnd() ? -int64_t(checked.getSize()) : 0,
+              checked.getIgnoreIndexAttr(), checked.getWhat());
       else if (auto product = dyn_cast<moe::GroupedMatmulOp>(op))
         checkOffsets(op, product.getOffsets(), product.getLhs());
       else if (auto product = dyn_cast<moe::GroupedOuterOp>(op))

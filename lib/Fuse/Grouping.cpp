@@ -15,11 +15,11 @@ namespace raddle {
 
 /// Ops that stay in the program as they are.
 static bool isBoundary(Operation *op) {
-  return op->hasTrait<OpTrait::IsTerminator>() || isa_and_nonnull<exec::ExecDialect, ragged::RaggedDialect>(op->getDialect());
+  return op->hasTrait<OpTrait::IsTerminator>() ||
+         isa_and_nonnull<exec::ExecDialect, ragged::RaggedDialect>(op->getDialect());
 }
 
-/// Work that a kernel does itself.
-static bool isKernelWork(Operation *op) { return !isBoundary(op) && !isView(op); }
+bool isKernelWork(Operation *op) { return !isBoundary(op) && !isView(op); }
 
 bool isDuplicable(Operation *op) {
   if (isa<tensor::EmptyOp, linalg::FillOp, tensor::ExtractSliceOp>(op))
@@ -43,17 +43,17 @@ public:
       if (!isKernelWork(&op) || !isNeeded(&op))
         continue;
       int target = findConsumerGroup(&op);
-      if (target >= 0 && !keepsBounds(cast<linalg::GenericOp>(op), groups[target].front()))
+      if (target >= 0 && !keepsBounds(cast<linalg::GenericOp>(op), groups[target].place))
         target = -1;
       if (target < 0) {
         target = groups.size();
-        groups.emplace_back();
+        groups.push_back({{}, &op});
       }
-      groups[target].push_back(&op);
+      groups[target].ops.push_back(&op);
       groupOf[&op] = target;
     }
     for (Group &group : groups)
-      std::reverse(group.begin(), group.end());
+      std::reverse(group.ops.begin(), group.ops.end());
     std::reverse(groups.begin(), groups.end());
     return groups;
   }

@@ -12,12 +12,21 @@ namespace raddle {
 /// kernel reads just what it needs.
 bool isDuplicable(mlir::Operation *op);
 
-/// Ops that one kernel computes; the last one is the root, whose results are the kernel's.
-using Group = llvm::SmallVector<mlir::Operation *>;
+/// Whether a kernel does the op's work, its own or that of its users.
+bool isKernelWork(mlir::Operation *op);
 
-/// Groups the computing ops of a function's block, in the order of their roots. Every op that is neither a view nor
+/// Ops that one kernel computes, in their order, and the one of them at whose place the kernel runs.
+struct Group {
+  llvm::SmallVector<mlir::Operation *> ops;
+  mlir::Operation *place;
+};
+
+/// Groups the computing ops of a function's block, in the order of their places. Every op that is neither a view nor
 /// duplicated into its users is in one group.
 std::vector<Group> groupOps(mlir::Block &block);
+
+/// Joins groups that walk the same rows: `RowGroups.cpp` says which. Gives the number of groups that went into others.
+int64_t joinRowGroups(mlir::Block &block, std::vector<Group> &groups);
 
 } // namespace raddle
 

@@ -1,6 +1,7 @@
 // fuse-outline: library calls, and a function for each kernel.
 #include "Contraction.h"
 #include "Grouping.h"
+#include "Simplify.h"
 #include "Structure.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/Func/IR/FuncOps.h"
@@ -26,6 +27,13 @@ using namespace raddle;
 namespace {
 
 struct FuseOutlinePass : raddle::impl::FuseOutlineBase<FuseOutlinePass> {
+  FuseOutlinePass() = default;
+  FuseOutlinePass(const FuseOutlinePass &other) : FuseOutlineBase(other) {}
+
+  Option<bool> joinRows{*this, "join-rows", llvm::cl::init(true),
+                        llvm::cl::desc("Whether groups that walk the same rows become one kernel, as suits a thread "
+                                       "with caches")};
+
   void runOnOperation() override {
     symbols.emplace(getOperation());
     SmallVector<func::FuncOp> functions(getOperation().getOps<func::FuncOp>());
@@ -34,61 +42,25 @@ struct FuseOutlinePass : raddle::impl::FuseOutlineBase<FuseOutlinePass> {
         continue;
       if (failed(checkBody(function)))
         return signalPassFailure();
-      generalize(function);
-      foldViewsOfEmpties(function);
-      foldSlicesOfFills(function);
+      Block &body = function.getBody().front();
+      generalizeNamedOps(body);
+      foldInits(body);
       recogniseGemms(function);
-      for (Group &group : groupOps(function.getBody().front()))
+      dropUnitLoops(body);
+      foldInits(body);
+      eraseDead(function);
+      std::vector<Group> groups = groupOps(body);
+      if (joinRows)
+        numJoined += joinRowGroups(body, groups);
+      for (Group &group : groups)
         if (failed(outline(group)))
           return signalPassFailure();
+      moveViewsToSources(body);
       eraseDead(function);
     }
   }
 
 private:
-  /// Named ops become generics, so that grouping and fusion see one form. Fills stay: they are inits.
-  void generalize(func::FuncOp function) {
-    IRRewriter rewriter(&getContext());
-    SmallVector<linalg::LinalgOp> named;
-    for (auto op : function.getBody().front().getOps<linalg::LinalgOp>())
-      if (!isa<linalg::GenericOp, linalg::FillOp>(op.getOperation()))
-        named.push_back(op);
-    for (linalg::LinalgOp op : named) {
-      rewriter.setInsertionPoint(op);
-      // What upstream cannot generalise stays a named op in a kernel of its own.
-      (void)linalg::generalizeNamedOp(rewriter, op);
-    }
-  }
-
-  /// A view of a tensor without content is another such tensor: canonicalization turns a reshaped fill into a fill of
-  /// one.
-  void foldViewsOfEmpties(func::FuncOp function) {
-    for (Operation &op : llvm::make_early_inc_range(function.getBody().front())) {
-      if (!isView(&op) || !op.getOperand(0).getDefiningOp<tensor::EmptyOp>())
-        continue;
-      OpBuilder builder(&op);
-      auto type = cast<RankedTensorType>(op.getResult(0).getType());
-      op.getResult(0).replaceAllUsesWith(
-          tensor::EmptyOp::create(builder, op.getLoc(), type.getShape(), type.getElementType()));
-      op.erase();
-    }
-  }
-
-  /// A slice of a filled tensor is a filled tensor: a kernel that reads the slice has no memory for the whole.
-  void foldSlicesOfFills(func::FuncOp function) {
-    for (auto slice : llvm::make_early_inc_range(function.getBody().front().getOps<tensor::ExtractSliceOp>())) {
-      auto fill = slice.getSource().getDefiningOp<linalg::FillOp>();
-      RankedTensorType type = slice.getType();
-      if (!fill || !type.hasStaticShape())
-        continue;
-      OpBuilder builder(slice);
-      Value empty = tensor::EmptyOp::create(builder, slice.getLoc(), type.getShape(), type.getElementType());
-      slice.replaceAllUsesWith(
-          linalg::FillOp::create(builder, slice.getLoc(), fill.getInputs()[0], empty).getResult(0));
-      slice.erase();
-    }
-  }
-
   void recogniseGemms(func::FuncOp function) {
     for (auto op : llvm::make_early_inc_range(function.getBody().front().getOps<linalg::LinalgOp>())) {
       OpBuilder builder(op);
@@ -132,31 +104,45 @@ private:
     return success();
   }
 
-  LogicalResult outline(const Group &group) {
-    Operation *root = group.back();
-    llvm::SmallPtrSet<Operation *, 8> members(group.begin(), group.end());
-    Closure closure;
-    addOp(root, members, closure);
-    // A loop may carry numbers, which have no memory. Tensors that nobody reads afterwards need some all the same.
+  /// What of a group its kernel gives: tensors that something else reads, all of them for a group of one op. A loop may
+  /// carry numbers, which have no memory.
+  static SmallVector<Value> resultsOf(const Group &group, const llvm::SmallPtrSetImpl<Operation *> &members) {
     SmallVector<Value> results;
-    for (Value result : root->getResults())
-      if (isa<TensorType>(result.getType()))
-        results.push_back(result);
-    if (failed(checkBoundary(root, results, closure)))
+    for (Operation *op : group.ops)
+      for (Value result : op->getResults()) {
+        bool isRead = llvm::any_of(result.getUsers(), [&](Operation *user) {
+          return !members.contains(group.place->getBlock()->findAncestorOpInBlock(*user));
+        });
+        if (isa<TensorType>(result.getType()) && (isRead || group.ops.size() == 1))
+          results.push_back(result);
+      }
+    return results;
+  }
+
+  LogicalResult outline(const Group &group) {
+    llvm::SmallPtrSet<Operation *, 8> members(group.ops.begin(), group.ops.end());
+    SmallVector<Value> results = resultsOf(group, members);
+    Closure closure;
+    for (Value result : results)
+      addOp(result.getDefiningOp(), members, closure);
+    if (results.empty())
+      addOp(group.place, members, closure);
+    if (failed(checkBoundary(group.place, results, closure)))
       return failure();
-    numFused += group.size() - 1;
-    func::FuncOp kernel = findOrAddKernel(root, results, closure);
-    OpBuilder builder(root);
-    auto dispatch = exec::DispatchOp::create(builder, root->getLoc(), TypeRange(ValueRange(results)),
+    numFused += group.ops.size() - 1;
+    func::FuncOp kernel = findOrAddKernel(group.place, results, closure);
+    OpBuilder builder(group.place);
+    auto dispatch = exec::DispatchOp::create(builder, group.place->getLoc(), TypeRange(ValueRange(results)),
                                              FlatSymbolRefAttr::get(kernel.getSymNameAttr()),
                                              closure.inputs.getArrayRef(), ValueRange{}, builder.getI64IntegerAttr(0));
     ++numDispatches;
-    // A duplicable root stays for the kernels that compute it themselves.
+    // A duplicable op stays for the kernels that compute it themselves.
     for (auto [result, tensor] : llvm::zip(results, dispatch.getTensors()))
-      result.replaceUsesWithIf(tensor, [&](OpOperand &use) {
+      result.replaceUsesWithIf(tensor, [&, result = result](OpOperand &use) {
         Operation *user = use.getOwner();
-        bool isKernelWork = isa_and_nonnull<linalg::LinalgDialect, tensor::TensorDialect, scf::SCFDialect>(user->getDialect());
-        return !isDuplicable(root) || isView(user) || !isKernelWork;
+        bool isKernelWork =
+            isa_and_nonnull<linalg::LinalgDialect, tensor::TensorDialect, scf::SCFDialect>(user->getDialect());
+        return !isDuplicable(result.getDefiningOp()) || isView(user) || !isKernelWork;
       });
     return success();
   }
@@ -246,8 +232,8 @@ private:
 
   void eraseDead(func::FuncOp function) {
     for (Operation &op : llvm::make_early_inc_range(llvm::reverse(function.getBody().front())))
-      if (op.use_empty() && !op.hasTrait<OpTrait::IsTerminator>() && !isa_and_nonnull<exec::ExecDialect>(op.getDialect()) &&
-          isMemoryEffectFree(&op))
+      if (op.use_empty() && !op.hasTrait<OpTrait::IsTerminator>() &&
+          !isa_and_nonnull<exec::ExecDialect>(op.getDialect()) && isMemoryEffectFree(&op))
         op.erase();
   }
 

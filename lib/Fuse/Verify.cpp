@@ -20,7 +20,8 @@ namespace {
 
 bool isAllowed(Operation &op) {
   return isView(&op) ||
-         isa<arith::ConstantOp, func::ReturnOp, exec::DispatchOp, exec::GemmOp, exec::CheckIndexOp>(op) ||
+         isa<arith::ConstantOp, func::ReturnOp, exec::DispatchOp, exec::GemmOp, exec::AttentionOp, exec::CheckIndexOp>(
+             op) ||
          isa_and_nonnull<ragged::RaggedDialect>(op.getDialect());
 }
 

@@ -4,6 +4,7 @@
 #include "Scalars.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/Math/IR/Math.h"
+#include "llvm/Support/MathExtras.h"
 
 namespace raddle::import {
 
@@ -77,6 +78,16 @@ struct Body {
     if (isBool(value))
       return value;
     return isFloat(value) ? make<mlir::math::AbsFOp>(value) : make<mlir::math::AbsIOp>(value);
+  }
+  /// The angle of the point (x, y). At the origin, which lowerings of atan2 divide by, it is 0 or ±π by the signs of the
+  /// zeros, without a gradient.
+  mlir::Value angle(mlir::Value y, mlir::Value x) const {
+    mlir::Type type = y.getType();
+    mlir::Value one = constant(type, 1), flat = constant(type, 0);
+    mlir::Value isOrigin = both(compare(Compare::Equal, y, 0), compare(Compare::Equal, x, 0));
+    mlir::Value isLeft = compare(Compare::Less, make<mlir::math::CopySignOp>(one, x), 0);
+    mlir::Value atOrigin = make<mlir::math::CopySignOp>(select(isLeft, llvm::numbers::pi, flat), y);
+    return select(isOrigin, atOrigin, make<mlir::math::Atan2Op>(y, select(isOrigin, one, x)));
   }
   mlir::Value logistic(mlir::Value value) const {
     mlir::Value one = constant(value.getType(), 1);

@@ -34,8 +34,8 @@ ChannelNorm readChannelNorm(NodeBuilder &node, std::optional<double> epsilon = s
               ": expected floating-point numbers [N, C, ...]");
     return norm;
   }
-  if (!(norm.epsilon >= 0 && std::isfinite(norm.epsilon)))
-    node.fail("the eps of a norm is " + std::to_string(norm.epsilon) + ", expected a number that is not negative");
+  if (!std::isfinite(norm.epsilon))
+    node.fail("the eps of a norm is " + std::to_string(norm.epsilon) + ", expected a finite number");
   for (Value vector : {norm.weight, norm.bias, norm.runningMean, norm.runningVariance})
     if (vector && node.shapeOf(vector) != ArrayRef<int64_t>{shape[1]})
       node.fail("an operand of " + node.node.target + " has shape " + node.describe(node.shapeOf(vector)) +
@@ -82,7 +82,7 @@ Value movingAverage(NodeBuilder &node, StringRef old, Value current, double mome
 SmallVector<Value> savedStatistics(NodeBuilder &node, const ChannelNorm &norm, nn::BatchNormOp op) {
   Type type = node.elementOf(norm.input);
   if (!op.getTraining())
-    return {node.empty({0}, type), node.empty({0}, type)};
+    return {node.fill({0}, type, Scalar::ofInt(0)), node.fill({0}, type, Scalar::ofInt(0))};
   Value rstd = node.elementwise({op.getVariance()}, type, type,
                                 [&](OpBuilder &builder, Location loc, ValueRange elements) -> Value {
                                   Body body{builder, loc};
@@ -130,7 +130,7 @@ template <bool alwaysUpdates> LogicalResult functionalBatchNorm(NodeBuilder &nod
   SmallVector<Value> results{node.cast(op.getOut(), norm.type)};
   results.append(savedStatistics(node, norm, op));
   if (alwaysUpdates)
-    results.push_back(node.empty({0}, node.builder.getI8Type()));
+    results.push_back(node.fill({0}, node.builder.getI8Type(), Scalar::ofInt(0)));
   if (!training) {
     results.append({node.tensor("running_mean"), node.tensor("running_var")});
     return node.results(results);

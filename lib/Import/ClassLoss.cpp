@@ -1,4 +1,5 @@
 #include "LossOps.h"
+#include "Rows.h"
 #include "mlir/Dialect/Tensor/IR/Tensor.h"
 #include "raddle/Dialect/NN/IR/NNOps.h"
 
@@ -74,6 +75,12 @@ std::optional<LabelledScores> readScores(NodeBuilder &node) {
   result.labels = node.reshape(result.labels, {ShapedType::getNumElements(rows)});
   result.shape = rows;
   return node.failed() ? std::nullopt : std::optional(result);
+}
+
+/// With labels that are reported at run time where they name no class. Cross-entropy reports them itself.
+void checkLabels(NodeBuilder &node, LabelledScores &operands, std::optional<int64_t> ignored) {
+  if (!node.failed())
+    operands.labels = checkedIndex(node, operands.labels, node.shapeOf(operands.scores)[1], /*fromEnd=*/false, ignored);
 }
 
 /// Computes a row's element from its label, held inside the classes so that the memory read stays in bounds whatever
@@ -255,6 +262,7 @@ template <bool withWeight> LogicalResult negativeLogLikelihood(NodeBuilder &node
   int64_t reduction = readLossReduction(node);
   if (!operands || node.failed())
     return failure();
+  checkLabels(node, *operands, operands->ignoreIndex);
   Value rows = pickNegated(node, *operands);
   if (!withWeight)
     return reduceRows(node, *operands, rows, reduction);
@@ -275,6 +283,7 @@ LogicalResult multiMargin(NodeBuilder &node) {
     return failure();
   if (order != 1 && order != 2)
     return node.fail("multi_margin_loss with p=" + std::to_string(order) + ", expected 1 or 2"), failure();
+  checkLabels(node, *operands, std::nullopt);
   Type type = node.elementOf(operands->scores);
   LabelledScores unweighted = *operands;
   unweighted.weights = nullptr;

@@ -72,6 +72,36 @@ template <BinaryFn fn> LogicalResult logical(NodeBuilder &node) {
   return node.result(applyBinary(node, operands[0], operands[1], type, type, fn));
 }
 
+/// Whether an element is one of a list, by comparison with all of it.
+LogicalResult isIn(NodeBuilder &node) {
+  auto read = [&](StringRef tensor, StringRef number) {
+    return node.has(tensor) ? node.operand(tensor) : node.operand(number);
+  };
+  Operand elements = read("elements", "element"), tests = read("test_elements", "test_element");
+  bool inverts = node.boolean("invert", false);
+  if (node.failed())
+    return failure();
+  if (!elements.tensor && !tests.tensor)
+    return node.fail(node.node.target + " has no tensor among its operands"), failure();
+  Type type = node.promote({elements, tests}), boolean = node.builder.getI1Type();
+  Value list = tests.tensor ? tests.tensor : node.fill({}, node.elementOf(elements.tensor), tests.scalar);
+  Value self = elements.tensor ? elements.tensor : node.fill({}, node.elementOf(tests.tensor), elements.scalar);
+  if (node.failed())
+    return failure();
+  int64_t rank = node.rankOf(self);
+  list = node.reshape(list, {node.typeOf(list).getNumElements()});
+  Value equal = applyBinary(node, node.insertUnitDim(self, rank), list, type, boolean,
+                            [](const Body &body, Value a, Value b) { return body.compare(Compare::Equal, a, b); });
+  Value found = node.reduce(
+      equal, {rank}, /*keep=*/false, boolean, Scalar::ofBool(false),
+      [](OpBuilder &builder, Location loc, Value acc, Value element) { return Body{builder, loc}.add(acc, element); });
+  if (inverts && !node.failed())
+    found = applyUnary(node, found, boolean, boolean, [](const Body &body, Value x) {
+      return body.make<arith::XOrIOp>(x, body.constant(x.getType(), Scalar::ofBool(true)));
+    });
+  return node.result(found);
+}
+
 /// The overloads of an operator on bits, which Python's operators have as well.
 void addIntegral(OperatorTable &table, StringRef name, StringRef pythonName, Handler handler) {
   for (const char *overload : {".Tensor", ".Scalar", ".Scalar_Tensor"})
@@ -94,6 +124,7 @@ void registerComparisonOperators(OperatorTable &table) {
   table.add({"aten.ge.Tensor", "aten.ge.Scalar", "aten.greater_equal.Tensor", "aten.greater_equal.Scalar"},
             comparison<Compare::GreaterEqual>);
   table.add("aten.isclose.default", isClose);
+  table.add({"aten.isin.Tensor_Tensor", "aten.isin.Tensor_Scalar", "aten.isin.Scalar_Tensor"}, isIn);
   table.add("aten.logical_and.default", logical<bitAnd>);
   table.add("aten.logical_or.default", logical<bitOr>);
   table.add("aten.logical_xor.default", logical<bitXor>);

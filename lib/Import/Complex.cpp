@@ -51,7 +51,7 @@ ComplexParts logarithm(NodeBuilder &node, const ComplexParts &z) {
     return body.mul(body.log(squaredSize(body, parts)), 0.5);
   });
   Value angle = apply(node, {z.imaginary, z.real},
-                      [](const Body &body, ValueRange parts) { return body.make<math::Atan2Op>(parts[0], parts[1]); });
+                      [](const Body &body, ValueRange parts) { return body.angle(parts[0], parts[1]); });
   return {size, angle};
 }
 /// conj(z) / |z|²
@@ -188,7 +188,7 @@ LogicalResult angle(NodeBuilder &node) {
   if (node.failed())
     return failure();
   return node.result(apply(node, {z.imaginary, z.real}, [](const Body &body, ValueRange parts) -> Value {
-    return body.make<math::Atan2Op>(parts[0], parts[1]);
+    return body.angle(parts[0], parts[1]);
   }));
 }
 

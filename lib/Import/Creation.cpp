@@ -50,7 +50,7 @@ LogicalResult fill(NodeBuilder &node) {
 
 /// What PyTorch makes of a bound of a range of integers.
 Scalar wholePart(const Scalar &bound) {
-  return bound.kind == Scalar::Kind::Float ? Scalar::ofInt(int64_t(bound.real)) : bound;
+  return bound.kind == Scalar::Kind::Float ? Scalar::ofInt(toInteger(bound.real)) : bound;
 }
 
 /// start, start + step, … below end. Floating-point elements are computed in f64, as PyTorch does, so that errors do

@@ -106,7 +106,7 @@ LogicalResult pairDistances(NodeBuilder &node) {
                               type, difference);
     parts.push_back(normOver(node, delta, 1, /*keep=*/false, order, type));
   }
-  return node.result(parts.empty() ? node.empty({0}, type) : node.concat(parts, 0));
+  return node.result(parts.empty() ? node.fill({0}, type, Scalar::ofInt(0)) : node.concat(parts, 0));
 }
 
 /// Both operands over their norms, multiplied and added along `dim`. Norms below eps count as eps.

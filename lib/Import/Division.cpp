@@ -158,6 +158,38 @@ LogicalResult powerIn(NodeBuilder &node, Type type) {
 LogicalResult pow(NodeBuilder &node) { return powerIn(node, Type()); }
 LogicalResult floatPower(NodeBuilder &node) { return powerIn(node, node.builder.getF64Type()); }
 
+/// Euclid's algorithm, with as many steps as neighbours among Fibonacci's numbers need, the slowest pairs of a type.
+Value commonDivisor(const Body &body, Value lhs, Value rhs) {
+  Type type = lhs.getType();
+  constexpr double kStepsPerBit = 1.4405;
+  int64_t steps = int64_t(kStepsPerBit * type.getIntOrFloatBitWidth()) + 2;
+  Value greater = body.abs(lhs), less = body.abs(rhs);
+  for (int64_t step = 0; step < steps; ++step) {
+    Value isDone = body.compare(Compare::Equal, less, 0);
+    Value rest = body.make<arith::RemSIOp>(greater, safeDivisor(body, greater, less));
+    greater = body.select(isDone, greater, less);
+    less = body.select(isDone, less, rest);
+  }
+  return greater;
+}
+
+Value commonMultiple(const Body &body, Value lhs, Value rhs) {
+  Value divisor = commonDivisor(body, lhs, rhs);
+  Value isZero = body.compare(Compare::Equal, divisor, 0);
+  Value part = body.make<arith::DivSIOp>(lhs, body.select(isZero, 1, divisor));
+  return body.abs(body.mul(part, rhs));
+}
+
+template <BinaryFn fn> LogicalResult ofIntegers(NodeBuilder &node) {
+  SmallVector<Operand, 2> operands;
+  if (!readOperands(node, operands))
+    return failure();
+  Type type = node.promote(operands);
+  if (!isa<IntegerType>(type) || type.isInteger(1))
+    return node.fail(node.node.target + " of numbers that are no integers"), failure();
+  return node.result(applyBinary(node, operands[0], operands[1], type, type, fn));
+}
+
 } // namespace
 
 void registerDivisionOperators(OperatorTable &table) {
@@ -168,6 +200,8 @@ void registerDivisionOperators(OperatorTable &table) {
   table.add({"aten.floor_divide.default", "aten.floor_divide.Scalar"}, dividing<floorDivide>);
   table.add({"aten.remainder.Tensor", "aten.remainder.Scalar", "aten.remainder.Scalar_Tensor"}, dividing<remainder>);
   table.add({"aten.fmod.Tensor", "aten.fmod.Scalar"}, dividing<fmod>);
+  table.add("aten.gcd.default", ofIntegers<commonDivisor>);
+  table.add("aten.lcm.default", ofIntegers<commonMultiple>);
   table.add({"aten.pow.Tensor_Scalar", "aten.pow.Tensor_Tensor", "aten.pow.Scalar"}, pow);
   table.add({"aten.float_power.Tensor_Scalar", "aten.float_power.Tensor_Tensor", "aten.float_power.Scalar"},
             floatPower);

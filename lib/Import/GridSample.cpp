@@ -1,8 +1,9 @@
-// Resampling of planes at positions that are data.
+// Resampling of planes and volumes at positions that are data.
 #include "Body.h"
 #include "Operators.h"
 #include "Spatial.h"
 #include "mlir/Dialect/Tensor/IR/Tensor.h"
+#include <array>
 
 using namespace mlir;
 
@@ -13,12 +14,10 @@ namespace {
 using Compare = Body::Compare;
 
 /// What PyTorch's numbers for modes mean.
-enum class Interpolation : int64_t { Bilinear = 0, Nearest = 1 };
+enum class Interpolation : int64_t { Linear = 0, Nearest = 1, Cubic = 2 };
 enum class Outside : int64_t { Zeros = 0, Border = 1, Reflection = 2 };
 
-constexpr int64_t kPlane = 2;
-
-/// Arithmetic on one coordinate of a plane of `size` elements in that direction.
+/// Arithmetic on one coordinate of a grid of `size` elements in that direction.
 struct Coordinate {
   Body body;
   int64_t size;
@@ -55,8 +54,8 @@ struct Coordinate {
     return body.add(folded, number(x, low));
   }
 
-  Value locate(Value x, Outside outside) const {
-    x = unnormalise(x);
+  /// Inside of the grid, or where it is for what reads zeros there.
+  Value bring(Value x, Outside outside) const {
     if (outside == Outside::Reflection)
       x = reflect(x);
     return outside == Outside::Zeros ? x : clip(x);
@@ -76,38 +75,104 @@ struct Coordinate {
   }
 };
 
-/// Reads elements of the planes of `input` in the body of a generic over [N, C, H, W].
-struct PlaneReader {
+/// Reads elements of `input` in the body of a generic over [N, C, extents...].
+struct GridReader {
   Value input;
-  Coordinate vertical, horizontal;
+  SmallVector<Coordinate, 3> directions;
   Type wide;
+  Outside outside;
+
+  const Body &body() const { return directions.front().body; }
 
   /// The element at whole positions, zero outside.
-  Value read(Value y, Value x) const {
-    const Body &body = vertical.body;
-    SmallVector<Value> coordinates{linalg::IndexOp::create(body.builder, body.loc, 0),
-                                   linalg::IndexOp::create(body.builder, body.loc, 1), vertical.indexOf(y),
-                                   horizontal.indexOf(x)};
-    Value element = tensor::ExtractOp::create(body.builder, body.loc, input, coordinates);
-    element = convertScalar(body.builder, body.loc, element, wide);
-    Value inside = body.min(vertical.isInside(y), horizontal.isInside(x));
-    return body.select(inside, element, body.constant(wide, 0));
+  Value read(ArrayRef<Value> positions) const {
+    SmallVector<Value> coordinates{linalg::IndexOp::create(body().builder, body().loc, 0),
+                                   linalg::IndexOp::create(body().builder, body().loc, 1)};
+    Value inside;
+    for (auto [direction, position] : llvm::zip_equal(directions, positions)) {
+      coordinates.push_back(direction.indexOf(position));
+      Value here = direction.isInside(position);
+      inside = inside ? body().min(inside, here) : here;
+    }
+    Value element = tensor::ExtractOp::create(body().builder, body().loc, input, coordinates);
+    element = convertScalar(body().builder, body().loc, element, wide);
+    return body().select(inside, element, body().constant(wide, 0));
   }
 
-  Value bilinear(Value y, Value x) const {
-    const Body &body = vertical.body;
-    Value one = body.constant(wide, 1), low = body.make<math::FloorOp>(y), left = body.make<math::FloorOp>(x);
-    Value down = body.sub(y, low), right = body.sub(x, left);
-    Value up = body.sub(one, down), toLeft = body.sub(one, right);
-    Value next = body.add(low, one), beside = body.add(left, one);
-    auto term = [&](Value row, Value column, Value a, Value b) { return body.mul(read(row, column), body.mul(a, b)); };
-    Value upper = body.add(term(low, left, up, toLeft), term(low, beside, up, right));
-    return body.add(upper, body.add(term(next, left, down, toLeft), term(next, beside, down, right)));
+  SmallVector<Value> locate(ValueRange x) const {
+    SmallVector<Value> located;
+    for (auto [direction, position] : llvm::zip_equal(directions, x))
+      located.push_back(direction.bring(direction.unnormalise(position), outside));
+    return located;
   }
 
-  Value nearest(Value y, Value x) const {
-    const Body &body = vertical.body;
-    return read(body.make<math::RoundEvenOp>(y), body.make<math::RoundEvenOp>(x));
+  /// Between the two neighbours in each direction: each corner counts by how near it is.
+  Value linear(ValueRange x) const {
+    Value one = body().constant(wide, 1), sum;
+    SmallVector<Value> at = locate(x), low, part;
+    for (Value position : at) {
+      low.push_back(body().make<math::FloorOp>(position));
+      part.push_back(body().sub(position, low.back()));
+    }
+    for (unsigned corner = 0; corner < 1u << at.size(); ++corner) {
+      SmallVector<Value> positions;
+      Value weight;
+      for (size_t dim = 0; dim < at.size(); ++dim) {
+        bool isHigh = corner >> (at.size() - 1 - dim) & 1;
+        positions.push_back(isHigh ? body().add(low[dim], one) : low[dim]);
+        Value near = isHigh ? part[dim] : body().sub(one, part[dim]);
+        weight = weight ? body().mul(weight, near) : near;
+      }
+      Value term = body().mul(read(positions), weight);
+      sum = sum ? body().add(sum, term) : term;
+    }
+    return sum;
+  }
+
+  Value nearest(ValueRange x) const {
+    SmallVector<Value> positions;
+    for (Value position : locate(x))
+      positions.push_back(body().make<math::RoundEvenOp>(position));
+    return read(positions);
+  }
+
+  /// Keys' cubic convolution of the four neighbours in each of two directions. Each of them is brought inside by
+  /// itself.
+  Value cubic(ValueRange x) const {
+    SmallVector<std::array<Value, 4>> positions, weights;
+    for (auto [direction, given] : llvm::zip_equal(directions, x)) {
+      Value at = direction.unnormalise(given), low = body().make<math::FloorOp>(at);
+      weights.push_back(cubicWeights(body().sub(at, low)));
+      positions.emplace_back();
+      for (int64_t i = 0; i < 4; ++i)
+        positions.back()[i] = direction.bring(body().add(low, double(i - 1)), outside);
+    }
+    Value sum;
+    for (int64_t row = 0; row < 4; ++row) {
+      Value line;
+      for (int64_t column = 0; column < 4; ++column) {
+        Value term = body().mul(read({positions[0][row], positions[1][column]}), weights[1][column]);
+        line = line ? body().add(line, term) : term;
+      }
+      line = body().mul(line, weights[0][row]);
+      sum = sum ? body().add(sum, line) : line;
+    }
+    return sum;
+  }
+
+  std::array<Value, 4> cubicWeights(Value part) const {
+    constexpr double kSharpness = -0.75; // PyTorch's
+    const Body &b = body();
+    auto near = [&](Value x) {
+      Value inner = b.sub(b.mul(x, kSharpness + 2), kSharpness + 3);
+      return b.add(b.mul(b.mul(inner, x), x), 1);
+    };
+    auto far = [&](Value x) {
+      Value inner = b.add(b.mul(b.sub(x, 5), x), 8);
+      return b.mul(b.sub(b.mul(inner, x), 4), kSharpness);
+    };
+    Value rest = b.sub(b.constant(wide, 1), part);
+    return {far(b.add(part, 1)), near(part), near(rest), far(b.add(rest, 1))};
   }
 };
 
@@ -119,37 +184,48 @@ LogicalResult gridSampler(NodeBuilder &node) {
     return failure();
   Shape shape(node.shapeOf(input)), places(node.shapeOf(grid));
   Type type = node.elementOf(input), wide = arithmeticType(type);
-  if (shape.size() != 2 + kPlane || places.size() != 2 + kPlane || places[0] != shape[0] || places[3] != kPlane ||
+  int64_t rank = int64_t(shape.size()) - 2;
+  if ((rank != 2 && rank != 3) || places.size() != shape.size() || places[0] != shape[0] || places.back() != rank ||
       !isa<FloatType>(type) || node.elementOf(grid) != type || llvm::is_contained(shape, 0))
     return node.fail(node.node.target + " of " + node.describe(shape) + " at " + node.describe(places) +
-                     ": expected planes [N, C, H, W] and positions [N, H', W', 2] of one type"),
+                     ": expected planes [N, C, H, W] and positions [N, H', W', 2] of one type, or volumes with one "
+                     "dimension more"),
            failure();
-  if (interpolation != int64_t(Interpolation::Bilinear) && interpolation != int64_t(Interpolation::Nearest))
+  if (interpolation < 0 || interpolation > int64_t(Interpolation::Cubic) ||
+      (interpolation == int64_t(Interpolation::Cubic) && rank != 2))
     return node.fail(node.node.target + " with interpolation mode " + Twine(interpolation) +
-                     ", expected 0 (bilinear) or 1 (nearest)"),
+                     ", expected 0 (linear), 1 (nearest) or, of planes, 2 (cubic)"),
            failure();
   if (outside < int64_t(Outside::Zeros) || outside > int64_t(Outside::Reflection))
     return node.fail(node.node.target + " with padding mode " + Twine(outside) + ", expected 0 to 2"), failure();
-  auto direction = [&](int64_t which) {
-    return node.reshape(node.slice(grid, 3, which, 1), {places[0], 1, places[1], places[2]});
-  };
-  Value columns = direction(0), rows = direction(1);
-  return node.result(node.mapElements(
-      {shape[0], shape[1], places[1], places[2]}, {columns, rows}, type,
-      [&](OpBuilder &builder, Location loc, ValueRange elements) -> Value {
+  Shape points(places), result{shape[0], shape[1]};
+  points.pop_back();
+  result.append(points.begin() + 1, points.end());
+  points.insert(points.begin() + 1, 1);
+  // The first number of a position is that of the last dimension.
+  SmallVector<Value> positions;
+  for (int64_t dim = 0; dim < rank; ++dim)
+    positions.push_back(node.reshape(node.slice(grid, rank + 1, rank - 1 - dim, 1), points));
+  return node.result(
+      node.mapElements(result, positions, type, [&](OpBuilder &builder, Location loc, ValueRange elements) -> Value {
         Body body{builder, loc};
-        PlaneReader reader{input, {body, shape[2], alignCorners}, {body, shape[3], alignCorners}, wide};
-        Value x = reader.horizontal.locate(convertScalar(builder, loc, elements[0], wide), Outside(outside));
-        Value y = reader.vertical.locate(convertScalar(builder, loc, elements[1], wide), Outside(outside));
-        bool linear = interpolation == int64_t(Interpolation::Bilinear);
-        return convertScalar(builder, loc, linear ? reader.bilinear(y, x) : reader.nearest(y, x), type);
+        GridReader reader{input, {}, wide, Outside(outside)};
+        SmallVector<Value> x;
+        for (auto [dim, element] : llvm::enumerate(elements)) {
+          reader.directions.push_back({body, shape[2 + dim], alignCorners});
+          x.push_back(convertScalar(builder, loc, element, wide));
+        }
+        Value value = interpolation == int64_t(Interpolation::Linear)    ? reader.linear(x)
+                      : interpolation == int64_t(Interpolation::Nearest) ? reader.nearest(x)
+                                                                         : reader.cubic(x);
+        return convertScalar(builder, loc, value, type);
       }));
 }
 
 } // namespace
 
 void registerGridSampleOperators(OperatorTable &table) {
-  table.add({"aten.grid_sampler_2d.default", "aten.grid_sampler.default"}, gridSampler);
+  table.add({"aten.grid_sampler_2d.default", "aten.grid_sampler_3d.default", "aten.grid_sampler.default"}, gridSampler);
 }
 
 } // namespace raddle::import

@@ -1,3 +1,5 @@
+#include "LinearOps.h"
+
 #include "Body.h"
 #include "Operators.h"
 
@@ -5,9 +7,7 @@ using namespace mlir;
 
 namespace raddle::import {
 
-namespace {
-
-Value addBias(NodeBuilder &node, Value value, Value bias) {
+static Value addBias(NodeBuilder &node, Value value, Value bias) {
   if (node.failed())
     return nullptr;
   Type type = node.elementOf(value);
@@ -16,25 +16,21 @@ Value addBias(NodeBuilder &node, Value value, Value bias) {
   });
 }
 
-/// input [..., k] times weight [n, k], with all leading dimensions as rows of one matrix.
-LogicalResult linear(NodeBuilder &node) {
-  Value input = node.tensor("input"), weight = node.tensor("weight"), bias = node.optionalTensor("bias");
+Value applyLinear(NodeBuilder &node, Value input, Value weight, Value bias) {
   if (node.failed())
-    return failure();
+    return nullptr;
   Shape shape(node.shapeOf(input));
   if (shape.empty() || node.rankOf(weight) != 2)
-    return node.fail("linear of " + node.describe(shape) + " with a weight of shape " +
-                     node.describe(node.shapeOf(weight))),
-           failure();
+    return node.fail(node.node.target + " of " + node.describe(shape) + " with a weight of shape " +
+                     node.describe(node.shapeOf(weight)));
   int64_t rows = ShapedType::getNumElements(ArrayRef(shape).drop_back());
   Value product = node.matmul(node.reshape(input, {rows, shape.back()}), weight, /*transposed=*/true);
   if (bias)
     product = addBias(node, product, bias);
   shape.back() = node.shapeOf(weight)[0];
-  return node.result(node.reshape(product, shape));
+  return node.reshape(product, shape);
 }
 
-/// A product of tensors by PyTorch's rules: vectors are rows or columns, leading dimensions broadcast.
 Value generalMatmul(NodeBuilder &node, Value lhs, Value rhs) {
   if (node.failed())
     return nullptr;
@@ -76,6 +72,13 @@ Value generalMatmul(NodeBuilder &node, Value lhs, Value rhs) {
   if (rhsRank > 1)
     result.push_back(n);
   return node.reshape(product, result);
+}
+
+namespace {
+
+LogicalResult linear(NodeBuilder &node) {
+  Value input = node.tensor("input"), weight = node.tensor("weight"), bias = node.optionalTensor("bias");
+  return node.result(applyLinear(node, input, weight, bias));
 }
 
 LogicalResult matmul(NodeBuilder &node) {

@@ -10,9 +10,10 @@ namespace raddle::import {
 
 namespace {
 
-/// The operands of a norm over trailing dimensions, with those collapsed to one.
+/// The operands of a norm over trailing dimensions, with those collapsed to one, in the type that it computes in.
 struct NormOperands {
   Value input, weight, bias;
+  Type type;   // of the result
   Shape shape; // of the result
   Shape stats; // of the statistics, without the normalised dimensions
   size_t normalized = 0;
@@ -43,10 +44,13 @@ std::optional<NormOperands> readNorm(NodeBuilder &node) {
   int64_t width = ShapedType::getNumElements(normalized);
   Shape flat(operands.stats);
   flat.push_back(width);
-  operands.input = node.reshape(operands.input, flat);
+  // Sums of squares leave the range of 16 bits.
+  operands.type = type;
+  Type wide = arithmeticType(type);
+  operands.input = node.cast(node.reshape(operands.input, flat), wide);
   for (Value *parameter : {&operands.weight, &operands.bias})
     if (*parameter)
-      *parameter = node.cast(node.reshape(*parameter, {width}), type);
+      *parameter = node.cast(node.reshape(*parameter, {width}), wide);
   if (node.failed())
     return std::nullopt;
   return operands;
@@ -54,8 +58,8 @@ std::optional<NormOperands> readNorm(NodeBuilder &node) {
 
 double readEpsilon(NodeBuilder &node, std::optional<double> absent) {
   double epsilon = node.real("eps", absent);
-  if (!node.failed() && !(epsilon >= 0 && std::isfinite(epsilon)))
-    node.fail("the eps of a norm is " + std::to_string(epsilon) + ", expected a number that is not negative");
+  if (!node.failed() && !std::isfinite(epsilon))
+    node.fail("the eps of a norm is " + std::to_string(epsilon) + ", expected a finite number");
   return epsilon;
 }
 
@@ -72,7 +76,8 @@ LogicalResult layerNorm(NodeBuilder &node) {
   double epsilon = readEpsilon(node, kEpsilon);
   if (node.failed())
     return failure();
-  return node.result(node.reshape(buildLayerNorm(node, *operands, epsilon).getOut(), operands->shape));
+  Value out = node.cast(buildLayerNorm(node, *operands, epsilon).getOut(), operands->type);
+  return node.result(node.reshape(out, operands->shape));
 }
 
 LogicalResult nativeLayerNorm(NodeBuilder &node) {
@@ -82,15 +87,15 @@ LogicalResult nativeLayerNorm(NodeBuilder &node) {
     return failure();
   nn::LayerNormOp norm = buildLayerNorm(node, *operands, epsilon);
   // PyTorch keeps the normalised dimensions with size 1, and the statistics of 16-bit types in f32 or, on the
-  // CPU, in their own type.
+  // CPU, in their own type. They carry no gradient.
   Shape kept(operands->stats);
   kept.append(operands->normalized, 1);
   Type wide = node.declaredElement(1);
   if (node.failed())
     return failure();
-  return node.results({node.reshape(norm.getOut(), operands->shape),
-                       node.cast(node.reshape(norm.getMean(), kept), wide),
-                       node.cast(node.reshape(norm.getRstd(), kept), wide)});
+  return node.results({node.reshape(node.cast(norm.getOut(), operands->type), operands->shape),
+                       node.detach(node.cast(node.reshape(norm.getMean(), kept), wide)),
+                       node.detach(node.cast(node.reshape(norm.getRstd(), kept), wide))});
 }
 
 LogicalResult rmsNorm(NodeBuilder &node) {
@@ -98,29 +103,32 @@ LogicalResult rmsNorm(NodeBuilder &node) {
   if (node.failed())
     return failure();
   // Without a number eps is the spacing of the numbers of the input's type at 1.
-  auto type = cast<FloatType>(node.elementOf(operands->input));
+  auto type = cast<FloatType>(operands->type);
   double spacing = std::ldexp(1.0, 1 - int(llvm::APFloat::semanticsPrecision(type.getFloatSemantics())));
   double epsilon = readEpsilon(node, spacing);
   if (node.failed())
     return failure();
-  auto norm = nn::RMSNormOp::create(node.builder, node.loc,
-                                    TypeRange{operands->input.getType(), RankedTensorType::get(operands->stats, type)},
+  auto stats = RankedTensorType::get(operands->stats, node.elementOf(operands->input));
+  auto norm = nn::RMSNormOp::create(node.builder, node.loc, TypeRange{operands->input.getType(), stats},
                                     operands->input, operands->weight, node.builder.getF64FloatAttr(epsilon));
-  return node.result(node.reshape(norm.getOut(), operands->shape));
+  return node.result(node.reshape(node.cast(norm.getOut(), type), operands->shape));
 }
 
-/// Along `dim`: x − max, which keeps exp from overflowing, in the arithmetic of the result.
+/// Along `dim`: x − max, which keeps exp from overflowing, in the arithmetic of the result. No gradient goes through
+/// the maximum: what softmax and its logarithm give does not change with it.
 Value shifted(NodeBuilder &node, Value self, int64_t dim, Type wide) {
   Value greatest = node.reduce(
       self, dim, /*keep=*/true, wide, Scalar::ofFloat(-INFINITY),
       [](OpBuilder &builder, Location loc, Value acc, Value element) { return Body{builder, loc}.max(acc, element); });
+  greatest = node.detach(greatest);
   return node.elementwise({self, greatest}, wide, wide, [](OpBuilder &builder, Location loc, ValueRange elements) {
     return Body{builder, loc}.sub(elements[0], elements[1]);
   });
 }
 
-/// exp(x − max) / Σ exp(x − max), or its logarithm x − max − log Σ exp(x − max).
-template <bool isLog> LogicalResult softmax(NodeBuilder &node) {
+/// exp(x − max) / Σ exp(x − max), or its logarithm x − max − log Σ exp(x − max). Rows that are −∞ throughout give NaN,
+/// or zeros where it is safe.
+template <bool isLog, bool isSafe = false> LogicalResult softmax(NodeBuilder &node) {
   Value self = node.tensor("self");
   if (node.failed())
     return failure();
@@ -140,18 +148,24 @@ template <bool isLog> LogicalResult softmax(NodeBuilder &node) {
   self = node.cast(self, type);
   Value shift = shifted(node, self, dim, wide);
   Value exponentials = node.elementwise({shift}, wide, wide, [](OpBuilder &builder, Location loc, ValueRange elements) {
-    return math::ExpOp::create(builder, loc, elements[0]).getResult();
+    Body body{builder, loc};
+    return body.exp(elements[0]);
   });
+  SmallVector<Operand> parts{isLog ? shift : exponentials};
   Value total = node.reduce(
       exponentials, dim, /*keep=*/true, wide, Scalar::ofFloat(0),
       [](OpBuilder &builder, Location loc, Value acc, Value element) { return Body{builder, loc}.add(acc, element); });
-  Value result = node.elementwise({isLog ? shift : exponentials, total}, wide, type,
-                                  [](OpBuilder &builder, Location loc, ValueRange elements) {
-                                    Body body{builder, loc};
-                                    if (isLog)
-                                      return body.sub(elements[0], body.make<math::LogOp>(elements[1]));
-                                    return body.div(elements[0], elements[1]);
-                                  });
+  parts.push_back(total);
+  // Where all is −∞ nothing depends on the operand.
+  if (isSafe)
+    parts.push_back(self);
+  Value result = node.elementwise(parts, wide, type, [](OpBuilder &builder, Location loc, ValueRange elements) {
+    Body body{builder, loc};
+    if (isLog)
+      return body.sub(elements[0], body.make<math::LogOp>(elements[1]));
+    Value share = body.div(elements[0], elements[1]);
+    return isSafe ? body.select(body.compare(Body::Compare::Equal, elements[2], -INFINITY), 0, share) : share;
+  });
   return node.result(node.reshape(result, shape));
 }
 
@@ -162,6 +176,7 @@ void registerNormOperators(OperatorTable &table) {
   table.add("aten.native_layer_norm.default", nativeLayerNorm);
   table.add("aten.rms_norm.default", rmsNorm);
   table.add({"aten.softmax.int", "aten._softmax.default"}, softmax<false>);
+  table.add("aten._safe_softmax.default", softmax<false, /*isSafe=*/true>);
   table.add({"aten.log_softmax.int", "aten._log_softmax.default"}, softmax<true>);
 }
 

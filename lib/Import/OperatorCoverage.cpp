@@ -19,11 +19,39 @@ static std::string lineOf(MLIRContext *context, const Node &node) {
   return (line.getFilename().getValue() + ":" + Twine(line.getLine())).str();
 }
 
+/// The nodes that read a number from a tensor which another tensor needs. Assertions alone do not: they have no result.
+static llvm::SmallPtrSet<const Node *, 4> findDataReads(const Program &program) {
+  llvm::SmallPtrSet<const Node *, 4> needed;
+  llvm::StringMap<const Node *> sources; // of numbers that depend on data, by name
+  for (const Node &node : program.nodes) {
+    const Node *source = nullptr;
+    auto look = [&](const Argument &argument) {
+      auto found = argument.text.empty() ? sources.end() : sources.find(argument.text);
+      source = found == sources.end() ? source : found->second;
+    };
+    for (const NamedArgument &input : node.inputs) {
+      look(input.value);
+      llvm::for_each(input.value.items, look);
+    }
+    if (node.target.ends_with("aten.item.default") || node.target.ends_with("aten._local_scalar_dense.default"))
+      source = &node;
+    if (!source)
+      continue;
+    if (node.isSymbolic())
+      for (const Argument &output : node.outputs)
+        sources[output.text] = source;
+    else
+      needed.insert(source);
+  }
+  return needed;
+}
+
 std::vector<OperatorUse> import::findOperatorUses(MLIRContext *context, const Program &program,
                                                   const OperatorTable &table) {
   llvm::MapVector<StringAttr, OperatorUse> uses;
+  llvm::SmallPtrSet<const Node *, 4> dataReads = findDataReads(program);
   for (const Node &node : program.nodes) {
-    std::string reason = refusalOf(node);
+    std::string reason = dataReads.contains(&node) ? "whose number depends on the data" : refusalOf(node);
     bool isOfComplex = touchesComplex(program, node);
     if (isOfComplex && reason.empty() && table.find(node.target) && !table.findComplex(node.target))
       reason = "of complex numbers";

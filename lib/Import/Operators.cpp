@@ -12,6 +12,7 @@ OperatorTable::OperatorTable() {
   registerClassLossOperators(*this);
   registerComparisonOperators(*this);
   registerComplexOperators(*this);
+  registerCoordinateOperators(*this);
   registerCreationOperators(*this);
   registerDistanceOperators(*this);
   registerDivisionOperators(*this);
@@ -19,16 +20,23 @@ OperatorTable::OperatorTable() {
   registerExpertOperators(*this);
   registerCumulativeOperators(*this);
   registerExtremumOperators(*this);
+  registerFourierOperators(*this);
   registerGridSampleOperators(*this);
   registerIndexingOperators(*this);
   registerLinearOperators(*this);
   registerLossOperators(*this);
+  registerMultilabelLossOperators(*this);
   registerNormOperators(*this);
   registerPaddingOperators(*this);
   registerPointwiseOperators(*this);
+  registerPixelOperators(*this);
   registerPoolingOperators(*this);
+  registerProductOperators(*this);
+  registerQuantileOperators(*this);
   registerRandomOperators(*this);
+  registerRecurrentOperators(*this);
   registerReductionOperators(*this);
+  registerSamplingOperators(*this);
   registerSelectionOperators(*this);
   registerResampleOperators(*this);
   registerShapeOperators(*this);
@@ -89,6 +97,10 @@ std::string refusalOf(const Node &node) {
     const Argument *argument = node.find(name);
     return argument && argument->kind == Kind::Bool && argument->integer;
   };
+  auto hasValue = [&](StringRef name) {
+    const Argument *argument = node.find(name);
+    return argument && argument->kind != Kind::None;
+  };
   StringRef target = node.target;
   target.consume_front("torch.ops.aten.");
   static constexpr StringLiteral kDataDependent[] = {
@@ -96,6 +108,8 @@ std::string refusalOf(const Node &node) {
       "_unique", "_unique2",      "unique_consecutive", "unique_dim_consecutive", "bincount"};
   if (llvm::is_contained(kDataDependent, target.split('.').first))
     return "whose result's shape depends on the data";
+  if (target.starts_with("repeat_interleave.") && target != "repeat_interleave.self_int" && !hasValue("output_size"))
+    return "without output_size, so that its result's shape depends on the data";
   if (target == "embedding.default" && isTrue("scale_grad_by_freq"))
     return "with scale_grad_by_freq=True";
   return std::string();

@@ -78,7 +78,7 @@ template <bool isMaximum> Value numberExtremum(const Body &body, Value lhs, Valu
   return body.select(body.either(first, body.isNan(rhs)), lhs, rhs);
 }
 Value copySign(const Body &body, Value lhs, Value rhs) { return body.make<math::CopySignOp>(lhs, rhs); }
-Value atan2(const Body &body, Value lhs, Value rhs) { return body.make<math::Atan2Op>(lhs, rhs); }
+Value atan2(const Body &body, Value lhs, Value rhs) { return body.angle(lhs, rhs); }
 /// In f64, where squares of f32 do not overflow; an infinite side wins over NaN.
 Value hypot(const Body &body, Value lhs, Value rhs) {
   Value infinite = body.either(body.compare(Compare::Equal, body.abs(lhs), INFINITY),

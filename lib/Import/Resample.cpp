@@ -1,4 +1,4 @@
-// Resampling of planes on a regular grid, one dimension after the other, and the rearrangement of pixels and channels.
+// Resampling of planes on a regular grid, one dimension after the other.
 #include "Body.h"
 #include "Operators.h"
 #include "Spatial.h"
@@ -25,7 +25,10 @@ struct Resampling {
 };
 
 /// Extents from `output_size`, or from `scale_factors`; the older forms name a factor for each dimension.
-Resampling readResampling(NodeBuilder &node, int64_t rank, ArrayRef<StringRef> factorNames) {
+Resampling readResampling(NodeBuilder &node, int64_t rank) {
+  static constexpr StringRef kNames[3][3] = {
+      {"scales"}, {"scales_h", "scales_w"}, {"scales_d", "scales_h", "scales_w"}};
+  const StringRef *factorNames = kNames[rank - 1];
   Resampling resampling;
   resampling.input = readSpatial(node, node.has("input") ? "input" : "self", rank);
   if (node.failed())
@@ -120,9 +123,7 @@ Value repeatElements(NodeBuilder &node, Value value, int64_t dim, int64_t times)
 }
 
 template <int64_t rank, bool exact> LogicalResult nearest(NodeBuilder &node) {
-  static constexpr StringRef kNames[3][3] = {
-      {"scales"}, {"scales_h", "scales_w"}, {"scales_d", "scales_h", "scales_w"}};
-  Resampling resampling = readResampling(node, rank, ArrayRef(kNames[rank - 1]).take_front(rank));
+  Resampling resampling = readResampling(node, rank);
   if (node.failed())
     return failure();
   Value value = resampling.input.value;
@@ -172,12 +173,48 @@ Tap cubicTap(const Resampling &resampling, int64_t dim, int64_t position, float 
   return tap;
 }
 
+/// Antialiased: where the result is coarser, the kernel is as wide as its step. `radius` is where the kernel ends, in
+/// elements; the weights of what lies inside of the plane add up to 1.
+Tap wideTap(const Resampling &resampling, int64_t dim, int64_t position, float step, int64_t radius,
+            llvm::function_ref<double(double)> kernel) {
+  int64_t in = resampling.input.extents()[dim];
+  double stretch = std::max(double(step), 1.0), support = double(radius) * stretch;
+  double centre = double(step) * (double(position) + 0.5);
+  int64_t first = std::max<int64_t>(int64_t(centre - support + 0.5), 0);
+  int64_t last = std::min<int64_t>(int64_t(centre + support + 0.5), in);
+  // Every position has as many taps as the widest one; the rest weigh nothing.
+  int64_t count = std::min<int64_t>(2 * int64_t(std::ceil(support)) + 1, in);
+  Tap tap;
+  double total = 0;
+  for (int64_t at = first; at < first + count; ++at) {
+    double weight = at < last ? kernel((double(at) - centre + 0.5) / stretch) : 0;
+    tap.positions.push_back(std::min(at, in - 1));
+    tap.weights.push_back(weight);
+    total += weight;
+  }
+  for (double &weight : tap.weights)
+    weight /= total == 0 ? 1 : total;
+  return tap;
+}
+
+Tap wideLinearTap(const Resampling &resampling, int64_t dim, int64_t position, float step) {
+  return wideTap(resampling, dim, position, step, 1, [](double x) { return std::max(0.0, 1 - std::abs(x)); });
+}
+
+Tap wideCubicTap(const Resampling &resampling, int64_t dim, int64_t position, float step) {
+  constexpr double kSharpness = -0.5; // PyTorch's where it antialiases
+  return wideTap(resampling, dim, position, step, 2, [](double x) {
+    x = std::abs(x);
+    if (x < 1)
+      return ((kSharpness + 2) * x - (kSharpness + 3)) * x * x + 1;
+    return x < 2 ? (((x - 5) * x + 8) * x - 4) * kSharpness : 0;
+  });
+}
+
 using TapFn = Tap (*)(const Resampling &, int64_t dim, int64_t position, float step);
 
 template <int64_t rank, TapFn tapOf> LogicalResult interpolate(NodeBuilder &node) {
-  static constexpr StringRef kNames[3][3] = {
-      {"scales"}, {"scales_h", "scales_w"}, {"scales_d", "scales_h", "scales_w"}};
-  Resampling resampling = readResampling(node, rank, ArrayRef(kNames[rank - 1]).take_front(rank));
+  Resampling resampling = readResampling(node, rank);
   if (node.failed())
     return failure();
   Value value = resampling.input.value;
@@ -193,60 +230,6 @@ template <int64_t rank, TapFn tapOf> LogicalResult interpolate(NodeBuilder &node
   return node.result(resampling.input.restore(node, value));
 }
 
-//===----------------------------------------------------------------------===//
-// Pixels and channels
-//===----------------------------------------------------------------------===//
-
-/// [..., C r², H, W] to [..., C, H r, W r], or back.
-template <bool isShuffle> LogicalResult pixelShuffle(NodeBuilder &node) {
-  Value self = node.tensor("self");
-  int64_t factor = node.integer(isShuffle ? "upscale_factor" : "downscale_factor");
-  if (node.failed())
-    return failure();
-  Shape shape(node.shapeOf(self));
-  size_t rank = shape.size();
-  bool fits = rank >= 3 && factor >= 1 && factor <= std::numeric_limits<int16_t>::max();
-  if (fits)
-    fits = isShuffle ? shape[rank - 3] % (factor * factor) == 0
-                     : shape[rank - 2] % factor == 0 && shape[rank - 1] % factor == 0;
-  if (!fits)
-    return node.fail(node.node.target + " of a tensor of shape " + node.describe(shape) + " by " + Twine(factor)),
-           failure();
-  int64_t lead = ShapedType::getNumElements(ArrayRef(shape).drop_back(3));
-  int64_t channels = shape[rank - 3], height = shape[rank - 2], width = shape[rank - 1];
-  Value split, moved;
-  if (isShuffle) {
-    split = node.reshape(self, {lead, channels / (factor * factor), factor, factor, height, width});
-    moved = node.transpose(split, {0, 1, 4, 2, 5, 3});
-    shape[rank - 3] = channels / (factor * factor);
-    shape[rank - 2] = height * factor;
-    shape[rank - 1] = width * factor;
-  } else {
-    split = node.reshape(self, {lead, channels, height / factor, factor, width / factor, factor});
-    moved = node.transpose(split, {0, 1, 3, 5, 2, 4});
-    shape[rank - 3] = channels * factor * factor;
-    shape[rank - 2] = height / factor;
-    shape[rank - 1] = width / factor;
-  }
-  return node.result(node.reshape(moved, shape));
-}
-
-/// Channels as a matrix of `groups` rows, transposed.
-LogicalResult channelShuffle(NodeBuilder &node) {
-  Value self = node.tensor("self");
-  int64_t groups = node.integer("groups");
-  if (node.failed())
-    return failure();
-  Shape shape(node.shapeOf(self));
-  if (shape.size() < 3 || groups < 1 || shape[1] % groups != 0)
-    return node.fail(node.node.target + " of a tensor of shape " + node.describe(shape) + " in " + Twine(groups) +
-                     " groups"),
-           failure();
-  int64_t plane = ShapedType::getNumElements(ArrayRef(shape).drop_front(2));
-  Value rows = node.reshape(self, {shape[0], groups, shape[1] / groups, plane});
-  return node.result(node.reshape(node.transpose(rows, {0, 2, 1, 3}), shape));
-}
-
 } // namespace
 
 void registerResampleOperators(OperatorTable &table) {
@@ -259,10 +242,10 @@ void registerResampleOperators(OperatorTable &table) {
   table.add({"aten.upsample_linear1d.vec", "aten.upsample_linear1d.default"}, interpolate<1, linearTap>);
   table.add({"aten.upsample_bilinear2d.vec", "aten.upsample_bilinear2d.default"}, interpolate<2, linearTap>);
   table.add({"aten.upsample_trilinear3d.vec", "aten.upsample_trilinear3d.default"}, interpolate<3, linearTap>);
+  table.add({"aten._upsample_bilinear2d_aa.vec", "aten._upsample_bilinear2d_aa.default"},
+            interpolate<2, wideLinearTap>);
+  table.add({"aten._upsample_bicubic2d_aa.vec", "aten._upsample_bicubic2d_aa.default"}, interpolate<2, wideCubicTap>);
   table.add({"aten.upsample_bicubic2d.vec", "aten.upsample_bicubic2d.default"}, interpolate<2, cubicTap>);
-  table.add("aten.pixel_shuffle.default", pixelShuffle<true>);
-  table.add("aten.pixel_unshuffle.default", pixelShuffle<false>);
-  table.add("aten.channel_shuffle.default", channelShuffle);
 }
 
 } // namespace raddle::import

@@ -7,7 +7,7 @@ namespace raddle::import {
 
 bool isIndexType(Type type) { return isa<IntegerType>(type) && !type.isInteger(1); }
 
-Value checkedIndex(NodeBuilder &node, Value indices, int64_t size, bool fromEnd) {
+Value checkedIndex(NodeBuilder &node, Value indices, int64_t size, bool fromEnd, std::optional<int64_t> ignored) {
   if (node.failed())
     return nullptr;
   if (!isIndexType(node.elementOf(indices)))
@@ -21,7 +21,8 @@ Value checkedIndex(NodeBuilder &node, Value indices, int64_t size, bool fromEnd)
   RankedTensorType type = node.tensorType(node.shapeOf(indices), node.builder.getI64Type());
   return nn::CheckedIndexOp::create(node.builder, node.loc, type, indices, node.builder.getI64IntegerAttr(size),
                                     node.builder.getStringAttr("index of " + target.rsplit('.').first),
-                                    fromEnd ? node.builder.getUnitAttr() : UnitAttr());
+                                    fromEnd ? node.builder.getUnitAttr() : UnitAttr(),
+                                    ignored ? node.builder.getI64IntegerAttr(*ignored) : IntegerAttr());
 }
 
 Value buildPlaces(NodeBuilder &node, ArrayRef<int64_t> shape, ArrayRef<Value> tensors, PlaceFn fn) {
@@ -61,7 +62,7 @@ Value gatherRows(NodeBuilder &node, Value self, Value places, int64_t width, Arr
   if (!type)
     return nullptr;
   if (type.getNumElements() == 0)
-    return node.empty(result, type.getElementType());
+    return node.fill(result, type.getElementType(), Scalar::ofInt(0));
   Value table = node.reshape(self, {node.typeOf(self).getNumElements() / width, width});
   Shape shape(node.shapeOf(places));
   shape.push_back(width);

@@ -12,8 +12,9 @@ struct Body;
 bool isIndexType(mlir::Type type);
 
 /// Indices as i64 in [0, size). What is out of range is an error at run time that names the operator; negative ones
-/// count from the end where `fromEnd` is set.
-mlir::Value checkedIndex(NodeBuilder &node, mlir::Value indices, int64_t size, bool fromEnd);
+/// count from the end where `fromEnd` is set. Those that equal `ignored` pass as they are.
+mlir::Value checkedIndex(NodeBuilder &node, mlir::Value indices, int64_t size, bool fromEnd,
+                         std::optional<int64_t> ignored = std::nullopt);
 
 /// Computes an i64 element from i64 coordinates of the loop and i64 elements.
 using PlaceFn =

@@ -41,8 +41,7 @@ std::string dtypeName(int64_t dtype) {
   return "number " + std::to_string(dtype);
 }
 
-/// The nearest integer towards zero; the nearest that there is beyond the range, 0 for what is no number.
-static int64_t toInteger(double real) {
+int64_t toInteger(double real) {
   llvm::APSInt integer(64, /*isUnsigned=*/false);
   bool isExact;
   llvm::APFloat(real).convertToInteger(integer, llvm::APFloat::rmTowardZero, &isExact);

@@ -32,6 +32,8 @@ inline bool isComplex(int64_t dtype) {
 /// PyTorch's name of a dtype ("uint8"), for errors.
 std::string dtypeName(int64_t dtype);
 
+/// The nearest integer towards zero; the nearest that there is beyond the range, 0 for what is no number.
+int64_t toInteger(double real);
 /// A typed constant in a region's body; converts as PyTorch does, integers wrap.
 mlir::Value scalarConstant(mlir::OpBuilder &builder, mlir::Location loc, mlir::Type type, const Scalar &value);
 /// Converts a number or boolean as `Tensor.to` does: to bool by comparison with zero, to integer by truncation.

@@ -1,5 +1,6 @@
 // Operators that look for the place of values between boundaries.
-#include "Body.h"
+#include "SearchOps.h"
+
 #include "Operators.h"
 #include "Rows.h"
 #include "mlir/Dialect/Tensor/IR/Tensor.h"
@@ -10,10 +11,6 @@ using namespace mlir;
 
 namespace raddle::import {
 
-namespace {
-
-/// The number of elements of a sorted row of `sequence` that stand before a value: those less than it, or with `right`
-/// not greater. NaN is greater than all. `row` are the coordinates of the sequence but for the last.
 Value countBefore(const Body &body, Value sequence, ArrayRef<Value> row, Value value, bool right) {
   Type type = body.builder.getI64Type();
   int64_t size = TensorBuilder::shapeOf(sequence).back();
@@ -33,6 +30,8 @@ Value countBefore(const Body &body, Value sequence, ArrayRef<Value> row, Value v
   }
   return count;
 }
+
+namespace {
 
 /// Places of `values` in `sequence`: one row for all of them, or a row for each of theirs.
 LogicalResult search(NodeBuilder &node, Value sequence, Operand values) {
@@ -75,6 +74,41 @@ LogicalResult bucketize(NodeBuilder &node) {
   Value boundaries = node.tensor("boundaries");
   Operand values = node.operand("self");
   return node.failed() ? failure() : search(node, boundaries, values);
+}
+
+/// Slice i of a dimension `repeats[i]` times, or as often as the only number says. The sizes of the file say how many
+/// slices there are; repeats that add up to fewer are an error at run time.
+LogicalResult repeatInterleave(NodeBuilder &node) {
+  Value repeats = node.tensor("repeats"), self = node.optionalTensor("self");
+  int64_t count = node.integer("output_size");
+  if (node.failed())
+    return failure();
+  Type i64 = node.builder.getI64Type();
+  if (self && !node.has("dim"))
+    self = node.reshape(self, {node.typeOf(self).getNumElements()});
+  int64_t dim = self ? node.dimension("dim", node.rankOf(self), 0) : 0;
+  if (node.failed())
+    return failure();
+  int64_t size = self && node.rankOf(self) > 0 ? node.shapeOf(self)[dim] : node.typeOf(repeats).getNumElements();
+  if (node.rankOf(repeats) > 1 || !isIndexType(node.elementOf(repeats)) || size == 0 || count < 0 ||
+      (self && node.rankOf(self) == 0))
+    return node.fail(node.node.target + " of " + Twine(size) + " slices to " + Twine(count) + " by repeats of shape " +
+                     node.describe(node.shapeOf(repeats))),
+           failure();
+  repeats = node.broadcast(node.cast(repeats, i64), {size});
+  if (node.failed())
+    return failure();
+  Value ends = nn::CumsumOp::create(node.builder, node.loc, repeats.getType(), repeats,
+                                    node.builder.getI64IntegerAttr(0), UnitAttr());
+  Value places = buildPlaces(node, {count}, {}, [&](const Body &body, ArrayRef<Value> loops, ValueRange) {
+    return countBefore(body, ends, {}, loops[0], /*right=*/true);
+  });
+  if (!self)
+    return node.result(checkedIndex(node, places, size, /*fromEnd=*/false));
+  Selection selection = selectSlices(node, self, dim, places, /*fromEnd=*/false);
+  if (node.failed())
+    return failure();
+  return node.result(gatherRows(node, self, selection.places, selection.width, selection.shape));
 }
 
 /// Edge `position` of `bins` equal parts from `low` to `high`, from the nearer end: as torch.linspace has it.
@@ -153,6 +187,7 @@ LogicalResult histogram(NodeBuilder &node) {
 } // namespace
 
 void registerSearchOperators(OperatorTable &table) {
+  table.add({"aten.repeat_interleave.self_Tensor", "aten.repeat_interleave.Tensor"}, repeatInterleave);
   table.add({"aten.searchsorted.Tensor", "aten.searchsorted.Scalar"}, searchSorted);
   table.add({"aten.bucketize.Tensor", "aten.bucketize.Scalar"}, bucketize);
   table.add("aten.histc.default", histogram);

@@ -170,6 +170,19 @@ LogicalResult slice(NodeBuilder &node) {
   return node.result(node.slice(self, dim, start, size, step));
 }
 
+LogicalResult narrow(NodeBuilder &node) {
+  Value self = node.tensor("self");
+  int64_t start = node.integer("start"), length = node.integer("length");
+  if (node.failed())
+    return failure();
+  if (node.rankOf(self) == 0)
+    return node.fail("narrow of a tensor without dimensions"), failure();
+  int64_t dim = node.dimension("dim", node.rankOf(self));
+  if (node.failed())
+    return failure();
+  return node.result(node.slice(self, dim, start < 0 ? start + node.shapeOf(self)[dim] : start, length));
+}
+
 LogicalResult select(NodeBuilder &node) {
   Value self = node.tensor("self");
   if (node.failed())
@@ -191,10 +204,15 @@ LogicalResult select(NodeBuilder &node) {
 /// Dimension i of the result is `counts[i]` copies of that of the operand, one after the other.
 LogicalResult repeat(NodeBuilder &node) {
   Value self = node.tensor("self");
-  SmallVector<int64_t> counts = node.integers("repeats");
+  bool isTile = node.node.find("dims");
+  SmallVector<int64_t> counts = node.integers(isTile ? "dims" : "repeats");
   if (node.failed())
     return failure();
-  int64_t rank = node.rankOf(self), added = int64_t(counts.size()) - rank;
+  int64_t rank = node.rankOf(self);
+  // A tile that names fewer dimensions names the last ones.
+  if (isTile && int64_t(counts.size()) < rank)
+    counts.insert(counts.begin(), rank - counts.size(), 1);
+  int64_t added = int64_t(counts.size()) - rank;
   if (added < 0 || llvm::any_of(counts, [](int64_t count) { return count < 0; }))
     return node.fail("repeat by " + node.describe(counts) + " of a tensor of rank " + Twine(rank)), failure();
   Shape unit, wide, result;
@@ -252,22 +270,25 @@ LogicalResult nothing(NodeBuilder &) { return success(); }
 
 void registerShapeOperators(OperatorTable &table) {
   table.add({"aten.alias.default", "aten.clone.default", "aten.contiguous.default", "aten.lift_fresh_copy.default",
-             "aten.lift_fresh.default"},
+             "aten.lift_fresh.default", "aten.alias_copy.default"},
             identity);
   table.add("aten.detach.default", detach);
   table.add({"aten.view.default", "aten._unsafe_view.default", "aten.reshape.default", "aten.view_copy.default"}, view);
   table.add("aten.flatten.using_ints", flatten);
-  table.add("aten.unsqueeze.default", unsqueeze);
-  table.add({"aten.squeeze.default", "aten.squeeze.dim", "aten.squeeze.dims"}, squeeze);
-  table.add("aten.expand.default", expand);
+  table.add({"aten.unsqueeze.default", "aten.unsqueeze_copy.default"}, unsqueeze);
+  table.add({"aten.squeeze.default", "aten.squeeze.dim", "aten.squeeze.dims", "aten.squeeze_copy.default",
+             "aten.squeeze_copy.dim", "aten.squeeze_copy.dims"},
+            squeeze);
+  table.add({"aten.expand.default", "aten.expand_copy.default"}, expand);
   table.add("aten.expand_as.default", expandAs);
   table.add("aten.broadcast_tensors.default", broadcastTensors);
-  table.add("aten.transpose.int", transpose);
-  table.add("aten.t.default", matrixTranspose);
-  table.add("aten.permute.default", permute);
-  table.add("aten.slice.Tensor", slice);
-  table.add("aten.select.int", select);
-  table.add("aten.repeat.default", repeat);
+  table.add({"aten.transpose.int", "aten.transpose_copy.int"}, transpose);
+  table.add({"aten.t.default", "aten.t_copy.default"}, matrixTranspose);
+  table.add({"aten.permute.default", "aten.permute_copy.default"}, permute);
+  table.add({"aten.slice.Tensor", "aten.slice_copy.Tensor"}, slice);
+  table.add({"aten.narrow.default", "aten.narrow_copy.default"}, narrow);
+  table.add({"aten.select.int", "aten.select_copy.int"}, select);
+  table.add({"aten.repeat.default", "aten.tile.default"}, repeat);
   table.add("aten.repeat_interleave.self_int", repeatInterleave);
   table.add({"aten._to_copy.default", "aten.to.dtype", "aten.to.dtype_layout", "aten.to.device"}, convert);
   table.add({"aten.type_as.default", "aten.to.other"}, convertLike);

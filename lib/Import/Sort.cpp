@@ -1,4 +1,6 @@
 // Operators that order the elements of a dimension.
+#include "SortOps.h"
+
 #include "Body.h"
 #include "Operators.h"
 #include "Rows.h"
@@ -7,6 +9,38 @@
 using namespace mlir;
 
 namespace raddle::import {
+
+/// Runs an op on the last dimension of `self` with dimension `dim` there, and moves the dimension back.
+static Value onLastDimension(NodeBuilder &node, Value self, int64_t dim, llvm::function_ref<Value(Value)> build) {
+  if (node.failed())
+    return nullptr;
+  SmallVector<int64_t> permutation = llvm::to_vector(llvm::seq<int64_t>(0, node.rankOf(self)));
+  std::swap(permutation[dim], permutation.back());
+  // The permutation is its own inverse.
+  Value rows = node.transpose(self, permutation);
+  return node.failed() ? nullptr : node.transpose(build(rows), permutation);
+}
+
+Value buildOrder(NodeBuilder &node, Value self, int64_t dim, bool descending) {
+  return onLastDimension(node, self, dim, [&](Value rows) -> Value {
+    auto type = RankedTensorType::get(node.shapeOf(rows), node.builder.getI64Type());
+    if (type.getNumElements() == 0)
+      return node.fill(type.getShape(), type.getElementType(), Scalar::ofInt(0));
+    return nn::ArgSortOp::create(node.builder, node.loc, type, rows,
+                                 descending ? node.builder.getUnitAttr() : UnitAttr());
+  });
+}
+
+Value buildTopPositions(NodeBuilder &node, Value self, int64_t dim, int64_t count, bool largest) {
+  return onLastDimension(node, self, dim, [&](Value rows) -> Value {
+    Shape best(node.shapeOf(rows));
+    best.back() = count;
+    auto type = RankedTensorType::get(best, node.builder.getI64Type());
+    if (type.getNumElements() == 0)
+      return node.fill(best, type.getElementType(), Scalar::ofInt(0));
+    return nn::TopKOp::create(node.builder, node.loc, type, rows, largest ? UnitAttr() : node.builder.getUnitAttr());
+  });
+}
 
 namespace {
 
@@ -27,27 +61,6 @@ Ordered readOrdered(NodeBuilder &node) {
   if (ordered.shape.empty())
     ordered.self = node.reshape(ordered.self, {1});
   return ordered;
-}
-
-/// Runs an op on the last dimension of `self` with dimension `dim` there, and moves the dimension back.
-Value onLastDimension(NodeBuilder &node, Value self, int64_t dim, llvm::function_ref<Value(Value)> build) {
-  if (node.failed())
-    return nullptr;
-  SmallVector<int64_t> permutation = llvm::to_vector(llvm::seq<int64_t>(0, node.rankOf(self)));
-  std::swap(permutation[dim], permutation.back());
-  // The permutation is its own inverse.
-  Value rows = node.transpose(self, permutation);
-  return node.failed() ? nullptr : node.transpose(build(rows), permutation);
-}
-
-Value buildOrder(NodeBuilder &node, Value self, int64_t dim, bool descending) {
-  return onLastDimension(node, self, dim, [&](Value rows) -> Value {
-    auto type = RankedTensorType::get(node.shapeOf(rows), node.builder.getI64Type());
-    if (type.getNumElements() == 0)
-      return node.empty(type.getShape(), type.getElementType());
-    return nn::ArgSortOp::create(node.builder, node.loc, type, rows,
-                                 descending ? node.builder.getUnitAttr() : UnitAttr());
-  });
 }
 
 LogicalResult valuesAndPositions(NodeBuilder &node, const Ordered &ordered, Value positions, ArrayRef<int64_t> shape) {
@@ -79,14 +92,7 @@ LogicalResult topk(NodeBuilder &node) {
   Shape shape(ordered.shape);
   if (!shape.empty())
     shape[ordered.dim] = count;
-  Value positions = onLastDimension(node, ordered.self, ordered.dim, [&](Value rows) -> Value {
-    Shape best(node.shapeOf(rows));
-    best.back() = count;
-    auto type = RankedTensorType::get(best, node.builder.getI64Type());
-    if (type.getNumElements() == 0)
-      return node.empty(best, type.getElementType());
-    return nn::TopKOp::create(node.builder, node.loc, type, rows, largest ? UnitAttr() : node.builder.getUnitAttr());
-  });
+  Value positions = buildTopPositions(node, ordered.self, ordered.dim, count, largest);
   return valuesAndPositions(node, ordered, positions, shape);
 }
 
@@ -181,6 +187,57 @@ template <bool skipNan> LogicalResult median(NodeBuilder &node) {
       [](OpBuilder &builder, Location loc, Value acc, Value element) { return Body{builder, loc}.max(acc, element); }));
 }
 
+/// For each element x of a dimension the number of elements y of it with `x kind y`, as i64.
+Value countPairs(NodeBuilder &node, Value self, int64_t dim, Body::Compare kind) {
+  if (node.failed())
+    return nullptr;
+  Shape shape(node.shapeOf(self)), pairs(shape);
+  pairs.insert(pairs.begin() + dim, shape[dim]);
+  Value holds = node.mapElements(pairs, {node.insertUnitDim(self, dim), node.insertUnitDim(self, dim + 1)},
+                                 node.builder.getI1Type(), [&](OpBuilder &builder, Location loc, ValueRange args) {
+                                   return Body{builder, loc}.compare(kind, args[0], args[1]);
+                                 });
+  return node.reduce(
+      holds, {dim + 1}, /*keep=*/false, node.builder.getI64Type(), Scalar::ofInt(0),
+      [](OpBuilder &builder, Location loc, Value acc, Value element) { return Body{builder, loc}.add(acc, element); });
+}
+
+/// The most frequent element of a dimension, of several the least one, and where it is last. Every element is compared
+/// with every other.
+LogicalResult mode(NodeBuilder &node) {
+  Ordered ordered = readOrdered(node);
+  if (node.failed())
+    return failure();
+  int64_t size = node.shapeOf(ordered.self)[ordered.dim];
+  if (size == 0)
+    return node.fail("mode of a dimension of size 0"), failure();
+  Type type = node.builder.getI64Type();
+  Value equal = countPairs(node, ordered.self, ordered.dim, Body::Compare::Equal);
+  Value greater = countPairs(node, ordered.self, ordered.dim, Body::Compare::Less);
+  if (node.failed())
+    return failure();
+  // One number to compare by: how often, before how many greater ones, where.
+  Value key = node.mapElements(node.shapeOf(ordered.self), {equal, greater}, type,
+                               [&](OpBuilder &builder, Location loc, ValueRange args) {
+                                 Body body{builder, loc};
+                                 Value extent = body.constant(type, Scalar::ofInt(size));
+                                 Value position = linalg::IndexOp::create(builder, loc, ordered.dim);
+                                 position = arith::IndexCastOp::create(builder, loc, type, position);
+                                 Value rank = body.add(body.mul(args[0], extent), args[1]);
+                                 return body.add(body.mul(rank, extent), position);
+                               });
+  Value best = node.reduce(
+      key, {ordered.dim}, /*keep=*/true, type, Scalar::ofInt(0),
+      [](OpBuilder &builder, Location loc, Value acc, Value element) { return Body{builder, loc}.max(acc, element); });
+  if (node.failed())
+    return failure();
+  Value place = node.mapElements(
+      node.shapeOf(best), {best}, type, [&](OpBuilder &builder, Location loc, ValueRange args) -> Value {
+        return arith::RemSIOp::create(builder, loc, args[0], scalarConstant(builder, loc, type, Scalar::ofInt(size)));
+      });
+  return elementOfRank(node, ordered, place);
+}
+
 } // namespace
 
 void registerSortOperators(OperatorTable &table) {
@@ -188,6 +245,7 @@ void registerSortOperators(OperatorTable &table) {
   table.add({"aten.argsort.default", "aten.argsort.stable"}, argsort);
   table.add("aten.topk.default", topk);
   table.add("aten.kthvalue.default", kthValue);
+  table.add("aten.mode.default", mode);
   table.add("aten.median.dim", medianOfDimension</*skipNan=*/false>);
   table.add("aten.nanmedian.dim", medianOfDimension</*skipNan=*/true>);
   table.add("aten.median.default", median</*skipNan=*/false>);

@@ -51,16 +51,28 @@ SmallVector<int64_t> readPerDimension(NodeBuilder &node, StringRef name, int64_t
   return {};
 }
 
-Value constantAlong(NodeBuilder &node, ArrayRef<double> values, Type element, int64_t dim, int64_t rank) {
+Value constantTensor(NodeBuilder &node, ArrayRef<double> values, Type element, ArrayRef<int64_t> shape) {
   if (node.failed())
     return nullptr;
+  // One dimension, so that equal numbers are one constant whatever they are viewed as.
+  auto wide =
+      DenseElementsAttr::get(RankedTensorType::get({int64_t(values.size())}, node.builder.getF64Type()), values);
+  const llvm::fltSemantics &semantics = cast<FloatType>(element).getFloatSemantics();
+  DenseElementsAttr attribute = wide;
+  if (!element.isF64())
+    attribute = wide.mapValues(element, [&](const llvm::APFloat &value) {
+      llvm::APFloat narrow = value;
+      bool losesInfo;
+      narrow.convert(semantics, llvm::APFloat::rmNearestTiesToEven, &losesInfo);
+      return narrow.bitcastToAPInt();
+    });
+  return node.reshape(arith::ConstantOp::create(node.builder, node.loc, attribute), shape);
+}
+
+Value constantAlong(NodeBuilder &node, ArrayRef<double> values, Type element, int64_t dim, int64_t rank) {
   Shape shape(rank, 1);
   shape[dim] = values.size();
-  SmallVector<Attribute> elements;
-  for (double value : values)
-    elements.push_back(node.builder.getFloatAttr(element, value));
-  auto attribute = DenseElementsAttr::get(RankedTensorType::get({int64_t(values.size())}, element), elements);
-  return node.reshape(arith::ConstantOp::create(node.builder, node.loc, attribute), shape);
+  return constantTensor(node, values, element, shape);
 }
 
 Value gatherAlong(NodeBuilder &node, Value value, int64_t dim, ArrayRef<int64_t> table) {

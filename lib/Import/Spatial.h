@@ -30,6 +30,10 @@ llvm::SmallVector<int64_t> readPerDimension(NodeBuilder &node, llvm::StringRef n
 mlir::Value constantAlong(NodeBuilder &node, llvm::ArrayRef<double> values, mlir::Type element, int64_t dim,
                           int64_t rank);
 
+/// A constant of floating-point type, its elements in row-major order.
+mlir::Value constantTensor(NodeBuilder &node, llvm::ArrayRef<double> values, mlir::Type element,
+                           llvm::ArrayRef<int64_t> shape);
+
 /// The elements of `value` at the positions `table` of dimension `dim`, all in range.
 mlir::Value gatherAlong(NodeBuilder &node, mlir::Value value, int64_t dim, llvm::ArrayRef<int64_t> table);
 

@@ -121,6 +121,36 @@ LogicalResult cat(NodeBuilder &node) {
   return node.result(node.concat(parts, dim));
 }
 
+/// Joins along dimension `dim` of tensors that have at least `rank` dimensions: missing ones stand in front, or for the
+/// third behind, as numpy has it.
+template <int64_t rank, int64_t dim> LogicalResult stackAlong(NodeBuilder &node) {
+  SmallVector<Value> parts = readParts(node);
+  if (node.failed())
+    return failure();
+  for (Value &part : parts) {
+    Shape shape(node.shapeOf(part));
+    if (rank == 3 && !shape.empty() && shape.size() < 3)
+      shape.push_back(1);
+    if (int64_t(shape.size()) < rank)
+      shape.insert(shape.begin(), rank - shape.size(), 1);
+    part = node.reshape(part, shape);
+  }
+  // Vectors have no second dimension to be joined along.
+  int64_t along = std::min<int64_t>(dim, node.failed() ? 0 : node.rankOf(parts.front()) - 1);
+  return node.result(node.concat(parts, along));
+}
+
+/// Vectors count as columns.
+LogicalResult columnStack(NodeBuilder &node) {
+  SmallVector<Value> parts = readParts(node);
+  if (node.failed())
+    return failure();
+  for (Value &part : parts)
+    if (node.rankOf(part) < 2)
+      part = node.reshape(part, {node.typeOf(part).getNumElements(), 1});
+  return node.result(node.concat(parts, 1));
+}
+
 LogicalResult stack(NodeBuilder &node) {
   SmallVector<Value> parts = readParts(node);
   if (node.failed())
@@ -176,12 +206,17 @@ LogicalResult diff(NodeBuilder &node) {
 } // namespace
 
 void registerSplitOperators(OperatorTable &table) {
-  table.add({"aten.split.Tensor", "aten.split.default"}, split);
+  table.add({"aten.split.Tensor", "aten.split.default", "aten.split_copy.Tensor"}, split);
   table.add("aten.chunk.default", chunk);
-  table.add({"aten.split_with_sizes.default", "aten.split.sizes"}, splitWithSizes);
-  table.add("aten.unbind.int", unbind);
+  table.add({"aten.split_with_sizes.default", "aten.split.sizes", "aten.split_with_sizes_copy.default"},
+            splitWithSizes);
+  table.add({"aten.unbind.int", "aten.unbind_copy.int"}, unbind);
   table.add({"aten.cat.default", "aten.concat.default", "aten.concatenate.default"}, cat);
   table.add("aten.stack.default", stack);
+  table.add("aten.hstack.default", stackAlong<1, 1>);
+  table.add("aten.vstack.default", stackAlong<2, 0>);
+  table.add("aten.dstack.default", stackAlong<3, 2>);
+  table.add("aten.column_stack.default", columnStack);
   table.add("aten.diff.default", diff);
 }
 

@@ -28,13 +28,17 @@ std::optional<Stage> parseStage(StringRef name) {
   return std::nullopt;
 }
 
-/// What every stage leaves tidy: constants folded, equal values computed once, dead ones gone.
+/// What a stage leaves tidy: constants folded, equal values computed once, dead ones gone. One function at a time, so
+/// that several are done beside each other.
 static void addCleanup(OpPassManager &manager) {
   GreedyRewriteConfig config;
   // Functions of one block have nothing to simplify in their regions, and looking takes as long as all patterns.
   config.setRegionSimplificationLevel(GreedySimplifyRegionLevel::Disabled);
-  manager.addPass(createCanonicalizerPass(config));
-  manager.addPass(createCSEPass());
+  // Upwards, a chain of ops that give their operand would hand all its users from each op to the one before.
+  config.setUseTopDownTraversal(true);
+  OpPassManager &functions = manager.nest<func::FuncOp>();
+  functions.addPass(createCanonicalizerPass(config));
+  functions.addPass(createCSEPass());
 }
 
 static void addStep(OpPassManager &manager, const PipelineOptions &options) {
@@ -50,6 +54,15 @@ static void addStep(OpPassManager &manager, const PipelineOptions &options) {
   // What it adds is tidy; the next stage cleans up behind its own changes.
   manager.addPass(createTrainBuildStep(step));
   manager.addPass(createTrainVerify());
+}
+
+/// Rows of several ops in one kernel suit a thread with caches; a GPU's threads share out one op after the other.
+static std::unique_ptr<Pass> createOutline(const PipelineOptions &options) {
+  std::unique_ptr<Pass> outline = createFuseOutline();
+  auto unknown = [](const Twine &why) -> LogicalResult { llvm::report_fatal_error(why); };
+  if (options.target != "cpu")
+    (void)outline->initializeOptions("join-rows=false", unknown);
+  return outline;
 }
 
 void addStage(OpPassManager &manager, Stage stage, const PipelineOptions &options) {
@@ -93,19 +106,23 @@ void addStage(OpPassManager &manager, Stage stage, const PipelineOptions &option
     manager.addPass(createRaggedPartition());
     manager.addPass(createRaggedCastBeforeGather());
     manager.addPass(createRaggedAssignRoots());
-    addCleanup(manager);
+    // A few constants twice are what it leaves: the next stage cleans up after it has decomposed ops, as it must
+    // anyway.
     manager.addPass(createRaggedVerify());
     return;
   }
   case Stage::Fuse:
     manager.addNestedPass<func::FuncOp>(createFuseCheckIndices());
+    if (options.target == "cpu")
+      manager.addNestedPass<func::FuncOp>(createFuseAttention());
     manager.addPass(createNNDecompose());
     addCleanup(manager);
-    manager.addPass(createFuseOutline());
+    manager.addPass(createOutline(options));
     addCleanup(manager);
     manager.addPass(createFuseVerify());
     return;
   case Stage::Schedule:
+    manager.addPass(createScheduleRecompute({options.recompute, options.memoryBudget}));
     manager.addPass(createRaggedReshard({options.memoryBudget}));
     manager.addPass(createRaggedPrefetch({options.memoryBudget}));
     manager.addPass(createScheduleAssign({options.memoryBudget}));

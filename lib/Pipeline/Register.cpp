@@ -1,3 +1,4 @@
+#include "mlir/Dialect/Shard/IR/ShardDialect.h"
 #include "raddle/Dialect/Exec/IR/ExecOps.h"
 #include "raddle/Dialect/MoE/IR/MoEOps.h"
 #include "raddle/Dialect/NN/IR/NNOps.h"
@@ -7,7 +8,8 @@
 #include "raddle/Passes.h"
 
 void raddle::registerDialects(mlir::DialectRegistry &registry) {
-  registry.insert<nn::NNDialect, moe::MoEDialect, ragged::RaggedDialect, exec::ExecDialect>();
+  registry
+      .insert<nn::NNDialect, moe::MoEDialect, ragged::RaggedDialect, exec::ExecDialect, mlir::shard::ShardDialect>();
   registerForeignDialects(registry);
   registerTensorGradients(registry);
 }

@@ -1,6 +1,7 @@
 // ragged-verify: what stage 5 guarantees.
 #include "mlir/Dialect/Func/IR/FuncOps.h"
 #include "mlir/IR/BuiltinOps.h"
+#include "mlir/IR/SymbolTable.h"
 #include "raddle/Dialect/Ragged/IR/RaggedOps.h"
 #include "raddle/Passes.h"
 #include "llvm/ADT/StringMap.h"
@@ -24,6 +25,7 @@ struct RaggedVerifyPass : raddle::impl::RaggedVerifyBase<RaggedVerifyPass> {
     std::optional<ragged::Mesh> mesh = ragged::verifyMesh(getOperation());
     if (!mesh)
       signalPassFailure();
+    symbols.emplace(getOperation());
     for (auto function : getOperation().getOps<func::FuncOp>()) {
       if (mesh)
         function.walk([&](ragged::AllReduceOp op) { checkRanks(op, *mesh); });
@@ -68,7 +70,7 @@ private:
 
   void checkSlice(func::FuncOp function, unsigned index, StringRef name) {
     auto symbol = function.getArgAttrOfType<FlatSymbolRefAttr>(index, "ragged.bucket");
-    auto bucket = symbol ? getOperation().lookupSymbol<ragged::BucketOp>(symbol) : ragged::BucketOp();
+    auto bucket = symbol ? symbols->lookup<ragged::BucketOp>(symbol.getValue()) : ragged::BucketOp();
     Type type = function.getArgumentTypes()[index];
     if (bucket && type == RankedTensorType::get({static_cast<int64_t>(bucket.getShard())}, bucket.getElementType()))
       return;
@@ -76,6 +78,8 @@ private:
     bucket ? error << " is no slice of bucket '" << bucket.getSymName() << "'" : error << " names no bucket";
     signalPassFailure();
   }
+
+  std::optional<SymbolTable> symbols;
 };
 
 } // namespace

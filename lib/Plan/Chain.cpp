@@ -40,11 +40,7 @@ bool isTight(const ChainOptions &options, int64_t elements, int64_t shard) {
 
 FilledBucket BucketCache::fill(const std::vector<Item> &items) {
   const Layout &layout = plan(items);
-  FilledBucket bucket{layout.shard, {}};
-  bucket.items.reserve(items.size());
-  for (size_t i = 0; i < items.size(); ++i)
-    bucket.items.push_back({items[i], layout.offsets[i]});
-  return bucket;
+  return {layout.shard, items, layout.offsets};
 }
 
 void Chain::add(const std::vector<Item> &layer) {
@@ -64,24 +60,54 @@ void Chain::add(const std::vector<Item> &layer) {
       continue;
     if (waitingElements <= options.limit)
       return;
-    std::vector<Item> rest, taken = take(options.limit, rest);
-    buckets.push_back(cache.fill(taken));
-    wait(std::move(rest));
+    fillLimit();
   } while (waitingElements > options.limit / 2);
 }
 
-std::vector<FilledBucket> Chain::finish() {
-  if (waiting.empty())
-    return std::move(buckets);
-  // Cut tensors allow smaller slices, though not always; a few sizes tell.
-  constexpr int kTries = 16;
-  int64_t least = leastShard(), unit = commonUnit(least);
-  int64_t alone = cache.plan(waiting).shard, shard = alignUp(least, unit);
-  for (int i = 0; i < kTries && shard < alone; ++i, shard += unit)
-    if (std::optional<int64_t> excess = place(waiting, shard); excess && *excess <= 0)
-      return std::move(buckets);
-  buckets.push_back(cache.fill(waiting));
+void Chain::addRest(const std::vector<Item> &items) {
+  std::vector<Item> all = std::move(waiting);
+  all.insert(all.end(), items.begin(), items.end());
+  wait(std::move(all));
+}
+
+std::vector<FilledBucket> Chain::takeFull(std::vector<Item> &rest) {
+  rest.insert(rest.end(), waiting.begin(), waiting.end());
   return std::move(buckets);
+}
+
+std::vector<FilledBucket> Chain::finish() {
+  while (waitingElements > options.limit && waiting.size() > 1)
+    if (!placeFull())
+      fillLimit();
+  if (!waiting.empty())
+    placeLeast(waiting);
+  return std::move(buckets);
+}
+
+/// Makes a bucket of as much as one may hold.
+void Chain::fillLimit() {
+  std::vector<Item> rest, taken = take(options.limit, rest);
+  if (taken.empty()) { // a tensor whose single unit is more
+    taken.push_back(rest.front());
+    rest.erase(rest.begin());
+  }
+  placeLeast(taken);
+  wait(std::move(rest));
+}
+
+/// Makes a bucket of these, contiguous ones if that takes no larger slices.
+void Chain::placeLeast(const std::vector<Item> &items) {
+  std::vector<Tensor> tensors = tensorsOf(items);
+  SlicePacking packing(tensors, options.ranks, options.alignment);
+  int64_t least = options.alignment;
+  for (const Item &item : items)
+    least = std::max(least, item.unit);
+  least = alignUp(std::max(least, divideUp(elementsOf(items), options.ranks)), options.alignment);
+  int64_t alone = cache.plan(items).shard, shard = packing.leastShard(least, alone);
+  if (shard < alone)
+    buckets.push_back({shard, items, {}});
+  else
+    buckets.push_back(cache.fill(items));
 }
 
 void Chain::wait(std::vector<Item> items) {
@@ -92,26 +118,6 @@ void Chain::wait(std::vector<Item> items) {
     largestUnit = std::max(largestUnit, item.unit);
 }
 
-/// Makes a bucket of these, if they fit; gives by how many elements they do not, or nothing where no place was found.
-std::optional<int64_t> Chain::place(const std::vector<Item> &items, int64_t shard) {
-  std::optional<SplitPlacement> placement = placeSplitting(tensorsOf(items), shard, options.alignment, options.ranks);
-  if (!placement)
-    return std::nullopt;
-  int64_t excess = placement->end - options.ranks * shard;
-  if (excess > 0)
-    return excess;
-  FilledBucket bucket{shard, {}};
-  bucket.items.reserve(placement->chunks.size());
-  for (const Chunk &chunk : placement->chunks) {
-    Item item = items[chunk.tensor];
-    item.begin += chunk.begin;
-    item.elements = chunk.elements;
-    bucket.items.push_back({item, chunk.offset});
-  }
-  buckets.push_back(std::move(bucket));
-  return excess;
-}
-
 /// No slice of all that waits is smaller.
 int64_t Chain::leastShard() const {
   return alignUp(std::max(divideUp(waitingElements, options.ranks), largestUnit), options.alignment);
@@ -119,15 +125,18 @@ int64_t Chain::leastShard() const {
 
 /// Makes a bucket of all that waits, if its padding is within the tolerance.
 bool Chain::placeTight() {
-  constexpr int kTries = 8;
+  constexpr int kTries = 32;
   int64_t least = leastShard();
   if (waitingElements > options.limit || !isTight(options, waitingElements, least))
     return false;
   auto most = static_cast<int64_t>(static_cast<double>(least) * (1 + options.tolerance));
   int64_t unit = commonUnit(most);
   int64_t step = alignUp(std::max<int64_t>((most - least) / kTries, 1), unit);
+  std::vector<Tensor> tensors = tensorsOf(waiting);
+  SlicePacking packing(tensors, options.ranks, options.alignment);
   for (int64_t shard = alignUp(least, unit); isTight(options, waitingElements, shard); shard += step)
-    if (std::optional<int64_t> excess = place(waiting, shard); excess && *excess <= 0) {
+    if (packing.excess(shard) == 0) {
+      buckets.push_back({shard, std::move(waiting), {}});
       wait({});
       return true;
     }
@@ -142,24 +151,20 @@ bool Chain::placeFull() {
   // What alignment and units that do not divide the slice will leave empty is known only afterwards.
   constexpr int kTries = 12;
   int64_t capacity = std::min({options.ranks * shard, waitingElements, std::max(options.limit, options.alignment)});
-  int64_t target = capacity, lastTarget = 0, lastExcess = 0;
+  int64_t target = capacity;
   for (int i = 0; i < kTries && target > capacity / 2; ++i) {
     std::vector<Item> rest, taken = take(target, rest);
-    std::optional<int64_t> excess = taken.empty() ? std::nullopt : place(taken, shard);
-    if (!excess)
+    if (taken.empty())
       return false;
-    if (*excess <= 0) {
+    std::vector<Tensor> tensors = tensorsOf(taken);
+    SlicePacking packing(tensors, options.ranks, options.alignment);
+    int64_t excess = packing.excess(shard);
+    if (excess == 0) {
+      buckets.push_back({shard, std::move(taken), {}});
       wait(std::move(rest));
       return true;
     }
-    // How much of an amount less the end moves: first as if all were alike, then as it did.
-    double room = static_cast<double>(options.ranks * shard);
-    double slope = (room + static_cast<double>(*excess)) / static_cast<double>(target);
-    if (i > 0 && *excess < lastExcess)
-      slope = static_cast<double>(lastExcess - *excess) / static_cast<double>(lastTarget - target);
-    lastTarget = target;
-    lastExcess = *excess;
-    target -= static_cast<int64_t>(static_cast<double>(*excess) / slope) + 1 + (capacity >> (18 - i));
+    target -= excess + 1 + (capacity >> (18 - i));
   }
   return false;
 }
@@ -175,17 +180,28 @@ int64_t Chain::fullShard() const {
   }
   if (full < least)
     return waitingElements > options.limit ? least : 0;
-  // Units that do not divide the slice: a smaller slice may leave less empty. Each step down has a small price, the
+  // Units that do not divide the slice: a smaller slice may leave less empty. What it is smaller has a small price, the
   // longer wait of the rest.
   constexpr int kSteps = 16;
-  constexpr double kPrice = 2e-4;
+  constexpr double kPrice = 4e-3;
+  std::vector<Tensor> tensors = tensorsOf(waiting);
+  SlicePacking packing(tensors, options.ranks, options.alignment);
+  std::vector<int64_t> sizes = packing.sizesOfUnits(mean, kSteps);
+  for (int i = 0; i < kSteps; ++i)
+    sizes.push_back(full - i * unit);
   int64_t best = full;
-  double bestCost = wasteOf(full);
-  for (int i = 1; i < kSteps && full - i * unit >= std::max(least, full / 2); ++i)
-    if (double cost = wasteOf(full - i * unit) + i * kPrice; cost < bestCost) {
+  double bestCost = 1;
+  for (int64_t size : sizes) {
+    if (size < std::max(least, full / 2))
+      continue;
+    double room = static_cast<double>(options.ranks) * static_cast<double>(size);
+    double placed = std::min(static_cast<double>(waitingElements - packing.excess(size)), room);
+    double cost = 1 - placed / room + kPrice * (1 - static_cast<double>(size) / static_cast<double>(mean));
+    if (cost < bestCost) {
       bestCost = cost;
-      best = full - i * unit;
+      best = size;
     }
+  }
   return best;
 }
 
@@ -205,16 +221,6 @@ int64_t Chain::commonUnit(int64_t most) const {
     if (int64_t multiple = boundedLcm(common, unit); multiple <= most)
       common = multiple;
   return common;
-}
-
-/// Share of the elements that slices of this size leave empty behind units that do not divide them.
-double Chain::wasteOf(int64_t shard) const {
-  double waste = 0;
-  for (const Item &item : waiting) {
-    int64_t unused = shard % item.unit;
-    waste += static_cast<double>(item.elements) * static_cast<double>(unused) / static_cast<double>(shard - unused);
-  }
-  return waste / static_cast<double>(waitingElements);
 }
 
 /// Takes items, in order, up to so many elements; a whole later one where the next does not fit; and where a notable

@@ -2,7 +2,7 @@
 #ifndef RADDLE_LIB_PLAN_CHAIN_H
 #define RADDLE_LIB_PLAN_CHAIN_H
 
-#include "SplitPlacement.h"
+#include "SlicePacking.h"
 
 #include <map>
 
@@ -16,15 +16,11 @@ struct Item {
   int64_t unit;
 };
 
-/// A run in its place.
-struct PlacedItem {
-  Item item;
-  int64_t offset;
-};
-
+/// What a bucket holds, in places that are worked out when it is known to be used: there may be millions.
 struct FilledBucket {
   int64_t shard;
-  std::vector<PlacedItem> items;
+  std::vector<Item> items;
+  std::vector<int64_t> offsets; ///< one an item; none where the items are cut, as SlicePacking does
 };
 
 struct ChainOptions {
@@ -60,11 +56,16 @@ public:
   Chain(const ChainOptions &options, BucketCache &cache) : options(options), cache(cache) {}
 
   void add(const std::vector<Item> &layer);
+  /// Adds what other chains have left, to whatever waits here.
+  void addRest(const std::vector<Item> &items);
+  /// Gives the buckets so far, and what waits still.
+  std::vector<FilledBucket> takeFull(std::vector<Item> &rest);
   /// Plans what is left; gives all buckets.
   std::vector<FilledBucket> finish();
 
 private:
-  std::optional<int64_t> place(const std::vector<Item> &items, int64_t shard);
+  void placeLeast(const std::vector<Item> &items);
+  void fillLimit();
   void wait(std::vector<Item> items);
   bool placeTight();
   bool placeFull();
@@ -72,7 +73,6 @@ private:
   int64_t fullShard() const;
   std::vector<Item> take(int64_t elements, std::vector<Item> &rest) const;
   int64_t commonUnit(int64_t most) const;
-  double wasteOf(int64_t shard) const;
 
   ChainOptions options;
   BucketCache &cache;

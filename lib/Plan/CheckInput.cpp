@@ -27,7 +27,7 @@ void checkRanks(const PlanOptions &options, std::vector<std::string> &problems) 
 
 /// Elements of a parameter, or 0 with its problems listed.
 int64_t checkParameter(const Parameter &parameter, std::vector<std::string> &problems) {
-  if (bitsOf(parameter.dtype) == 0)
+  if (bitsOf(parameter.dtype) == 0 && parameter.bits <= 0)
     problems.push_back("parameter '" + parameter.name + "': dtype '" + parameter.dtype + "' is unknown");
   if (parameter.block && (parameter.block->rows < 1 || parameter.block->columns < 1))
     problems.push_back("parameter '" + parameter.name + "': expected a block of at least one element, got " +

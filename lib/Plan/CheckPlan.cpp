@@ -52,7 +52,9 @@ private:
         problem(what, ": is not aligned");
       end = slot.offset + slot.elements;
       elements += slot.elements;
-      if (slot.unit < 1 || slot.begin % slot.unit != 0 || slot.elements % slot.unit != 0)
+      // What lies whole may end with a shorter unit.
+      bool mayEndShort = isWhole(parameter);
+      if (slot.unit < 1 || slot.begin % slot.unit != 0 || (!mayEndShort && slot.elements % slot.unit != 0))
         problem(what, ": is not made of whole units of ", std::to_string(slot.unit));
       for (int64_t rank = slot.offset / bucket.shard + 1; slot.unit > 1 && rank * bucket.shard < end; ++rank)
         if ((rank * bucket.shard - slot.offset) % slot.unit != 0)
@@ -66,6 +68,15 @@ private:
     slices += bucket.shard;
   }
 
+  bool isWhole(const Parameter &parameter) const { return options.wholeTensors || parameter.unit > 0; }
+
+  /// Rows of a block, or a matrix where blocks would begin in the middle of one of several.
+  static int64_t unitOfRows(const Parameter &parameter, int64_t rows, int64_t columns, int64_t blockRows) {
+    if (parameter.shape.size() > 2 && rows % std::min(rows, blockRows) != 0)
+      return rows * columns;
+    return std::min(rows, blockRows) * columns;
+  }
+
   /// The parts of a matrix by the definition of blocks.
   std::map<Region, Expected> expectedParts(const Parameter &parameter) const {
     Block block = parameter.block.value_or(options.block);
@@ -73,10 +84,14 @@ private:
     for (int64_t extent : parameter.shape)
       elements *= extent;
     bool isVector = parameter.shape.size() < 2;
+    if (parameter.unit > 0)
+      return {{Region::Interior, {elements, parameter.unit}}};
     if (block.kind == Block::Kind::None || elements == 0 || (isVector && !parameter.block))
       return {{Region::Interior, {elements, 1}}};
     int64_t columns = parameter.shape.empty() ? 1 : parameter.shape.back();
     int64_t rows = isVector ? 1 : parameter.shape[parameter.shape.size() - 2];
+    if (options.wholeTensors)
+      return {{Region::Interior, {elements, unitOfRows(parameter, rows, columns, block.rows)}}};
     if (block.kind == Block::Kind::Rows)
       block.columns = columns;
     std::map<Region, Expected> parts;
@@ -112,6 +127,8 @@ private:
                   std::to_string(wanted->second.unit));
         end = run.begin + run.elements;
       }
+      if (isWhole(parameters[index]) && found.size() > 1)
+        problem(what, ": is in ", std::to_string(found.size()), " pieces");
       int64_t elements = wanted == expected.end() ? 0 : wanted->second.elements;
       if (end != elements || found.empty() != (wanted == expected.end()))
         problem(what, ", ", nameOf(region), ": has ", std::to_string(end), " elements, expected ",

@@ -6,13 +6,24 @@
 #include <algorithm>
 #include <iterator>
 #include <map>
-#include <set>
+#include <tuple>
 
 namespace raddle::plan {
 
 double ModelPlan::padding() const {
   return elements == 0 ? 0 : static_cast<double>(paddedElements - elements) / static_cast<double>(elements);
 }
+
+std::vector<Part> partsOf(const Parameter &parameter, const PlanOptions &options) {
+  Block block = parameter.block.value_or(options.block);
+  if (parameter.unit == 0 && !options.wholeTensors)
+    return partsOf(parameter.shape, block, !parameter.block);
+  bool hasBlocks = block.kind != Block::Kind::None && (parameter.block || parameter.shape.size() >= 2);
+  int64_t unit = parameter.unit ? parameter.unit : hasBlocks ? rowMajorUnit(parameter.shape, block.rows) : 1;
+  return {{Region::Interior, *countElements(parameter.shape), unit}};
+}
+
+static int elementBits(const Parameter &parameter) { return parameter.bits ? parameter.bits : bitsOf(parameter.dtype); }
 
 namespace {
 
@@ -54,15 +65,16 @@ private:
       bool isLayer = !parameter.bucket.empty() || !layerOf(parameter.name).empty();
       std::string name = parameter.bucket;
       if (name.empty())
-        name = defaultBucket(parameter.name, bytesOf(elements, bitsOf(parameter.dtype)));
+        name = defaultBucket(parameter.name, bytesOf(elements, elementBits(parameter)));
       std::vector<Group> &sameType = groups[parameter.dtype];
       if (sameType.empty())
         dtypes.push_back(parameter.dtype);
+      bits[parameter.dtype] = elementBits(parameter);
       auto [found, isNew] = known.try_emplace({parameter.dtype, name}, sameType.size());
       if (isNew)
         sameType.push_back({name, isLayer, {}});
       Group &group = sameType[found->second];
-      for (const Part &part : partsOf(parameter.shape, parameter.block.value_or(options.block), !parameter.block)) {
+      for (const Part &part : partsOf(parameter, options)) {
         group.items.push_back({static_cast<uint32_t>(parts.size()), 0, part.elements, part.unit});
         parts.push_back({index, part.region, static_cast<uint32_t>(found->second)});
       }
@@ -84,10 +96,43 @@ private:
 
   void planGroups(const std::string &dtype, const std::vector<Group> &sameType) {
     constexpr int64_t kFreePaddingBytes = 64 * 1024;
-    int bits = bitsOf(dtype);
-    ChainOptions chainOptions{plan.shardRanks, alignmentOf(bits), 2 * plan.largestLayer, options.tolerance,
-                              kFreePaddingBytes * 8 / bits};
+    ChainOptions chainOptions{plan.shardRanks, alignmentOf(bits[dtype]), 2 * plan.largestLayer, options.tolerance,
+                              kFreePaddingBytes * 8 / bits[dtype]};
     BucketCache cache(plan.shardRanks, chainOptions.alignment);
+    std::vector<FilledBucket> buckets = options.wholeTensors ? mergeLayers(sameType, chainOptions, cache)
+                                                             : chooseBuckets(sameType, chainOptions, cache);
+    for (const FilledBucket &bucket : buckets)
+      addBucket(dtype, sameType, bucket);
+  }
+
+  /// Layers one after the other, and those that leave too much empty together with what follows, as long as that helps.
+  static std::vector<FilledBucket> mergeLayers(const std::vector<Group> &sameType, const ChainOptions &chainOptions,
+                                               BucketCache &cache) {
+    std::vector<FilledBucket> buckets;
+    std::vector<Item> waiting;
+    auto settle = [&] {
+      if (!waiting.empty())
+        buckets.push_back(cache.fill(waiting));
+      waiting.clear();
+    };
+    for (const Group &group : sameType) {
+      std::vector<Item> both = waiting;
+      both.insert(both.end(), group.items.begin(), group.items.end());
+      if (!waiting.empty() && (elementsOf(both) > chainOptions.limit ||
+                               cache.plan(both).shard >= cache.plan(waiting).shard + cache.plan(group.items).shard)) {
+        settle();
+        both = group.items;
+      }
+      waiting = std::move(both);
+      if (isTight(chainOptions, elementsOf(waiting), cache.plan(waiting).shard))
+        settle();
+    }
+    settle();
+    return buckets;
+  }
+
+  std::vector<FilledBucket> chooseBuckets(const std::vector<Group> &sameType, const ChainOptions &chainOptions,
+                                          BucketCache &cache) const {
     Chain chain(chainOptions, cache);
     std::vector<FilledBucket> best;
     double elements = 0;
@@ -105,47 +150,62 @@ private:
     std::vector<FilledBucket> chained = chain.finish();
     if (size(chained) < size(best))
       best = std::move(chained);
-    // Tensors of a layer in several buckets cost more gathers: only where padding is notable, and falls by as much.
-    double notable = 2 * options.tolerance * elements;
-    if (size(best) > elements + notable) {
-      std::vector<FilledBucket> apart = chainApart(sameType, chainOptions, cache);
-      if (!apart.empty() && size(apart) < size(best) - notable)
-        best = std::move(apart);
-    }
-    for (FilledBucket &bucket : best)
-      addBucket(dtype, sameType, bucket);
+    // Tensors of a layer in several buckets cost more gathers: only where padding is notable, and falls notably.
+    double notable = std::max(2 * options.tolerance * elements, static_cast<double>(chainOptions.freePadding));
+    for (bool exactly : {false, true})
+      if (size(best) > elements + notable) {
+        std::vector<FilledBucket> apart = chainApart(sameType, chainOptions, cache, exactly);
+        if (!apart.empty() && size(apart) < size(best) - notable / 2)
+          best = std::move(apart);
+      }
+    return best;
   }
 
-  /// A chain for each class of units that share no slice well; nothing where there is one class.
+  /// A chain for each class of units that share no slice well, and buckets of what these leave; nothing where there is
+  /// one class.
   std::vector<FilledBucket> chainApart(const std::vector<Group> &sameType, const ChainOptions &chainOptions,
-                                       BucketCache &cache) const {
-    std::vector<int64_t> classes = unitClasses(sameType);
+                                       BucketCache &cache, bool exactly) const {
+    std::vector<int64_t> classes = unitClasses(sameType, exactly);
     std::vector<FilledBucket> all;
-    if (classes.size() < 2)
+    if (classes.size() < (exactly ? 1 : 2))
       return all;
-    for (size_t index = 0; index < classes.size(); ++index) {
+    auto owner = [&](const Item &item) -> size_t {
+      auto same = std::find(classes.begin(), classes.end(), item.unit);
+      auto divided = std::find_if(classes.begin(), classes.end(), [&](int64_t unit) { return unit % item.unit == 0; });
+      return (same == classes.end() ? divided : same) - classes.begin();
+    };
+    std::vector<Item> rest;
+    for (size_t index = 0; index <= classes.size(); ++index) {
       Chain chain(chainOptions, cache);
       for (const Group &group : sameType) {
         std::vector<Item> items;
-        for (const Item &item : group.items) {
-          auto found =
-              std::find_if(classes.begin(), classes.end(), [&](int64_t unit) { return unit % item.unit == 0; });
-          size_t owner = found == classes.end() ? 0 : found - classes.begin();
-          if (owner == index)
-            items.push_back(item);
-        }
-        if (!items.empty())
+        std::copy_if(group.items.begin(), group.items.end(), std::back_inserter(items),
+                     [&](const Item &item) { return owner(item) == index; });
+        if (items.empty())
+          continue;
+        if (index < classes.size())
           chain.add(items);
+        else
+          rest.insert(rest.end(), items.begin(), items.end());
       }
-      std::vector<FilledBucket> buckets = chain.finish();
+      std::vector<FilledBucket> buckets = chain.takeFull(rest);
       std::move(buckets.begin(), buckets.end(), std::back_inserter(all));
     }
+    std::sort(rest.begin(), rest.end(), [](const Item &a, const Item &b) {
+      return std::tuple(-a.unit, a.part, a.begin) < std::tuple(-b.unit, b.part, b.begin);
+    });
+    Chain last(chainOptions, cache);
+    last.addRest(rest);
+    std::vector<FilledBucket> buckets = last.finish();
+    std::move(buckets.begin(), buckets.end(), std::back_inserter(all));
     return all;
   }
 
-  /// Units of a notable share of the elements, none of which divides another, the most frequent first.
-  static std::vector<int64_t> unitClasses(const std::vector<Group> &sameType) {
-    constexpr double kShare = 0.05;
+  /// Units of a notable share of the elements, and of at least one for each rank; the most frequent first. None divides
+  /// another, unless `exactly` asks for a class of each unit.
+  std::vector<int64_t> unitClasses(const std::vector<Group> &sameType, bool exactly) const {
+    constexpr double kShare = 0.005;
+    constexpr size_t kMost = 6;
     std::map<int64_t, double> elements;
     double total = 0;
     for (const Group &group : sameType)
@@ -155,48 +215,69 @@ private:
       }
     std::vector<std::pair<double, int64_t>> byShare;
     for (auto [unit, count] : elements)
-      if (count >= kShare * total)
+      if (count >= kShare * total && count >= static_cast<double>(unit) * static_cast<double>(plan.shardRanks))
         byShare.emplace_back(-count, unit);
     std::sort(byShare.begin(), byShare.end());
     std::vector<int64_t> classes;
     for (auto [share, unit] : byShare) {
-      auto known = std::find_if(classes.begin(), classes.end(),
-                                [unit = unit](int64_t other) { return other % unit == 0 || unit % other == 0; });
-      if (known == classes.end())
-        classes.push_back(unit);
-      else
+      auto known = std::find_if(classes.begin(), classes.end(), [exactly, unit = unit](int64_t other) {
+        return !exactly && (other % unit == 0 || unit % other == 0);
+      });
+      if (known != classes.end())
         *known = std::max(*known, unit);
+      else if (classes.size() < kMost)
+        classes.push_back(unit);
     }
     return classes;
   }
 
-  void addBucket(const std::string &dtype, const std::vector<Group> &sameType, FilledBucket &filled) {
-    PlannedBucket bucket{bucketName(sameType, filled), dtype, bitsOf(dtype), filled.shard, 0, {}};
-    for (const PlacedItem &placed : filled.items) {
-      const PartOf &part = parts[placed.item.part];
+  void addBucket(const std::string &dtype, const std::vector<Group> &sameType, const FilledBucket &filled) {
+    PlannedBucket bucket{bucketName(sameType, filled, dtype), dtype, bits[dtype], filled.shard, 0, {}};
+    std::vector<Chunk> chunks = placesOf(filled, alignmentOf(bucket.bits));
+    bucket.slots.reserve(chunks.size());
+    for (const Chunk &chunk : chunks) {
+      const Item &item = filled.items[chunk.tensor];
+      const PartOf &part = parts[item.part];
       bucket.slots.push_back(
-          {part.parameter, part.region, placed.item.begin, placed.item.elements, placed.item.unit, placed.offset});
-      bucket.elements += placed.item.elements;
+          {part.parameter, part.region, item.begin + chunk.begin, chunk.elements, item.unit, chunk.offset});
+      bucket.elements += chunk.elements;
     }
-    // An empty tensor may lie at the offset of another one: it comes first.
-    std::sort(bucket.slots.begin(), bucket.slots.end(), [](const PlannedSlot &a, const PlannedSlot &b) {
-      return std::pair(a.offset, a.elements) < std::pair(b.offset, b.elements);
-    });
     plan.buckets.push_back(std::move(bucket));
   }
 
-  /// The group's name, or the first and the last of several; a number where it is taken.
-  std::string bucketName(const std::vector<Group> &sameType, const FilledBucket &filled) {
+  /// Where the items of a bucket lie, by offset.
+  std::vector<Chunk> placesOf(const FilledBucket &filled, int64_t alignment) const {
+    std::vector<Chunk> chunks;
+    if (filled.offsets.empty()) {
+      std::vector<Tensor> tensors = tensorsOf(filled.items);
+      chunks = SlicePacking(tensors, plan.shardRanks, alignment).place(filled.shard);
+    }
+    for (uint32_t index = 0; index < filled.offsets.size(); ++index)
+      chunks.push_back({index, 0, filled.items[index].elements, filled.offsets[index]});
+    // An empty tensor may lie at the offset of another one: it comes first.
+    std::sort(chunks.begin(), chunks.end(), [](const Chunk &a, const Chunk &b) {
+      return std::pair(a.offset, a.elements) < std::pair(b.offset, b.elements);
+    });
+    return chunks;
+  }
+
+  /// The group's name, or the first and the last of several; with the dtype, then a number, where it is taken.
+  std::string bucketName(const std::vector<Group> &sameType, const FilledBucket &filled, const std::string &dtype) {
     uint32_t first = UINT32_MAX, last = 0;
-    for (const PlacedItem &placed : filled.items) {
-      first = std::min(first, parts[placed.item.part].group);
-      last = std::max(last, parts[placed.item.part].group);
+    for (const Item &item : filled.items) {
+      first = std::min(first, parts[item.part].group);
+      last = std::max(last, parts[item.part].group);
     }
     std::string name = sameType[first].name;
     if (last > first)
       name += (last == first + 1 ? "+" : "..") + sameType[last].name;
+    auto [found, isNew] = names.try_emplace(name, dtype);
+    if (isNew)
+      return name;
+    if (found->second != dtype)
+      name += "." + dtype;
     std::string unique = name;
-    for (int number = 2; !names.insert(unique).second; ++number)
+    for (int number = 2; !names.try_emplace(unique, dtype).second; ++number)
       unique = name + "#" + std::to_string(number);
     return unique;
   }
@@ -216,9 +297,10 @@ private:
   const PlanOptions &options;
   ModelPlan plan;
   std::vector<std::string> dtypes; // in the order of the model
+  std::map<std::string, int> bits; // of an element
   std::map<std::string, std::vector<Group>> groups;
   std::vector<PartOf> parts;
-  std::set<std::string> names;
+  std::map<std::string, std::string> names; // of buckets, to their dtypes
 };
 
 } // namespace

@@ -111,6 +111,13 @@ std::vector<Part> partsOf(const std::vector<int64_t> &shape, const Block &block,
   return parts;
 }
 
+int64_t rowMajorUnit(const std::vector<int64_t> &shape, int64_t blockRows) {
+  int64_t width = shape.empty() ? 1 : shape.back(), height = shape.size() < 2 ? 1 : shape[shape.size() - 2];
+  int64_t rows = std::min(blockRows, height);
+  bool fits = shape.size() <= 2 || rows == 0 || height % rows == 0;
+  return std::max<int64_t>((fits ? rows : height) * width, 1);
+}
+
 std::string_view layerOf(std::string_view name) {
   auto isDigit = [](char c) { return c >= '0' && c <= '9'; };
   for (size_t begin = 0; begin <= name.size();) {

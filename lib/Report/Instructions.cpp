@@ -1,6 +1,7 @@
 #include "Instructions.h"
 
 #include "Html.h"
+#include "raddle/Bundle/Attention.h"
 #include "raddle/Bundle/Mesh.h"
 
 using namespace raddle::bundle;
@@ -52,6 +53,7 @@ Kind kindOf(const Instruction &instruction) {
   case Action::Dispatch:
     return Kind::Kernel;
   case Action::Gemm:
+  case Action::Attention:
     return Kind::Library;
   case Action::Collective:
     return Kind::Collective;
@@ -91,7 +93,7 @@ const char *legendOf(Kind kind) {
   case Kind::Kernel:
     return "generated kernel";
   case Kind::Library:
-    return "matrix product of a library";
+    return "matrix product or attention of a library";
   case Kind::Collective:
     return "collective";
   case Kind::Copy:
@@ -115,6 +117,19 @@ uint64_t bytesOf(const Dispatch &dispatch) {
 double flopsOf(const Gemm &gemm) {
   return 2.0 * static_cast<double>(gemm.m()) * static_cast<double>(gemm.n()) * static_cast<double>(gemm.k()) *
          static_cast<double>(product(gemm.batch()));
+}
+
+double flopsOf(const Attention &attention) {
+  if (!attention.extents() || attention.extents()->size() != attention::numExtents)
+    return 0.0;
+  auto extent = [&](attention::Extent which) { return static_cast<double>(attention.extents()->Get(which)); };
+  double pairs = extent(attention::Batch) * extent(attention::KeyHeads) * extent(attention::Repeat) *
+                 extent(attention::Queries) * extent(attention::Keys);
+  if (attention.causal())
+    pairs /= 2.0;
+  // Scores and their gradients' uses multiply by vectors of query's width, the others by those of value's.
+  double ofQuery = attention.backward() ? 3.0 : 1.0, ofValue = attention.backward() ? 2.0 : 1.0;
+  return 2.0 * pairs * (ofQuery * extent(attention::Width) + ofValue * extent(attention::ValueWidth));
 }
 
 uint64_t bytesSent(const Collective &collective, const Bundle &bundle) {
@@ -146,6 +161,12 @@ static std::string describeGemm(const Gemm &gemm) {
   return text + ", " + formatCount(flopsOf(gemm), "FLOP");
 }
 
+static std::string describeAttention(const Attention &attention) {
+  return std::string(attention.backward() ? "gradient of attention" : "attention") +
+         (attention.causal() ? ", causal" : "") + ", " + formatShape(attention.extents()) + ", " +
+         formatCount(flopsOf(attention), "FLOP");
+}
+
 static std::string describeAction(const Bundle &bundle, const Instruction &instruction) {
   switch (instruction.action_type()) {
   case Action::Dispatch: {
@@ -157,6 +178,8 @@ static std::string describeAction(const Bundle &bundle, const Instruction &instr
   }
   case Action::Gemm:
     return "matrix product " + describeGemm(*instruction.action_as_Gemm());
+  case Action::Attention:
+    return describeAttention(*instruction.action_as_Attention());
   case Action::Collective: {
     const Collective &collective = *instruction.action_as_Collective();
     return std::string(EnumNameCollectiveKind(collective.kind())) + ", " +

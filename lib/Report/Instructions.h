@@ -38,6 +38,8 @@ const char *legendOf(Kind kind);
 uint64_t bytesOf(const bundle::Dispatch &dispatch);
 /// Two floating-point operations for each multiply and add.
 double flopsOf(const bundle::Gemm &gemm);
+/// The products of forward or backward, half of them where causality hides half of the pairs; a mask is not read.
+double flopsOf(const bundle::Attention &attention);
 /// Bytes that a rank sends: to an all-reduce the two halves of a ring, else the parts of all other ranks.
 uint64_t bytesSent(const bundle::Collective &collective, const bundle::Bundle &bundle);
 /// One line on an instruction: its kind, name, sizes.

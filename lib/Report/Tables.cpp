@@ -48,7 +48,7 @@ std::string kernelSection(const Bundle &bundle, const Variant &variant) {
 }
 
 std::string librarySection(const Variant &variant) {
-  using Key = std::tuple<uint64_t, uint64_t, uint64_t, std::string, bool, bool>;
+  using Key = std::array<std::string, 3>; // sizes, batch, layout
   struct Group {
     uint64_t count = 0;
     double flops = 0;
@@ -56,28 +56,37 @@ std::string librarySection(const Variant &variant) {
   std::map<Key, Group> groups;
   double flops = 0;
   uint64_t calls = 0;
-  for (const Instruction *instruction : Range(variant.instructions()))
-    if (const Gemm *gemm = instruction->action_as_Gemm()) {
-      std::string batch = gemm->batch() && gemm->batch()->size() != 0 ? formatShape(gemm->batch()) : "–";
-      Group &group = groups[{gemm->m(), gemm->n(), gemm->k(), batch, gemm->transpose_a(), gemm->transpose_b()}];
-      ++group.count;
-      group.flops += flopsOf(*gemm);
-      flops += flopsOf(*gemm);
-      ++calls;
-    }
+  auto add = [&](const Key &key, double callFlops) {
+    Group &group = groups[key];
+    ++group.count;
+    group.flops += callFlops;
+    flops += callFlops;
+    ++calls;
+  };
+  for (const Instruction *instruction : Range(variant.instructions())) {
+    if (const Gemm *gemm = instruction->action_as_Gemm())
+      add({std::to_string(gemm->m()) + " × " + std::to_string(gemm->n()) + " × " + std::to_string(gemm->k()),
+           gemm->batch() && gemm->batch()->size() != 0 ? formatShape(gemm->batch()) : "–",
+           std::string(gemm->transpose_a() ? "Aᵀ" : "A") + " · " + (gemm->transpose_b() ? "Bᵀ" : "B")},
+          flopsOf(*gemm));
+    else if (const Attention *attention = instruction->action_as_Attention())
+      add({formatShape(attention->extents()), "–",
+           std::string(attention->backward() ? "gradient of attention" : "attention") +
+               (attention->causal() ? ", causal" : "")},
+          flopsOf(*attention));
+  }
   if (groups.empty())
     return "";
   std::vector<std::pair<Key, Group>> rows(groups.begin(), groups.end());
   std::sort(rows.begin(), rows.end(), [](auto &a, auto &b) { return a.second.flops > b.second.flops; });
   Table table({"m × n × k", "batch", "layout", "calls", "FLOP", "of all"});
-  for (const auto &[key, group] : rows) {
-    auto [m, n, k, batch, transposeA, transposeB] = key;
-    table.add({std::to_string(m) + " × " + std::to_string(n) + " × " + std::to_string(k), batch,
-               std::string(transposeA ? "Aᵀ" : "A") + " · " + (transposeB ? "Bᵀ" : "B"), formatInteger(group.count),
-               formatCount(group.flops), formatShare(group.flops, flops)});
-  }
-  return "<h3>Library calls</h3><p>" + formatInteger(calls) + " matrix products, " + formatCount(flops, "FLOP") +
-         " a call.</p>" + table.html();
+  for (const auto &[key, group] : rows)
+    table.add({key[0], key[1], key[2], formatInteger(group.count), formatCount(group.flops),
+               formatShare(group.flops, flops)});
+  return "<h3>Library calls</h3><p>" + formatInteger(calls) + " matrix products and attentions, " +
+         formatCount(flops, "FLOP") +
+         " a call. The sizes of an attention are batch, heads of the keys, query heads that " +
+         "share one, queries, keys, and the widths of queries and values.</p>" + table.html();
 }
 
 std::string collectiveSection(const Bundle &bundle, const Variant &variant) {

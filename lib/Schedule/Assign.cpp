@@ -1,5 +1,5 @@
 // schedule-assign: programs on buffers.
-#include "Placement.h"
+#include "PendingCollectives.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/MemRef/IR/MemRef.h"
 #include "mlir/Dialect/Tensor/IR/Tensor.h"
@@ -44,8 +44,7 @@ public:
     builder.createBlock(&program.getBody());
     for (Operation &op : function.getBody().front())
       write(&op);
-    if (!waiting.empty())
-      waitFor(waiting.size() - 1);
+    waitFor(pending.waitForAll());
     program.setEvents(events);
     return program;
   }
@@ -54,13 +53,6 @@ public:
   ArrayRef<std::pair<Operation *, int64_t>> getHeldAllocations() const { return held; }
 
 private:
-  /// A collective that compute has not waited for yet: its event, and the allocations that it reads and writes.
-  struct Pending {
-    exec::CollectiveKind kind;
-    int64_t event;
-    SmallVector<Place> places;
-  };
-
   IntegerAttr integer(int64_t value) { return builder.getI64IntegerAttr(value); }
 
   Value bufferAt(Location loc, Place place, Type type) {
@@ -85,31 +77,18 @@ private:
     for (Value value : llvm::concat<Value>(SmallVector<Value>(op->getOperands()), SmallVector<Value>(op->getResults())))
       if (isa<TensorType>(value.getType()))
         touched.push_back(placement.lookup(value));
-    for (size_t i = waiting.size(); i-- > 0;) {
-      bool conflict = llvm::any_of(waiting[i].places, [&](const Place &place) {
-        return llvm::any_of(
-            touched, [&](const Place &other) { return place.space == other.space && place.index == other.index; });
-      });
-      if (conflict)
-        return waitFor(i);
-    }
+    waitFor(pending.waitFor(touched));
   }
 
-  /// Collectives run one after the other: those before are done then, too.
-  void waitFor(size_t position) {
-    auto wait = exec::WaitOp::create(builder, function.getLoc(), integer(waiting[position].event), integer(Compute));
-    for (const Pending &pending : ArrayRef(waiting).take_front(position + 1))
-      for (const Place &place : pending.places)
+  /// Compute waits for the last of them and so for all.
+  void waitFor(ArrayRef<PendingCollective> done) {
+    if (done.empty())
+      return;
+    auto wait = exec::WaitOp::create(builder, function.getLoc(), integer(done.back().event), integer(Compute));
+    for (const PendingCollective &collective : done)
+      for (const Place &place : collective.places)
         if (place.space == exec::Space::Arena)
           held.push_back({wait, place.index});
-    waiting.erase(waiting.begin(), waiting.begin() + position + 1);
-  }
-
-  /// One reduction of gradients may run beside compute; the memory of those before it is free again.
-  void waitForReductions() {
-    for (size_t i = waiting.size(); i-- > 0;)
-      if (waiting[i].kind == exec::CollectiveKind::ReduceScatter)
-        return waitFor(i);
   }
 
   void write(Operation *op) {
@@ -130,6 +109,12 @@ private:
                                gemm.getLdAttr(), gemm.getTransAttr(), gemm.getAlphaAttr(), gemm.getBatchAttr(),
                                gemm.getStrideAAttr(), gemm.getStrideBAttr(), gemm.getStrideCAttr(), integer(Compute));
         })
+        .Case([&](exec::AttentionOp attention) {
+          SmallVector<Value> ins = buffersOf(attention.getIns()), outs = buffersOf(attention.getTensors());
+          exec::AttentionOp::create(builder, loc, TypeRange{}, ins, outs, attention.getExtentsAttr(),
+                                    attention.getStridesAttr(), attention.getScaleAttr(), attention.getCausalAttr(),
+                                    attention.getMaskedAttr(), attention.getBackwardAttr(), integer(Compute));
+        })
         .Case([&](exec::CheckIndexOp check) {
           exec::CheckIndexOp::create(builder, loc, bufferOf(check.getIndices()), check.getSizeAttr(),
                                      check.getLowestAttr(), check.getIgnoreAttr(), check.getWhatAttr(),
@@ -140,7 +125,7 @@ private:
                           gather.getFull());
         })
         .Case([&](ragged::ReduceScatterOp scatter) {
-          waitForReductions();
+          waitFor(pending.waitForScatters());
           writeCollective(loc, exec::CollectiveKind::ReduceScatter, reductionOf(scatter.getReduction()), shards(),
                           scatter.getFull(), scatter.getSlice());
         })
@@ -161,11 +146,6 @@ private:
     return static_cast<exec::Reduction>(static_cast<uint32_t>(reduction));
   }
 
-  static bool isCollective(Operation *op) {
-    return isa<ragged::GatherOp, ragged::ReduceScatterOp, ragged::AllReduceOp, ragged::RedistributeOp,
-               ragged::GatherToRootsOp, ragged::ScatterFromRootsOp>(op);
-  }
-
   /// The ranks of one replica: all, where there is one.
   exec::Group shards() const { return replicated ? exec::Group::Shards : exec::Group::All; }
 
@@ -180,7 +160,7 @@ private:
                                exec::ReductionAttr::get(context, reduction), from, into,
                                exec::GroupAttr::get(context, group), pieces, integer(Communication));
     exec::RecordOp::create(builder, loc, integer(done), integer(Communication));
-    waiting.push_back({kind, done, {placement.lookup(src), placement.lookup(dst)}});
+    pending.start({kind == exec::CollectiveKind::ReduceScatter, done, {placement.lookup(src), placement.lookup(dst)}});
   }
 
   void writeTransfer(Location loc, Value src, Value dst, ArrayRef<plan::Piece> pieces) {
@@ -301,7 +281,7 @@ private:
   OpBuilder builder;
   exec::ProgramOp program;
   llvm::MapVector<std::tuple<int64_t, int64_t, int64_t, Type>, Value> buffers;
-  SmallVector<Pending> waiting;
+  PendingCollectives pending;
   SmallVector<std::pair<Operation *, int64_t>> held;
   int64_t events = 0;
 };

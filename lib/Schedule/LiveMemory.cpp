@@ -1,4 +1,5 @@
 #include "LiveMemory.h"
+#include "PendingCollectives.h"
 
 using namespace mlir;
 
@@ -16,55 +17,65 @@ FailureOr<LiveMemory> LiveMemory::compute(func::FuncOp function, SymbolTableColl
     if (place.space == exec::Space::State)
       live.states += bytesOf(function.getArgument(index).getType());
   }
-  auto use = [&](Value value, int64_t position) {
-    if (!isa<TensorType>(value.getType()))
-      return;
-    Place place = placement.lookup(value);
+  auto use = [&](Place place, int64_t instant) {
     if (place.space != exec::Space::Arena)
       return;
     Allocation &allocation = placement.allocations[place.index];
-    allocation.first = allocation.isUsed() ? std::min(allocation.first, position) : position;
-    allocation.last = std::max(allocation.last, position);
+    allocation.first = allocation.isUsed() ? std::min(allocation.first, instant) : instant;
+    allocation.last = std::max(allocation.last, instant);
   };
-  ragged::ReduceScatterOp reducing;
+  PendingCollectives pending;
+  auto hold = [&](ArrayRef<PendingCollective> done, int64_t instant) {
+    for (const PendingCollective &collective : done)
+      for (const Place &place : collective.places)
+        use(place, instant);
+  };
   for (Operation &op : function.getBody().front()) {
-    int64_t position = live.ops.size();
+    int64_t position = live.ops.size(), wait = 2 * position, instant = wait + 1;
     live.positions[&op] = position;
     live.ops.push_back(&op);
     if (showsMemory(&op) || isa<arith::ConstantOp>(op))
       continue;
+    SmallVector<Place> touched;
     for (Value value : llvm::concat<Value>(SmallVector<Value>(op.getOperands()), SmallVector<Value>(op.getResults())))
-      use(value, position);
-    // A reduction holds its gradients until compute waits for it: when the next one starts.
-    if (auto scatter = dyn_cast<ragged::ReduceScatterOp>(op)) {
-      if (reducing)
-        use(reducing.getFull(), position);
-      reducing = scatter;
-    }
+      if (isa<TensorType>(value.getType()))
+        touched.push_back(placement.lookup(value));
+    bool scatters = isa<ragged::ReduceScatterOp>(op);
+    if (scatters)
+      hold(pending.waitForScatters(), wait);
+    if (isCollective(&op))
+      pending.start({scatters, position, touched});
+    else
+      hold(pending.waitFor(touched), wait);
+    for (const Place &place : touched)
+      use(place, instant);
   }
-  live.bytes.assign(live.ops.size() + 1, 0);
+  hold(pending.waitForAll(), 2 * static_cast<int64_t>(live.ops.size()));
+  SmallVector<int64_t> bytes(live.ops.size() + 1, 0);
   for (const Allocation &allocation : placement.allocations)
     if (allocation.isUsed()) {
-      live.bytes[allocation.first] += allocation.bytes;
-      live.bytes[allocation.last + 1] -= allocation.bytes;
+      bytes[(allocation.first - 1) / 2] += allocation.bytes;
+      bytes[(allocation.last - 1) / 2 + 1] -= allocation.bytes;
     }
-  for (size_t i = 1; i < live.bytes.size(); ++i)
-    live.bytes[i] += live.bytes[i - 1];
-  live.bytes.pop_back();
+  for (size_t i = 1; i < bytes.size(); ++i)
+    bytes[i] += bytes[i - 1];
+  live.bytes = Profile(ArrayRef(bytes).drop_back());
+  live.allocations = std::move(placement.allocations);
   return live;
 }
 
-int64_t LiveMemory::peakPosition() const { return llvm::max_element(bytes) - bytes.begin(); }
-
-int64_t LiveMemory::peakWithin(int64_t budget) const {
-  constexpr int64_t kGapShare = 16;
-  int64_t arena = budget - states;
-  return arena - arena / kGapShare;
+LogicalResult forEachProgram(ModuleOp module,
+                             function_ref<LogicalResult(func::FuncOp, SymbolTableCollection &)> visit) {
+  SymbolTableCollection symbols;
+  for (auto function : module.getOps<func::FuncOp>())
+    if (!function->hasAttr("exec.kernel") && !function.isExternal() && failed(visit(function, symbols)))
+      return failure();
+  return success();
 }
 
-void LiveMemory::change(int64_t first, int64_t last, int64_t amount) {
-  for (int64_t position = first; position < last; ++position)
-    bytes[position] += amount;
+int64_t LiveMemory::arenaBytes() const {
+  SmallVector<Allocation> placed(allocations);
+  return assignOffsets(placed);
 }
 
 SmallVector<int64_t> LiveMemory::uses(ragged::GatherOp gather) const {

@@ -3,11 +3,13 @@
 #define RADDLE_LIB_SCHEDULE_LIVEMEMORY_H
 
 #include "Placement.h"
+#include "Profile.h"
+#include "mlir/IR/BuiltinOps.h"
 
 namespace raddle {
 
-/// The bytes of the arena that are in use at every op of a function, as `schedule-assign` will place its values. Moves
-/// of gathers are followed by `change`; positions stay those of the ops when the object was made.
+/// The bytes of the arena that are in use at every op of a function, as `schedule-assign` will place its values.
+/// Positions stay those of the ops when the object was made.
 class LiveMemory {
 public:
   /// Reports values that cannot be placed.
@@ -17,16 +19,14 @@ public:
   int64_t position(mlir::Operation *op) const { return positions.lookup(op); }
   mlir::Operation *at(int64_t position) const { return ops[position]; }
 
-  /// The position where most is in use; the first of several.
-  int64_t peakPosition() const;
-  int64_t peak() const { return bytes.empty() ? 0 : bytes[peakPosition()]; }
-  int64_t bytesAt(int64_t position) const { return bytes[position]; }
+  /// The bytes in use at each position. Moves of ops are added to it by those who move them.
+  Profile bytes;
 
-  /// Adds to what is in use at [first, last).
-  void change(int64_t first, int64_t last, int64_t amount);
+  /// What a budget for states and arena leaves for the arena.
+  int64_t roomWithin(int64_t budget) const { return budget - states; }
 
-  /// The peak that addresses within a budget for states and arena allow: they leave gaps, for which a part is kept.
-  int64_t peakWithin(int64_t budget) const;
+  /// The size of the arena, with the gaps that addresses leave; without what was added to `bytes` since.
+  int64_t arenaBytes() const;
 
   /// The positions of ops that read a tensor of a gathered bucket, sorted, each once.
   llvm::SmallVector<int64_t> uses(ragged::GatherOp gather) const;
@@ -34,9 +34,19 @@ public:
 private:
   llvm::DenseMap<mlir::Operation *, int64_t> positions;
   llvm::SmallVector<mlir::Operation *> ops;
-  llvm::SmallVector<int64_t> bytes;
+  /// Op number n is at instant 2n + 1; compute waits for collectives at the instant before.
+  llvm::SmallVector<Allocation> allocations;
   int64_t states = 0;
 };
+
+/// Calls `visit` for every function of the module that is to become a program, until one fails.
+llvm::LogicalResult
+forEachProgram(mlir::ModuleOp module,
+               llvm::function_ref<llvm::LogicalResult(mlir::func::FuncOp, mlir::SymbolTableCollection &)> visit);
+
+/// By how much the peak is lowered at a time for an arena that is too large by `excess`: gaps may shrink by more than
+/// the peak, and more than is needed should not be given up.
+inline int64_t lessFor(int64_t excess) { return excess > 0 ? excess / 8 + 1 : 0; }
 
 /// A slot of a bucket or a reshape: it shows memory that its operand has.
 bool showsMemory(mlir::Operation *op);

@@ -9,20 +9,20 @@ namespace raddle {
 void AddressSet::insert(int64_t begin, int64_t end) {
   if (begin >= end)
     return;
-  auto first = llvm::partition_point(intervals, [&](const Interval &interval) { return interval.second < begin; });
-  auto last = std::find_if(first, intervals.end(), [&](const Interval &interval) { return interval.first > end; });
+  auto first = llvm::partition_point(intervals, [&](const Interval &interval) { return interval.first > end; });
+  auto last = std::find_if(first, intervals.end(), [&](const Interval &interval) { return interval.second < begin; });
   if (first == last) {
     intervals.insert(first, {begin, end});
     return;
   }
-  *first = {std::min(begin, first->first), std::max(end, std::prev(last)->second)};
+  *first = {std::min(begin, std::prev(last)->first), std::max(end, first->second)};
   intervals.erase(std::next(first), last);
 }
 
 int64_t AddressSet::lowestFree(int64_t from, int64_t size) const {
-  auto next = llvm::partition_point(intervals, [&](const Interval &interval) { return interval.second <= from; });
-  for (; next != intervals.end() && next->first - from < size; ++next)
-    from = next->second;
+  auto above = llvm::partition_point(intervals, [&](const Interval &interval) { return interval.second > from; });
+  for (; above != intervals.begin() && std::prev(above)->first - from < size; --above)
+    from = std::prev(above)->second;
   return from;
 }
 

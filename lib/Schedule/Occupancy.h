@@ -20,7 +20,8 @@ public:
 private:
   using Interval = std::pair<int64_t, int64_t>;
 
-  llvm::SmallVector<Interval, 1> intervals;
+  llvm::SmallVector<Interval, 1>
+      intervals; // the highest first: what backward holds grows downwards, to the end of the list
 };
 
 /// Rectangles of instants and addresses: a segment tree over the instants, whose nodes know what is taken during all

@@ -66,7 +66,7 @@ void Placement::placeArguments() {
 bool Placement::claim(Value value, Place place) {
   Value base = lookThroughViews(value);
   Operation *producer = base.getDefiningOp();
-  if (!producer || !isa<exec::DispatchOp, exec::GemmOp, ragged::AllReduceOp, ragged::ReduceScatterOp,
+  if (!producer || !isa<exec::DispatchOp, exec::GemmOp, exec::AttentionOp, ragged::AllReduceOp, ragged::ReduceScatterOp,
                         ragged::RedistributeOp, ragged::GatherToRootsOp, ragged::ScatterFromRootsOp>(producer))
     return false;
   return claims.insert({base, place}).second;

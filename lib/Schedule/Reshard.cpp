@@ -1,6 +1,5 @@
 // ragged-reshard: which buckets are gathered again.
 #include "LiveMemory.h"
-#include "mlir/IR/BuiltinOps.h"
 #include "mlir/IR/IRMapping.h"
 #include "mlir/IR/Remarks.h"
 #include "raddle/Passes.h"
@@ -24,40 +23,42 @@ struct Idle {
   bool covers(int64_t position) const { return last < position && position < next; }
 };
 
+/// Frees memory at the peak until it is at most `limit`, or until no gathered bucket lies idle there.
 class Resharder {
 public:
-  Resharder(func::FuncOp function, LiveMemory live, int64_t budget)
-      : function(function), live(std::move(live)), budget(budget) {}
+  Resharder(func::FuncOp function, LiveMemory live, int64_t limit)
+      : function(function), live(std::move(live)), limit(limit) {}
 
   int64_t run() {
     for (auto gather : function.getBody().front().getOps<ragged::GatherOp>())
       if (std::optional<Idle> idle = longestIdle(gather))
         candidates.push_back(*idle);
     int64_t again = 0;
-    while (!fits()) {
-      int64_t peak = live.peakPosition();
+    while (live.bytes.peak() > limit) {
+      int64_t peak = live.bytes.firstPeak();
       Idle *best = nullptr;
       for (Idle &idle : candidates)
         if (idle.gather && idle.covers(peak) && (!best || idle.bytes > best->bytes))
           best = &idle;
       if (!best)
         break;
-      live.change(best->last + 1, best->next, -best->bytes);
+      live.bytes.add(best->last + 1, best->next, -best->bytes);
       split(*best);
       best->gather = nullptr;
       ++again;
     }
+    return again;
+  }
+
+  void explainHeld() {
     for (Idle &idle : candidates)
       if (idle.gather)
         remark::analysis(idle.gather.getLoc(), remark::RemarkOpts::name("held").category("ragged-reshard"))
             << idle.gather.getBucket() << ": " << std::to_string(idle.bytes)
             << " bytes are held between uses, where the peak is elsewhere or fits";
-    return again;
   }
 
 private:
-  bool fits() const { return budget != 0 && live.peak() <= live.peakWithin(budget); }
-
   std::optional<Idle> longestIdle(ragged::GatherOp gather) {
     SmallVector<int64_t> uses = live.uses(gather);
     Idle best{gather, 0, 0, bytesOf(gather.getFull().getType())};
@@ -112,7 +113,7 @@ private:
 
   func::FuncOp function;
   LiveMemory live;
-  int64_t budget;
+  int64_t limit;
   SmallVector<Idle> candidates;
 };
 
@@ -120,14 +121,33 @@ struct RaggedReshardPass : raddle::impl::RaggedReshardBase<RaggedReshardPass> {
   using Base::Base;
 
   void runOnOperation() override {
-    SymbolTableCollection symbols;
-    for (auto function : getOperation().getOps<func::FuncOp>()) {
-      if (function->hasAttr("exec.kernel") || function.isExternal())
-        continue;
+    if (failed(forEachProgram(getOperation(), [&](func::FuncOp function, SymbolTableCollection &symbols) {
+          return reshard(function, symbols);
+        })))
+      signalPassFailure();
+  }
+
+private:
+  /// Without a budget, frees what can be freed. Addresses leave gaps, so that an arena may exceed a budget that what
+  /// lives fits: then the peak must be lower by as much.
+  LogicalResult reshard(func::FuncOp function, SymbolTableCollection &symbols) {
+    int64_t limit = 0;
+    for (bool first = true;; first = false) {
       FailureOr<LiveMemory> live = LiveMemory::compute(function, symbols);
       if (failed(live))
-        return signalPassFailure();
-      numAgain += Resharder(function, std::move(*live), budget).run();
+        return failure();
+      if (budget) {
+        int64_t room = live->roomWithin(budget), peak = live->bytes.peak();
+        int64_t lower = peak > room ? room : peak - lessFor(live->arenaBytes() - room);
+        limit = first ? lower : std::min(limit, lower);
+      }
+      Resharder resharder(function, std::move(*live), limit);
+      int64_t again = resharder.run();
+      numAgain += again;
+      if (again == 0 || budget == 0) {
+        resharder.explainHeld();
+        return success();
+      }
     }
   }
 };

@@ -137,7 +137,18 @@ private:
           done = std::max(done, startedBefore.lookup(wait.getEvent()));
         else
           seenByCommunication = std::max(seenByCommunication, recordedAt.lookup(wait.getEvent()));
-      } else if (isa<exec::CollectiveOp>(op)) {
+      } else if (auto collective = dyn_cast<exec::CollectiveOp>(op)) {
+        // Streams of two ranks may run at different speeds: the order of collectives is one only where it is a
+        // stream's.
+        if (!collectives.empty() &&
+            cast<exec::CollectiveOp>(collectives.front()).getStream() != collective.getStream()) {
+          InFlightDiagnostic error =
+              op->emitOpError("expects all collectives on one stream, so that every rank starts them "
+                              "in one order, is on stream ")
+              << collective.getStream();
+          error.attachNote(collectives.front()->getLoc()) << "the first one is on another";
+          return error;
+        }
         for (size_t other = seenByCommunication; other < position; ++other)
           if (isCompute(instructions[other]) && overlaps(op, instructions[other]))
             return reportRace(op, instructions[other], "compute touches it here");

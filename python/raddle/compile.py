@@ -77,8 +77,10 @@ def _command(source, output, mode, ranks, batch, options):
     command = [tool("raddle-compile"), str(source), f"--mode={mode}", f"--target={options['target']}"]
     command.append(f"--ranks={ranks}")
     command.append(f"--replicas={options['replicas']}")
+    command.append(f"--cpu={options['cpu']}")
     if options["memory_budget"] is not None:
         command.append(f"--memory-budget={int(options['memory_budget'])}")
+    command.append(f"--recompute={options['recompute']}")
     if batch is not None:
         command.append(f"--batch={batch}")
     if mode == "train":
@@ -133,6 +135,8 @@ def compile(
     decay_mask=None,
     replicas=1,
     memory_budget=None,
+    recompute="none",
+    cpu="native",
     param_arguments=(),
     param_constants=(),
 ):
@@ -149,6 +153,13 @@ def compile(
     parameters are held between forward and backward while they fit, and gathered again where not; by default, as few
     bytes as that allows.
 
+    ``recompute`` says what backward computes a second time, with the same results, rather than hold since forward: "none";
+    "auto", what is cheaper to compute than to hold, or with a ``memory_budget`` as much as it takes; "block", everything but
+    what passes from the parameters of one bucket to those of the next.
+
+    ``cpu`` says which processors run the program: ``"native"``, the best that this machine's has, or a level of the
+    x86-64 ABI, ``"x86-64-v2"``, ``"x86-64-v3"`` (AVX2) or ``"x86-64-v4"`` (AVX-512), for a bundle that goes elsewhere.
+
     Of MLIR, ``param_arguments`` names the leading arguments of ``@main``, which are parameters, and ``param_constants``
     the constants that are, by their resource keys: a list of names or a regular expression.
 
@@ -164,6 +175,8 @@ def compile(
         raise ValueError(f"replicas: expected a divisor of the {ranks} ranks, found {replicas!r}")
     if memory_budget is not None and not memory_budget > 0:
         raise ValueError(f"memory_budget: expected a number of bytes above 0 or None, found {memory_budget!r}")
+    if recompute not in ("none", "auto", "block"):
+        raise ValueError(f"recompute: expected 'none', 'auto' or 'block', found {recompute!r}")
     _refuse_unsupported(options)
     _check_optimizer(optimizer)
     _check_numbers(options)

@@ -104,7 +104,8 @@ class Program:
     def step(self, *batch, lr=None):
         """One step of training on a global batch; ``lr`` replaces the learning rate of ``compile``.
 
-        Returns a mapping with ``loss`` (the mean over ranks), ``grad_norm`` (before clipping) and further outputs.
+        Returns a mapping with ``loss`` (the mean over ranks) and ``grad_norm`` (before clipping); they are read from the
+        runtime when asked for. The module's other outputs are those of ``eval``.
         """
         return Metrics(*self._run("train_step", batch, lr))
 

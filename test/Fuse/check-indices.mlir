@@ -32,9 +32,11 @@ func.func @lookups(%ids: tensor<2x3xi64>, %labels: tensor<6xi32>, %t: tensor<10x
 // CHECK-LABEL: func.func @checked(
 // CHECK: exec.check_index %{{.*}} in 10 for "index of aten.index" {lowest = -10 : i64} : tensor<3xi32>
 // CHECK: exec.check_index %{{.*}} in 10 for "index of aten.gather" : tensor<3xi32>
+// CHECK: exec.check_index %{{.*}} in 10 for "class of a loss" {ignore = -7 : i64} : tensor<3xi32>
 func.func @checked(%i: tensor<3xi32>) {
   %a = nn.checked_index %i in 10 for "index of aten.index" {from_end} : tensor<3xi32> -> tensor<3xi64>
   %b = nn.checked_index %i in 10 for "index of aten.gather" : tensor<3xi32> -> tensor<3xi64>
+  %c = nn.checked_index %i in 10 for "class of a loss" {ignore_index = -7 : i64} : tensor<3xi32> -> tensor<3xi64>
   return
 }
 

@@ -27,17 +27,21 @@ func.func @chain(%x: tensor<4x8xf32>, %b: tensor<8xf32>) -> tensor<4x8xf32> {
 
 // -----
 
-// What two kernels need is computed once, by its own.
+// What two kernels need is computed once, by its own: each of these walks its rows in another order.
 // CHECK-LABEL: func.func @two_readers(
 // CHECK: %[[T:.*]] = exec.dispatch @kernel_0
 // CHECK: exec.dispatch @{{.*}} ins(%[[T]]
 // CHECK: exec.dispatch @{{.*}} ins(%[[T]]
-func.func @two_readers(%x: tensor<4xf32>) -> (tensor<4xf32>, tensor<4xf32>) {
-  %e = tensor.empty() : tensor<4xf32>
-  %0 = linalg.tanh ins(%x : tensor<4xf32>) outs(%e : tensor<4xf32>) -> tensor<4xf32>
-  %1 = linalg.negf ins(%0 : tensor<4xf32>) outs(%e : tensor<4xf32>) -> tensor<4xf32>
-  %2 = linalg.exp ins(%0 : tensor<4xf32>) outs(%e : tensor<4xf32>) -> tensor<4xf32>
-  return %1, %2 : tensor<4xf32>, tensor<4xf32>
+func.func @two_readers(%x: tensor<4x8xf32>) -> (tensor<8x4xf32>, tensor<8xf32>) {
+  %zero = arith.constant 0.0 : f32
+  %e = tensor.empty() : tensor<4x8xf32>
+  %t = tensor.empty() : tensor<8x4xf32>
+  %r = tensor.empty() : tensor<8xf32>
+  %f = linalg.fill ins(%zero : f32) outs(%r : tensor<8xf32>) -> tensor<8xf32>
+  %0 = linalg.tanh ins(%x : tensor<4x8xf32>) outs(%e : tensor<4x8xf32>) -> tensor<4x8xf32>
+  %1 = linalg.transpose ins(%0 : tensor<4x8xf32>) outs(%t : tensor<8x4xf32>) permutation = [1, 0]
+  %2 = linalg.reduce {arith.addf} ins(%0 : tensor<4x8xf32>) outs(%f : tensor<8xf32>) dimensions = [0]
+  return %1, %2 : tensor<8x4xf32>, tensor<8xf32>
 }
 
 // -----
@@ -55,14 +59,15 @@ func.func @twice(%x: tensor<4xf32>) -> tensor<4xf32> {
 
 // -----
 
-// A reduction takes the elementwise op before it into its loops, with its init; what follows reads rows, and has its own kernel.
+// A reduction takes the elementwise op before it into its loops, with its init; what follows works on the same rows.
 // CHECK-LABEL: func.func @reduction(
-// CHECK: %[[SUM:.*]] = exec.dispatch @[[REDUCE:.*]] ins(%{{.*}} : tensor<4x8xf32>) -> tensor<4xf32>
-// CHECK: exec.dispatch @{{.*}} ins(%{{.*}}, %[[SUM]] : tensor<4x8xf32>, tensor<4xf32>)
-// CHECK: func.func private @[[REDUCE]](
+// CHECK-NEXT: %[[Y:.*]] = exec.dispatch @[[ROWS:.*]] ins(%{{.*}} : tensor<4x8xf32>) -> tensor<4x8xf32>
+// CHECK-NEXT: return %[[Y]]
+// CHECK: func.func private @[[ROWS]](
 // CHECK: math.exp
 // CHECK: linalg.fill
 // CHECK: "reduction"
+// CHECK: arith.divf
 func.func @reduction(%x: tensor<4x8xf32>) -> tensor<4x8xf32> {
   %zero = arith.constant 0.0 : f32
   %e = tensor.empty() : tensor<4x8xf32>
@@ -109,17 +114,21 @@ func.func @broadcast(%x: tensor<4x8xf32>, %b: tensor<8xf32>) -> tensor<4x8xf32> 
 // CHECK-LABEL: func.func @views(
 // CHECK: %[[A:.*]] = exec.dispatch @kernel_0 ins(%{{.*}} : tensor<4x8xf32>)
 // CHECK: %[[FLAT:.*]] = tensor.collapse_shape %[[A]]
-// CHECK: %[[AGAIN:.*]] = tensor.expand_shape %[[FLAT]]
+// CHECK: %[[EXP:.*]] = exec.dispatch @kernel_1 ins(%[[FLAT]] : tensor<32xf32>)
+// CHECK: %[[AGAIN:.*]] = tensor.expand_shape %[[EXP]]
 // CHECK: exec.dispatch @kernel_0 ins(%[[AGAIN]] : tensor<4x8xf32>)
 // CHECK: func.func private @kernel_0
+// CHECK: func.func private @kernel_1
 // CHECK-NOT: func.func private
 func.func @views(%x: tensor<4x8xf32>) -> tensor<4x8xf32> {
   %e = tensor.empty() : tensor<4x8xf32>
   %0 = linalg.tanh ins(%x : tensor<4x8xf32>) outs(%e : tensor<4x8xf32>) -> tensor<4x8xf32>
   %1 = tensor.collapse_shape %0 [[0, 1]] : tensor<4x8xf32> into tensor<32xf32>
-  %2 = tensor.expand_shape %1 [[0, 1]] output_shape [4, 8] : tensor<32xf32> into tensor<4x8xf32>
-  %3 = linalg.tanh ins(%2 : tensor<4x8xf32>) outs(%e : tensor<4x8xf32>) -> tensor<4x8xf32>
-  return %3 : tensor<4x8xf32>
+  %c = tensor.empty() : tensor<32xf32>
+  %2 = linalg.exp ins(%1 : tensor<32xf32>) outs(%c : tensor<32xf32>) -> tensor<32xf32>
+  %3 = tensor.expand_shape %2 [[0, 1]] output_shape [4, 8] : tensor<32xf32> into tensor<4x8xf32>
+  %4 = linalg.tanh ins(%3 : tensor<4x8xf32>) outs(%e : tensor<4x8xf32>) -> tensor<4x8xf32>
+  return %4 : tensor<4x8xf32>
 }
 
 // -----

@@ -63,6 +63,13 @@ def wrong_type(document):
     meta["sizes"][-1] = {"as_int": meta["sizes"][-1]["as_int"] + 1}
 
 
+def infinite(document):
+    for node in graph(document)["nodes"]:
+        for argument in node["inputs"]:
+            if argument["name"] == "value":
+                argument["arg"] = {"as_float": "-Infinity"}
+
+
 JSON_EDITS = {
     "oversize": ("model_weights_config.json", oversize),
     "rename": ("models/model.json", rename_tensor),
@@ -70,6 +77,7 @@ JSON_EDITS = {
     "deep": ("models/model.json", deep_expression),
     "hint": ("models/model.json", wrong_hint),
     "wrong-type": ("models/model.json", wrong_type),
+    "infinite": ("models/model.json", infinite),
     "schema": ("models/model.json", lambda document: document["schema_version"].update(major=3)),
     "no-nodes": ("models/model.json", lambda document: graph(document).pop("nodes")),
 }

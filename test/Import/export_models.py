@@ -162,6 +162,23 @@ class Overlap(nn.Module):
         return x @ self.head + x @ self.tail
 
 
+class Filled(nn.Module):
+    def forward(self, numbers):
+        return numbers.masked_fill(numbers > 2, 7)
+
+
+class Control(nn.Module):
+    """What depends on data while it runs: branches, loops, numbers, sizes."""
+
+    def forward(self, x):
+        branch = torch.cond(x.sum() > 0, lambda y: y.sin(), lambda y: y.cos(), (x,))
+        (_, doubled) = torch._higher_order_ops.while_loop(
+            lambda count, y: count < 3, lambda count, y: (count + 1, y * 2), (torch.tensor(0), x)
+        )
+        repeated = torch.repeat_interleave(x, torch.tensor([1, 2, 1, 2, 1, 1]), dim=0)
+        return branch, doubled, x * x.sum().item(), torch.unique(x), repeated
+
+
 class Unsigned(nn.Module):
     def forward(self, x):
         return x + 1
@@ -196,6 +213,8 @@ MODELS = {
     "mutation": (Norm1d, lambda: (matrix(),)),
     "overwrite": (Overwrite, lambda: (matrix(),)),
     "overlap": (Overlap, lambda: (matrix(),)),
+    "filled": (Filled, lambda: (torch.arange(BATCH),)),
+    "control": (Control, lambda: (matrix(),)),
     "unsigned": (Unsigned, lambda: (torch.zeros(BATCH, dtype=torch.uint8),)),
 }
 

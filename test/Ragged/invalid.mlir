@@ -1,8 +1,8 @@
 // What ragged-plan and ragged-partition refuse, and how they say so.
 
-// RUN: not raddle-opt %s --split-input-file --ragged-plan=ranks=0 2>&1 | FileCheck %s --check-prefix=RANKS
+// RUN: not raddle-opt %s --split-input-file --ragged-plan=ranks=-1 2>&1 | FileCheck %s --check-prefix=RANKS
 // RUN: raddle-opt %s --split-input-file --verify-diagnostics --ragged-plan=ranks=2 --ragged-partition
-// RANKS: expects at least one rank, and replicas that divide the ranks, is 0 and 1
+// RANKS: expects at least one rank, and replicas that divide the ranks, is -1 and 1
 
 // One name, two types: all of them at once.
 func.func @main(%a: tensor<4xf32> {nn.param = "a"}, %b: tensor<4xf32> {nn.param = "b"}) { return }
@@ -33,7 +33,7 @@ func.func @step(%a: tensor<4xf32> {nn.param = "a"}, %b: tensor<4xf32> {nn.param 
 // -----
 
 ragged.bucket @a ranks 2 shard 32 : f32 {slots = []}
-// expected-error @+1 {{is cut over 3 ranks, expects 2, as bucket 'a'}}
+// expected-error @+1 {{is cut over 3 ranks, expects 2, as the last axis of the module's grid}}
 ragged.bucket @b ranks 3 shard 32 : f32 {slots = []}
 
 // -----

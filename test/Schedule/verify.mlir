@@ -159,3 +159,19 @@ exec.program @outside arena 128 streams 2 events 0 inputs [] outputs [] states [
 exec.program @wraps arena 128 streams 2 events 0 inputs [] outputs [] states []
     allocations [{name = "a", offset = 1 : i64, bytes = 9223372036854775807 : i64, first = 0 : i64, last = 0 : i64}] {
 }
+
+// -----
+
+// On two streams, one rank may start the second collective first.
+exec.program @two_orders arena 512 streams 2 events 1 inputs [] outputs [] states [{ragged.state = "s"}, {ragged.state = "t"}]
+    allocations [{name = "a", offset = 0 : i64, bytes = 256 : i64, first = 0 : i64, last = 9 : i64},
+                 {name = "b", offset = 256 : i64, bytes = 256 : i64, first = 0 : i64, last = 9 : i64}] {
+  %s = exec.buffer state[0] at 0 : memref<32xf32>
+  %t = exec.buffer state[1] at 0 : memref<32xf32>
+  %a = exec.buffer arena[0] at 0 : memref<64xf32>
+  %b = exec.buffer arena[0] at 256 : memref<64xf32>
+  // expected-note @+1 {{the first one is on another}}
+  exec.collective all_gather sum %s into %a : memref<32xf32>, memref<64xf32>
+  // expected-error @+1 {{expects all collectives on one stream, so that every rank starts them in one order, is on stream 0}}
+  exec.collective all_gather sum %t into %b {stream = 0 : i64} : memref<32xf32>, memref<64xf32>
+}

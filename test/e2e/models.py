@@ -27,6 +27,20 @@ def mlp_batches(steps=STEPS, batch=BATCH, inputs=13, outputs=7):
     return [(torch.randn(batch, inputs), torch.randn(batch, outputs)) for _ in range(steps)]
 
 
+class Mixed(nn.Module):
+    """Layers of three types in one loss."""
+
+    def __init__(self):
+        super().__init__()
+        self.first = nn.Linear(5, 4)
+        self.second = nn.Linear(4, 3, dtype=torch.float64)
+        self.third = nn.Linear(3, 2, dtype=torch.bfloat16)
+
+    def forward(self, x):
+        hidden = self.second(torch.tanh(self.first(x)).double())
+        return self.third(hidden.to(torch.bfloat16)).float().square().mean() + hidden.square().mean().float()
+
+
 class TinyLlamaForCausalLM(LlamaForCausalLM):
     def forward(self, input_ids, labels):
         return super().forward(input_ids=input_ids, labels=labels, use_cache=False).loss

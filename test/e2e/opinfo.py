@@ -159,9 +159,19 @@ class Calls(torch.nn.Module):
         self.anchor = torch.nn.Parameter(torch.ones(1, dtype=dtype))
         trained = [t for s in samples for t, is_trained in zip(s.tensors, s.trained) if is_trained]
         self.trained = torch.nn.ParameterList([torch.nn.Parameter(tensor.clone()) for tensor in trained])
+        # Of an operator that changes its tensors, copies are what is changed.
+        self.copies = self._writes()
         generator = torch.Generator().manual_seed(1)
         for index, weight in enumerate(self._weigh(generator)):
             self.register_buffer(f"weight_{index}", weight)
+
+    def _writes(self):
+        fixed = [tensor.clone() for tensor in self.inputs[1:]]
+        versions = [tensor._version for tensor in fixed]
+        self.copies = False
+        for _ in self._calls(fixed):
+            pass
+        return versions != [tensor._version for tensor in fixed]
 
     @property
     def inputs(self):
@@ -174,6 +184,8 @@ class Calls(torch.nn.Module):
         trained, fixed = iter(self.trained), iter(fixed)
         for sample in self.samples:
             tensors = [next(trained) if is_trained else next(fixed) for is_trained in sample.trained]
+            if self.copies:
+                tensors = [tensor.clone() for tensor in tensors]
             result = sample.call(self.operator, tensors)
             yield _tensors(result), [t for t in _tensors(sample.select(result)) if t.is_floating_point()]
 

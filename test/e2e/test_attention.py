@@ -1,4 +1,7 @@
-"""Forms of scaled dot-product attention, forward and backward: ranks, masks that are trained, and dropout."""
+"""Forms of scaled dot-product attention, forward and backward: ranks, masks that are trained, and dropout.
+
+Attention of f32 is a library call, that of f64 and of dropout is decomposed.
+"""
 
 import pytest
 import torch
@@ -17,6 +20,21 @@ def tensors(heads=HEADS, groups=HEADS, before=()):
     return [torch.randn(shape(heads, QUERIES)), torch.randn(shape(groups, KEYS)), torch.randn(shape(groups, KEYS))]
 
 
+def long_tensors():
+    """More queries and keys than a block of the library call has, and widths that no vector register divides."""
+    shape = lambda heads, length, width: (2, length, heads, width)
+    return [torch.randn(shape(4, 150, 10)), torch.randn(shape(2, 1100, 10)), torch.randn(shape(2, 1100, 7))]
+
+
+def attend_long(query, key, value, mask=None, **options):
+    """Positions before heads, as linear layers have them."""
+    query, key, value = (tensor.transpose(1, 2) for tensor in (query, key, value))
+    return attend(query, key, value, mask, enable_gqa=True, **options).transpose(1, 2)
+
+
+# What queries see begins and ends inside of blocks; one sees nothing.
+WINDOW = (torch.arange(1100) - 7 * torch.arange(150)[:, None]).abs() < 90
+WINDOW[20] = False
 VISIBLE = torch.rand(QUERIES, KEYS) < 0.7
 VISIBLE[:, 0] = True
 # Name: function of query, key, value and parameters; the inputs; the parameters.
@@ -30,6 +48,9 @@ CASES = {
         lambda q, k, v, m: attend(q, k, v, m.expand(q.shape[0], 3, 2, HEADS, QUERIES, KEYS)),
         tensors(before=(3, 2)), [torch.randn(3, 1, 1, QUERIES, KEYS)],
     ),
+    "long": (attend_long, long_tensors(), []),
+    "long_causal": (lambda q, k, v: attend_long(q, k, v, is_causal=True), long_tensors(), []),
+    "long_window": (lambda q, k, v: attend_long(q, k, v, WINDOW), long_tensors(), []),
     "trained_mask": (attend, tensors(), [torch.randn(HEADS, QUERIES, KEYS)]),
     "trained_mask_of_keys": (attend, tensors(groups=2, heads=2), [torch.randn(1, 1, 1, KEYS)]),
     "trained_mask_of_groups": (
@@ -73,6 +94,21 @@ def test_form(name):
     for key, parameter in module.named_parameters():
         limit = 1e-3 * parameter.grad.abs().max().item() + 1e-6
         torch.testing.assert_close(ours[key], parameter.grad, rtol=0, atol=limit)
+
+
+@pytest.mark.parametrize("name", ["long", "long_causal", "long_window", "grouped_and_scaled", "rank_5"])
+def test_call_equals_decomposition(name):
+    function, inputs, parameters = CASES[name]
+    module = Attention(function, inputs, parameters)
+    found, loss, ours = gradients(raddle.compile(module, inputs, mode="train", optimizer="sgd", lr=1.0), module, inputs)
+    module, inputs = module.double(), [value.double() for value in inputs]
+    program = raddle.compile(module, inputs, mode="train", optimizer="sgd", lr=1.0)
+    expected, expected_loss, theirs = gradients(program, module, inputs)
+    assert loss == pytest.approx(expected_loss, rel=1e-5)
+    torch.testing.assert_close(found.double(), expected, rtol=1e-5, atol=1e-6)
+    for key in ours:
+        # The state dict has f32, and the difference of two parameters has their rounding.
+        torch.testing.assert_close(ours[key].double(), theirs[key].double(), rtol=1e-4, atol=5e-7)
 
 
 @pytest.mark.parametrize("ranks", [1, 2])

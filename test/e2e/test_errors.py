@@ -62,6 +62,28 @@ def test_label_out_of_range(llama):
         llama.step(ids, labels)
 
 
+class Labelled(nn.Module):
+    def __init__(self, loss):
+        super().__init__()
+        self.layer, self.loss = nn.Linear(5, 4), loss
+
+    def forward(self, x, labels):
+        return self.loss(torch.log_softmax(self.layer(x), 1), labels)
+
+
+@pytest.mark.parametrize(
+    "loss, passes", [(nn.NLLLoss(ignore_index=-7), -7), (nn.MultiMarginLoss(), 3)], ids=["nll", "multi margin"]
+)
+def test_class_of_a_loss_out_of_range(loss, passes):
+    x, labels = torch.randn(6, 5), torch.tensor([0, 1, 2, 3, passes, 0])
+    program = raddle.compile(Labelled(loss), (x, labels), mode="train", ranks=2)
+    program.step(x, labels)
+    for wrong in (4, -1):
+        labels[4] = wrong
+        with pytest.raises((ValueError, RuntimeError), match=str(wrong)):
+            program.step(x, labels)
+
+
 def test_program_goes_on_after_an_error():
     batch = token_batches(1)[0]
     program = raddle.compile(tiny_llama(), batch, mode="train", ranks=2)

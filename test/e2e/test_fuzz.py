@@ -6,7 +6,7 @@ import subprocess
 import pytest
 from tools import ROOT
 
-FUZZERS = ["npy", "safetensors", "bundle", "pt2", "program", "mlir"]
+FUZZERS = ["npy", "safetensors", "bundle", "pt2", "program", "planner", "mlir"]
 SECONDS = 60
 # To make seeds and read them, and to finish the last input.
 PATIENCE_SECONDS = 300

@@ -4,7 +4,7 @@ import copy
 
 import numpy
 import pytest
-from models import STEPS, Mlp, mlp_batches, tiny_llama, token_batches
+from models import STEPS, Mixed, Mlp, mlp_batches, tiny_llama, token_batches
 from parity import assert_close, train_pytorch
 from tools import assert_refused, json_lines, make_bundle, run, succeed
 
@@ -29,12 +29,30 @@ def test_losses_equal_pytorch(tmp_path, ranks, model):
     _, bundle = make_bundle(module, batch, tmp_path, *FLAGS, ranks=ranks)
     inputs = save_inputs(tmp_path, **dict(zip(names, batch)))
     expected, norms = train_pytorch(copy.deepcopy(module), [batch] * STEPS, OPTIONS)
+    found = []
     for processes in (None, ranks):
         result = succeed("raddle-run", bundle, "--json", f"--steps={STEPS}", *inputs, ranks=processes)
         steps, summary = json_lines(result)
         assert_close([step["loss"] for step in steps], expected)
         assert_close([step["grad_norm"] for step in steps], norms, what="gradient norm")
         assert summary["ranks"] == ranks and summary["steps"] == STEPS
+        found.append([(step["loss"], step["grad_norm"]) for step in steps])
+    # Both add in the order of ranks.
+    assert found[0] == found[1]
+
+
+def test_processes_reduce_16_bits_as_threads_do(tmp_path):
+    import torch
+
+    torch.manual_seed(0)
+    x = torch.randn(6, 5)
+    _, bundle = make_bundle(Mixed(), (x,), tmp_path, *FLAGS, ranks=3)
+    inputs = save_inputs(tmp_path, x=x)
+    threads, processes = (
+        [step["loss"] for step in json_lines(succeed("raddle-run", bundle, "--json", "--steps=4", *inputs, ranks=n))[0]]
+        for n in (None, 3)
+    )
+    assert_close(processes, threads, 1e-6)
 
 
 def test_windows_of_a_file_do_not_depend_on_ranks(tmp_path):

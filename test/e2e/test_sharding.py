@@ -174,8 +174,8 @@ def test_replicas_of_a_language_model_with_clipping():
     compare_training(tiny_llama(), token_batches(), ranks=4, replicas=2, clip_norm=0.5)
 
 
-def losses_and_arena(module, batches, **options):
-    program = raddle.compile(module, batches[0], mode="train", ranks=2, **options)
+def losses_and_arena(module, batches, ranks=2, **options):
+    program = raddle.compile(module, batches[0], mode="train", ranks=ranks, **options)
     losses = [program.step(*batch)["loss"] for batch in batches]
     statistics = program.statistics()
     return losses, statistics["arena_bytes"] + statistics["state_bytes"], statistics
@@ -189,8 +189,38 @@ def test_a_budget_changes_memory_and_communication_and_no_bit_of_the_losses():
     assert least[2]["bytes_communicated"] > most[2]["bytes_communicated"]
     between = losses_and_arena(*model, memory_budget=(least[1] + most[1]) // 2)
     assert between[0] == least[0] and between[1] <= (least[1] + most[1]) // 2
+    # What a program needs is a budget that it meets, to the last byte.
+    for exact in (least, between, most):
+        again = losses_and_arena(*model, memory_budget=exact[1])
+        assert again[0] == least[0] and again[1] <= exact[1]
+    assert again[2]["bytes_communicated"] == most[2]["bytes_communicated"]
     with pytest.raises(raddle.CompileError, match="of states.*the memory budget is 1000"):
         losses_and_arena(*model, memory_budget=1000)
+
+
+@pytest.mark.parametrize("ranks", [1, 2])
+def test_recomputing_lowers_memory_and_changes_no_bit_of_the_losses(ranks):
+    model = tiny_llama(), token_batches(4), ranks
+    held = losses_and_arena(*model)
+    for mode in ("auto", "block"):
+        losses, _, statistics = losses_and_arena(*model, recompute=mode)
+        assert losses == held[0]
+        assert statistics["arena_bytes"] < held[2]["arena_bytes"], mode
+
+
+def test_a_budget_is_met_by_recomputing():
+    model = tiny_llama(), token_batches(4)
+    held, block = losses_and_arena(*model), losses_and_arena(*model, recompute="block")
+    budget = (held[1] + block[1]) // 2
+    with pytest.raises(raddle.CompileError, match=f"the memory budget is {budget}"):
+        losses_and_arena(*model, memory_budget=budget)
+    losses, total, _ = losses_and_arena(*model, memory_budget=budget, recompute="auto")
+    assert losses == held[0] and total <= budget
+
+
+def test_recompute_is_one_of_three():
+    with pytest.raises(ValueError, match="recompute: expected 'none', 'auto' or 'block', found 'all'"):
+        losses_and_arena(tiny_llama(), token_batches(1), recompute="all")
 
 
 def description_of(bundle):
@@ -234,7 +264,7 @@ def test_no_byte_is_copied_and_communication_follows_the_formula(tmp_path, ranks
     assert sorted(reduced) == slices
     assert all(gathered.count(shard) in range(slices.count(shard), 2 * slices.count(shard) + 1) for shard in slices)
     assert set(gathered) == set(slices)
-    # A slice comes from each of the other shards; of an all-reduce, the others' part of what a rank adds, then their sums.
+    # A slice comes from each other shard; of an all-reduce, the others' part of what a rank adds, then their sums.
     # A group of several replicas reduces slices, all ranks the single numbers.
     width, shards = 4, ranks // replicas
     sizes = sorted(everywhere, reverse=True)

@@ -2,31 +2,19 @@
 
 import pytest
 import torch
+from models import Mixed
 from parity import assert_close, train_pytorch
 from torch import nn
 
 import raddle
 
 
-class Mixed(nn.Module):
-    """Layers of three types in one loss."""
-
-    def __init__(self):
-        super().__init__()
-        self.first = nn.Linear(5, 4)
-        self.second = nn.Linear(4, 3, dtype=torch.float64)
-        self.third = nn.Linear(3, 2, dtype=torch.bfloat16)
-
-    def forward(self, x):
-        hidden = self.second(torch.tanh(self.first(x)).double())
-        return self.third(hidden.to(torch.bfloat16)).float().square().mean() + hidden.square().mean().float()
-
-
+@pytest.mark.parametrize("ranks", [1, 3])
 @pytest.mark.parametrize("options", [{"optimizer": "sgd", "clip_norm": 0.1}, {"optimizer": "adamw"}], ids=str)
-def test_training_of_several_types(options):
+def test_training_of_several_types(options, ranks):
     torch.manual_seed(0)
     module, batches = Mixed(), [(torch.randn(6, 5),) for _ in range(3)]
-    program = raddle.compile(module, batches[0], mode="train", lr=1e-2, **options)
+    program = raddle.compile(module, batches[0], mode="train", ranks=ranks, lr=1e-2, **options)
     losses, norms = train_pytorch(module, batches, {"lr": 1e-2, **options})
     metrics = [program.step(*batch) for batch in batches]
     # bf16 rounds to three digits.
@@ -47,6 +35,30 @@ def test_whole_model_of_a_type(dtype):
     assert result.dtype == dtype
     tolerance = {torch.bfloat16: 2e-2, torch.float16: 3e-3, torch.float64: 1e-9}[dtype]
     torch.testing.assert_close(result, module(x), rtol=tolerance, atol=tolerance)
+
+
+@pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16], ids=str)
+def test_training_of_a_whole_model_of_a_type_on_ranks(dtype):
+    """Gradients of 16 bits are added over the ranks in f32 and rounded once."""
+    torch.manual_seed(0)
+    module = Scored(dtype)
+    batches = [(torch.randn(8, 6, dtype=dtype), torch.randint(0, 4, (8,))) for _ in range(3)]
+    program = raddle.compile(module, batches[0], mode="train", ranks=4, optimizer="sgd", lr=0.1)
+    losses, _ = train_pytorch(module, batches, {"optimizer": "sgd", "lr": 0.1})
+    tolerance = {torch.bfloat16: 2e-2, torch.float16: 3e-3}[dtype]
+    assert_close([program.step(*batch)["loss"] for batch in batches], losses, tolerance)
+    for name, value in module.state_dict().items():
+        gap = (program.state_dict()[name].double() - value.double()).abs().max()
+        assert gap <= tolerance * value.double().abs().max(), name
+
+
+class Scored(nn.Module):
+    def __init__(self, dtype):
+        super().__init__()
+        self.layers = nn.Sequential(nn.Linear(6, 16), nn.LayerNorm(16), nn.GELU(), nn.Linear(16, 4)).to(dtype)
+
+    def forward(self, x, labels):
+        return nn.functional.cross_entropy(self.layers(x), labels)
 
 
 class Bytes(nn.Module):

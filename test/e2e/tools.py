@@ -22,12 +22,12 @@ MPI_ENVIRONMENT = {
 }
 
 
-def run(name, *args, ranks=None, cwd=None):
+def run(name, *args, ranks=None, cwd=None, environment=()):
     """One of build/bin's programs, or with `ranks` that many of it under mpirun."""
     command = [str(BIN / name), *map(str, args)]
     if ranks is not None:
         command = ["mpirun", "-n", str(ranks), *command]
-    environment = dict(os.environ, **MPI_ENVIRONMENT)
+    environment = {**os.environ, **MPI_ENVIRONMENT, **dict(environment)}
     return subprocess.run(
         command, cwd=cwd, env=environment, capture_output=True, text=True, errors="replace", timeout=TIMEOUT_SECONDS
     )

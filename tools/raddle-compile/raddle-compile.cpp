@@ -9,6 +9,8 @@
 #include "mlir/Support/FileUtilities.h"
 #include "mlir/Support/Timing.h"
 #include "raddle/Bundle/WriteBundle.h"
+#include "raddle/Codegen/CPU/ObjectCode.h"
+#include "raddle/Dialect/Ragged/IR/RaggedOps.h"
 #include "raddle/Import/Import.h"
 #include "raddle/Passes.h"
 #include "raddle/Pipeline/Pipeline.h"
@@ -34,8 +36,9 @@ namespace {
 
 /// What the command line says. Names and meanings are those of docs and `--help`.
 struct Options {
-  std::string inputPath, outputPath, mode = "infer", target = "cpu", optimizer = "adamw", dtype = "f32";
+  std::string inputPath, outputPath, mode = "infer", target = "cpu", cpu = "native", optimizer = "adamw", dtype = "f32";
   std::string quant, vwn, bypass, dumpStages, stopAfter, startAt, reportPath, timing, paramConstants;
+  std::string recompute = "none";
   std::vector<std::string> paramArguments;
   int64_t ranks = 1, replicas = 1, batch = 0;
   uint64_t memoryBudget = 0;
@@ -50,6 +53,11 @@ void addOptions(CLI::App &app, Options &o) {
   app.add_option("-o", o.outputPath, "Bundle to write");
   app.add_option("--mode", o.mode, "infer or train")->capture_default_str();
   app.add_option("--target", o.target, "Machine to generate code for: cpu or cuda:sm_90")->capture_default_str();
+  app.add_option(
+         "--cpu", o.cpu,
+         "Processors to generate code for: native, the best that this machine's has, or a level of the x86-64 ABI, "
+         "x86-64-v2, x86-64-v3 (AVX2) or x86-64-v4 (AVX-512), to run on all that have it")
+      ->capture_default_str();
   app.add_option("--ranks", o.ranks, "Number of ranks that share the work")->capture_default_str();
   app.add_option("--replicas", o.replicas, "Groups of ranks that hold a copy of all parameters each")
       ->capture_default_str();
@@ -59,6 +67,10 @@ void addOptions(CLI::App &app, Options &o) {
          "buckets are held between forward and backward while they fit, and gathered again where not; default: "
          "as few as that allows")
       ->transform(CLI::AsSizeValue(/*kb_is_1000=*/false));
+  app.add_option("--recompute", o.recompute,
+                 "What backward computes again rather than hold: none; auto: kernels where that is cheaper, or what "
+                 "--memory-budget asks for; block: all but what passes between buckets")
+      ->capture_default_str();
   app.add_option("--optimizer", o.optimizer, "sgd or adamw")->capture_default_str();
   app.add_option("--dtype", o.dtype, "Type to compute in: f32")->capture_default_str();
   app.add_option("--loss", o.loss, "Index of the output that is the loss")->capture_default_str();
@@ -109,7 +121,11 @@ LogicalResult checkOptions() {
   oneOf("target", o.target, {"cpu", "cuda:sm_90"});
   if (o.target != "cpu" && o.ranks != 1)
     problems.push_back("--target=" + o.target + " is for one rank so far, --ranks is " + std::to_string(o.ranks));
+  oneOf("cpu", o.cpu, raddle::knownProcessors());
+  if (o.target != "cpu" && o.cpu != "native")
+    problems.push_back("--cpu=" + o.cpu + " is for --target=cpu, --target is " + o.target);
   oneOf("optimizer", o.optimizer, {"sgd", "adamw"}, {"adamw8bit", "muon", "shampoo"});
+  oneOf("recompute", o.recompute, {"none", "auto", "block"});
   oneOf("dtype", o.dtype, {"f32"}, {"bf16"});
   if (!o.timing.empty())
     oneOf("timing", o.timing, {"text", "json"});
@@ -202,11 +218,24 @@ OwningOpRef<ModuleOp> readInput(MLIRContext &context) {
 /// What the module was made for is not changed by options: they must agree.
 LogicalResult checkAgainst(ModuleOp module, const CLI::App &app) {
   auto ranks = module->getAttrOfType<IntegerAttr>("ragged.ranks");
-  if (!ranks)
-    return success();
-  if (app.count("--ranks") && ranks.getInt() != o.ranks)
+  if (ranks && app.count("--ranks") && ranks.getInt() != o.ranks)
     return fail("--ranks=" + Twine(o.ranks) + ": '" + o.inputPath + "' is sharded over " + Twine(ranks.getInt()) +
                 " ranks already");
+  FailureOr<std::optional<raddle::ragged::Mesh>> grid = raddle::ragged::meshOfGrid(module);
+  if (failed(grid))
+    return failure();
+  if (*grid) {
+    auto agree = [&](const char *option, int64_t &value, int64_t expected) -> LogicalResult {
+      if (app.count(option) && value != expected)
+        return fail(Twine(option) + "=" + Twine(value) + ": expected " + Twine(expected) + ", as the grid of '" +
+                    o.inputPath + "' has");
+      value = expected;
+      return success();
+    };
+    LogicalResult isOne = agree("--ranks", o.ranks, (*grid)->ranks);
+    if (failed(agree("--replicas", o.replicas, (*grid)->replicas())) || failed(isOne))
+      return failure();
+  }
   return success();
 }
 
@@ -285,6 +314,7 @@ raddle::PipelineOptions pipelineOptions(bool adopt) {
   options.paramConstants = o.paramConstants;
   options.ranks = o.ranks;
   options.replicas = o.replicas;
+  options.recompute = o.recompute;
   options.memoryBudget = static_cast<int64_t>(o.memoryBudget);
   options.loss = o.loss;
   options.optimizer = o.optimizer;
@@ -324,6 +354,7 @@ LogicalResult writeOutputs(ModuleOp module, Progress &progress) {
   raddle::BundleOptions options;
   options.seed = o.seed;
   options.learningRate = o.learningRate;
+  options.processor = o.cpu;
   options.weights = relativeWeights(module);
   FailureOr<std::vector<uint8_t>> bundle = raddle::buildBundle(module, options);
   if (failed(bundle))
@@ -341,8 +372,17 @@ LogicalResult writeOutputs(ModuleOp module, Progress &progress) {
   return success();
 }
 
-/// Verifies once, behind the stage: between its passes that takes as long as all of them on a large model.
-LogicalResult runStage(ModuleOp module, raddle::Stage stage, bool imported, Progress &progress) {
+/// Whether upstream's verifier runs behind a stage, besides the stage's own. On a large model it takes as long as the
+/// stage does: not between passes, nor for what was imported and not changed, nor where the next stage keeps the form
+/// of the program, so that the same ops are verified behind that one.
+bool isVerified(raddle::Stage stage, bool isShown) {
+  if (stage == raddle::Stage::Import)
+    return false;
+  bool isKept = stage == raddle::Stage::Differentiate || stage == raddle::Stage::Shard;
+  return isShown || !isKept;
+}
+
+LogicalResult runStage(ModuleOp module, raddle::Stage stage, bool imported, bool isShown, Progress &progress) {
   PassManager manager(module.getContext());
   manager.enableVerifier(false);
   manager.enableTiming(progress.current());
@@ -350,8 +390,7 @@ LogicalResult runStage(ModuleOp module, raddle::Stage stage, bool imported, Prog
   if (failed(manager.run(module)))
     return failure();
   TimingScope scope = progress.current().nest("verify");
-  // What was imported is verified and not changed.
-  return stage == raddle::Stage::Import ? success() : verify(module);
+  return success(!isVerified(stage, isShown) || succeeded(verify(module)));
 }
 
 LogicalResult compile(MLIRContext &context, const CLI::App &app) {
@@ -379,7 +418,8 @@ LogicalResult compile(MLIRContext &context, const CLI::App &app) {
     if (done || (last && stage > *last))
       continue;
     progress.begin(raddle::stageName(stage));
-    if (failed(runStage(*module, stage, imported, progress)) || failed(dump(*module, stage)))
+    bool isShown = !o.dumpStages.empty() || stage == last;
+    if (failed(runStage(*module, stage, imported, isShown, progress)) || failed(dump(*module, stage)))
       return failure();
     progress.end();
   }

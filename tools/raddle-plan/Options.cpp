@@ -22,7 +22,13 @@ std::optional<Options> parseOptions(int argc, char **argv, bool &failed) {
       "which no boundary cuts a block. Prints a table, or one JSON object for each number of ranks.\n"
       "JSON: ranks, shard_ranks, elements, padded_elements, padding, lower_bound (elements a rank), "
       "bytes_per_rank, gather_bytes (that a rank receives when every bucket is gathered once), "
-      "copies, plan_seconds; with --layout also buckets.",
+      "copies, plan_seconds; with --layout also buckets: name, dtype, S (a rank's slice), scales_S (f32 scales in a "
+      "rank's "
+      "slice, one a block), and tensors: name, offset, elements, unit, block, part (of a matrix that blocks do not "
+      "divide), "
+      "begin (first element, counted in the part), scales. A block's scale is on the block's rank: `first` scales from "
+      "`offset` of slice `rank` on, `middle` at the start of each following slice, `last` in the last of the `ranks` "
+      "slices.",
       "raddle-plan");
   app.add_option(
          "MODEL", options.model,
@@ -35,6 +41,8 @@ std::optional<Options> parseOptions(int argc, char **argv, bool &failed) {
       ->capture_default_str();
   app.add_option("--shard-ranks", options.shardRanks,
                  "Ranks that share one copy of the model; the groups hold copies. Default: all ranks");
+  app.add_flag("--whole-tensors", options.wholeTensors,
+               "Cut no tensor between buckets and store matrices row by row, as raddle-compile does");
   app.add_flag("--json", options.json, "Print one JSON object a line");
   app.add_flag("--layout", options.layout, "With --json: print every bucket and the place of every tensor");
   std::vector<std::string> problems;

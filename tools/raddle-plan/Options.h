@@ -11,6 +11,7 @@ struct Options {
   std::vector<int64_t> ranks;
   int64_t shardRanks = 0;
   Block block;
+  bool wholeTensors = false;
   bool json = false;
   bool layout = false;
 };

@@ -1,6 +1,7 @@
 #include "Output.h"
 
 #include "raddle/Plan/Arithmetic.h"
+#include "raddle/Plan/Scales.h"
 
 #include "llvm/Support/FormatVariadic.h"
 #include "llvm/Support/JSON.h"
@@ -20,15 +21,31 @@ static json::Value blockOf(const Parameter &parameter, const PlanOptions &option
   return json::Array{block.rows, parameter.shape.empty() ? 1 : parameter.shape.back()};
 }
 
+/// Where the scales of a slot's blocks lie in the bucket of the scales.
+static void printScales(json::OStream &out, const ScaleSlot &scales) {
+  out.attributeObject("scales", [&] {
+    out.attribute("rank", scales.rank);
+    out.attribute("ranks", scales.ranks);
+    out.attribute("offset", scales.offset);
+    out.attribute("first", scales.first);
+    out.attribute("middle", scales.middle);
+    out.attribute("last", scales.last);
+  });
+}
+
 static void printBucket(json::OStream &out, const std::vector<Parameter> &parameters, const PlanOptions &options,
                         const PlannedBucket &bucket) {
+  constexpr int kScaleBits = 32;
+  ScaleLayout scales = layOutScales(bucket, parameters, options, kScaleBits);
   out.object([&] {
     out.attribute("name", json::fixUTF8(bucket.name));
     out.attribute("dtype", json::fixUTF8(bucket.dtype));
     out.attribute("S", bucket.shard);
+    if (scales.scales > 0)
+      out.attribute("scales_S", scales.shard);
     out.attributeArray("tensors", [&] {
-      for (const PlannedSlot &slot : bucket.slots)
-        out.object([&] {
+      for (auto [slot, slotScales] : zip(bucket.slots, scales.slots))
+        out.object([&, &slot = slot, &slotScales = slotScales] {
           out.attribute("name", json::fixUTF8(parameters[slot.parameter].name));
           out.attribute("offset", slot.offset);
           out.attribute("elements", slot.elements);
@@ -36,6 +53,8 @@ static void printBucket(json::OStream &out, const std::vector<Parameter> &parame
           out.attribute("block", blockOf(parameters[slot.parameter], options));
           out.attribute("part", nameOf(slot.region));
           out.attribute("begin", slot.begin);
+          if (slotScales.ranks > 0)
+            printScales(out, slotScales);
         });
     });
   });

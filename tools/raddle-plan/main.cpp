@@ -44,6 +44,7 @@ int main(int argc, char **argv) {
     all.back().ranks = ranks;
     all.back().shardRanks = options->shardRanks;
     all.back().block = options->block;
+    all.back().wholeTensors = options->wholeTensors;
   }
   std::vector<std::string> problems = findProblems(model, all);
   if (!problems.empty()) {

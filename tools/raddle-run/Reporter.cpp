@@ -94,9 +94,9 @@ void Reporter::summary(const runtime::Session &session, const std::string &entry
             ",\"workspace_bytes\":" + std::to_string(statistics.workspaceBytes) +
             ",\"planned_bytes\":" + std::to_string(statistics.plannedBytes) +
             ",\"bytes_communicated\":" + std::to_string(statistics.bytesCommunicated) +
-            ",\"bytes_copied\":" + std::to_string(statistics.bytesCopied) + ",\"peak_resident_bytes\":" +
-            std::to_string(statistics.peakResidentBytes) + ",\"resident_growth_bytes\":" +
-            std::to_string(statistics.residentGrowthBytes) + ",\"launch_seconds\":" +
+            ",\"bytes_copied\":" + std::to_string(statistics.bytesCopied) +
+            ",\"peak_resident_bytes\":" + std::to_string(statistics.peakResidentBytes) +
+            ",\"resident_growth_bytes\":" + std::to_string(statistics.residentGrowthBytes) + ",\"launch_seconds\":" +
             jsonNumber(statistics.launchSeconds) + ",\"blas\":" + jsonString(statistics.blas) + "}");
 }
 

@@ -5,6 +5,7 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <functional>
 #include <memory>
 #include <random>
 
@@ -197,6 +198,55 @@ TEST(BundleVerifier, RefusesAGemmWithExtentsBeyond32Bits) {
   b.arenaBytes = 1024;
   b.gemm(b.arena(0, {1}), b.arena(4, {1}), b.arena(8, {1}), 1ull << 31, 1, 1);
   expectProblem(b, "extent 2147483648 exceeds the limit of 2147483647");
+}
+
+// One head of four queries and keys of width 2, forward; `change` edits extents and strides before they are written.
+static void addAttention(TestBundle &b,
+                         const std::function<void(std::vector<uint64_t> &, std::vector<uint64_t> &)> &change,
+                         fb::DType dtype = fb::DType::F32) {
+  std::vector<uint64_t> extents = {1, 1, 1, 4, 4, 2, 2}, strides;
+  for (uint64_t width : {2, 2, 2, 2, 1})
+    strides.insert(strides.end(), {4 * width, 4 * width, width, 1});
+  change(extents, strides);
+  std::vector<flatbuffers::Offset<fb::Operand>> inputs = {b.arena(0, {4, 2}, dtype), b.arena(64, {4, 2}),
+                                                          b.arena(128, {4, 2})};
+  std::vector<flatbuffers::Offset<fb::Operand>> outputs = {b.arena(192, {4, 2}), b.arena(256, {4})};
+  b.arenaBytes = 1024;
+  b.instruction(fb::Action::Attention,
+                fb::CreateAttention(b.builder, b.builder.CreateVector(inputs), b.builder.CreateVector(outputs), false,
+                                    false, false, 1.0, b.builder.CreateVector(extents),
+                                    b.builder.CreateVector(strides)));
+}
+
+TEST(BundleVerifier, RefusesAnAttentionThatLeavesItsOperand) {
+  TestBundle b;
+  addAttention(b, [](auto &extents, auto &) { extents[4] = 5; });
+  expectProblem(b, "key: it reaches element 9 of 8");
+}
+
+TEST(BundleVerifier, RefusesAnAttentionWhoseStridesOverflow) {
+  TestBundle b;
+  addAttention(b, [](auto &extents, auto &strides) { extents[0] = 3, strides[0] = ~0ull; });
+  expectProblem(b, "query: it reaches beyond 2^64");
+}
+
+TEST(BundleVerifier, RefusesAnAttentionOfTornVectors) {
+  TestBundle b;
+  addAttention(b, [](auto &, auto &strides) { strides[2] = 1, strides[7] = 2; });
+  expectProblem(b, "query: expected vectors from 2 to 2147483647 elements apart, their stride is 1");
+  expectProblem(b, "key: expected elements of a vector side by side, their stride is 2");
+}
+
+TEST(BundleVerifier, RefusesAnAttentionOfWrongForm) {
+  TestBundle missing, empty, unknown, typed;
+  addAttention(missing, [](auto &extents, auto &) { extents.pop_back(); });
+  expectProblem(missing, "an attention has 7 extents, found 6");
+  addAttention(empty, [](auto &extents, auto &) { extents[2] = 0; });
+  expectProblem(empty, "expected extents from 1 to 2147483647, found 0");
+  addAttention(unknown, [](auto &, auto &strides) { strides.pop_back(); });
+  expectProblem(unknown, "expected 20 strides, found 19");
+  addAttention(typed, [](auto &, auto &) {}, fb::DType::I32);
+  expectProblem(typed, "query: expected f32, found i32");
 }
 
 TEST(BundleVerifier, RefusesACollectiveOfWrongSizes) {

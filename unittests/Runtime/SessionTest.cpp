@@ -242,6 +242,16 @@ TEST(Session, NamesKernelsThatTheCodeLacks) {
   EXPECT_NE(errorOf([&] { Session session(path); }).find("lacks these kernels: no_such_kernel"), std::string::npos);
 }
 
+TEST(Session, RefusesCodeForAProcessorThatThisIsNot) {
+  TestFolder folder;
+  TestBundle b;
+  b.codeTarget = "cpu:x86_64-pc-linux-gnu:x86-64-v9";
+  b.code("code that must not be loaded");
+  std::string path = writeBundle(folder, b.finish());
+  EXPECT_NE(errorOf([&] { Session session(path); }).find("need a processor of level x86-64-v9, this machine's has"),
+            std::string::npos);
+}
+
 TEST(Session, RefusesCodeThatIsNoSharedObject) {
   TestFolder folder;
   TestBundle b;

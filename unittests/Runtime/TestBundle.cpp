@@ -28,7 +28,7 @@ uint32_t TestBundle::constant(const std::string &bytes) {
 
 uint32_t TestBundle::code(const std::string &bytes, fb::CodeFormat format) {
   auto data = alignedBytes(bytes);
-  codes.push_back(fb::CreateCodeObject(builder, format, builder.CreateString("cpu:x86_64"), data));
+  codes.push_back(fb::CreateCodeObject(builder, format, builder.CreateString(codeTarget), data));
   return static_cast<uint32_t>(codes.size() - 1);
 }
 

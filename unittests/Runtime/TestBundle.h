@@ -15,7 +15,7 @@ public:
 
   uint32_t version = 1;
   uint32_t ranks = 1, shardRanks = 0;
-  std::string target = "cpu:x86_64";
+  std::string target = "cpu:x86_64", codeTarget = "cpu:x86_64";
   std::string entry = "main";
   std::string weights;
   uint64_t arenaBytes = 0;

@@ -14,6 +14,8 @@ struct BundleOptions {
   float learningRate = 0.0f;
   /// Path of the weight archive as the bundle shall name it: relative to the bundle.
   std::string weights;
+  /// Processor that the kernels are for, one of `knownProcessors`.
+  std::string processor = "native";
 };
 
 /// Builds the FlatBuffer of bundle.fbs from the IR that `generate` leaves, with the machine code of its kernels, and

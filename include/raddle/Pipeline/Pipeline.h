@@ -30,6 +30,7 @@ struct PipelineOptions {
   int64_t ranks = 1;
   int64_t replicas = 1;     ///< groups of ranks that hold a copy of all parameters each; divides `ranks`
   int64_t memoryBudget = 0; ///< bytes that a rank may use for states and arena; 0: as few as gathering again allows
+  std::string recompute = "none"; ///< what backward computes again: "none", "auto" or "block"
   unsigned loss = 0;
   std::string optimizer = "adamw"; ///< "sgd" or "adamw"
   double weightDecay = 0.0;

@@ -22,6 +22,9 @@ struct PlanOptions {
   /// Padding of a bucket, as a ratio, up to which it stays as it is; beyond it, what does not fill the slices goes on
   /// into the next bucket.
   double tolerance = 0.0025;
+  /// Every parameter lies whole, row-major, in one bucket: as compiled programs read it. Then layers merge where they
+  /// are not within the tolerance, and nothing spills.
+  bool wholeTensors = false;
 };
 
 /// A run of whole blocks of a part of a parameter, in its place.
@@ -60,6 +63,9 @@ struct ModelPlan {
 /// All that keeps the parameters from being planned with these options, one message a problem; planModel must only be
 /// called where there is none.
 std::vector<std::string> checkInput(const std::vector<Parameter> &parameters, const PlanOptions &options);
+
+/// The parts of a parameter with these options.
+std::vector<Part> partsOf(const Parameter &parameter, const PlanOptions &options);
 
 /// Plans buckets. Parameters of one bucket name and one dtype lie together, and a bucket that fits stays alone. Where
 /// slices of whole units would leave more than the tolerance empty, buckets are made as full as whole units allow, in

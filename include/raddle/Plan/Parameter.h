@@ -35,6 +35,8 @@ struct Parameter {
   std::string dtype;
   std::string bucket;         ///< empty: from the name
   std::optional<Block> block; ///< without one, that of the options
+  int64_t unit = 0; ///< elements that stay together in row-major order, instead of a block; 0: as the block says
+  int bits = 0;     ///< of an element of a dtype that `bitsOf` does not know; 0: it does
 };
 
 /// Bits of an element of a dtype by its name (`bf16`, `f32`, `f8e4m3`, ...; torch's and safetensors' names as well), or
@@ -59,6 +61,10 @@ struct Part {
 /// was not asked for this tensor: then a tensor of fewer than two dimensions, which is no matrix, has none. Otherwise
 /// it is one row.
 std::vector<Part> partsOf(const std::vector<int64_t> &shape, const Block &block, bool ofOption);
+
+/// The unit of a tensor that is stored as a whole, row-major: so many whole rows as a block has, which must not begin
+/// in the middle of one of several matrices: then it is a matrix. The last unit may be shorter.
+int64_t rowMajorUnit(const std::vector<int64_t> &shape, int64_t blockRows);
 
 /// The layer that a parameter belongs to: its name up to and with the first component that is a number, or nothing.
 std::string_view layerOf(std::string_view name);

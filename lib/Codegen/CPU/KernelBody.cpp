@@ -12,6 +12,7 @@
 #include "mlir/Dialect/Tensor/IR/Tensor.h"
 #include "mlir/Dialect/Tensor/Transforms/Transforms.h"
 #include "mlir/Transforms/GreedyPatternRewriteDriver.h"
+#include "raddle/Utils/TensorQueries.h"
 
 using namespace mlir;
 
@@ -56,7 +57,7 @@ static void sliceFills(func::FuncOp kernel) {
 
 /// What is computed only to be put into a part of a tensor is computed there. Upstream does so only where that tensor
 /// is known before the part is computed.
-static void computePartsInPlace(func::FuncOp kernel) {
+void computePartsInPlace(func::FuncOp kernel) {
   SmallVector<tensor::InsertSliceOp> inserts(kernel.getBody().front().getOps<tensor::InsertSliceOp>());
   for (tensor::InsertSliceOp insert : inserts) {
     auto part = insert.getSource().getDefiningOp<linalg::LinalgOp>();
@@ -72,20 +73,34 @@ static void computePartsInPlace(func::FuncOp kernel) {
   }
 }
 
-void fuseKernelBody(func::FuncOp kernel) {
+void fuseProducers(func::FuncOp kernel) {
   dropEmptyWork(kernel);
   RewritePatternSet patterns(kernel.getContext());
-  // Grouping has decided already: inside a kernel every producer with one consumer goes into it.
+  // Grouping has decided already: inside a kernel every producer with one consumer goes into it, unless the consumer
+  // would compute its elements again and again.
   linalg::populateElementwiseOpsFusionPatterns(patterns, [](OpOperand *operand) {
+    auto consumer = dyn_cast<linalg::GenericOp>(operand->getOwner());
     Operation *producer = operand->get().getDefiningOp();
-    return producer && llvm::all_of(producer->getUsers(), [&](Operation *user) { return user == operand->getOwner(); });
+    if (!consumer || !producer || isa<linalg::FillOp>(producer))
+      return consumer && producer;
+    return consumer.getMatchingIndexingMap(operand).isPermutation() &&
+           llvm::all_of(producer->getUsers(), [&](Operation *user) { return user == consumer; });
   });
   tensor::populateDecomposeTensorConcatPatterns(patterns);
   linalg::GenericOp::getCanonicalizationPatterns(patterns, kernel.getContext());
   linalg::populateEraseUnusedOperandsAndResultsPatterns(patterns);
   (void)applyPatternsGreedily(kernel, std::move(patterns));
   sliceFills(kernel);
+}
+
+void fuseKernelBody(func::FuncOp kernel) {
+  fuseProducers(kernel);
+  mergeLoops(kernel);
+  RewritePatternSet cleanup(kernel.getContext());
+  linalg::populateEraseUnusedOperandsAndResultsPatterns(cleanup);
+  (void)applyPatternsGreedily(kernel, std::move(cleanup));
   computePartsInPlace(kernel);
+  tileRows(kernel);
 }
 
 /// A loop that updates an argument of the kernel works on a copy in the result's memory: nobody may write the argument.
@@ -105,8 +120,10 @@ static void copyLoopInit(Value result, Value destination) {
   init.set(copy.getResult());
 }
 
-/// The tensor without content that a result is put together in, part by part; null if it is not.
+/// The tensor without content that a result is put together in, part by part or row by row; null if it is not.
 static tensor::EmptyOp assembledIn(Value result) {
+  if (auto loop = result.getDefiningOp<scf::ForallOp>())
+    return loop.getTiedOpOperand(cast<OpResult>(result))->get().getDefiningOp<tensor::EmptyOp>();
   bool hasParts = false;
   for (; auto insert = result.getDefiningOp<tensor::InsertSliceOp>(); result = insert.getDest())
     hasParts = true;
@@ -186,7 +203,22 @@ void splitNarrowCasts(func::FuncOp kernel) {
   });
 }
 
+/// Whether neighbours in the innermost loop divide by one number: its reciprocal is then computed once.
+static bool hasCommonDivisor(arith::DivFOp op) {
+  auto generic = op->getParentOfType<linalg::GenericOp>();
+  auto divisor = dyn_cast<BlockArgument>(op.getRhs());
+  if (!generic || generic.getNumLoops() == 0 || !divisor || divisor.getOwner() != generic.getBody() ||
+      divisor.getArgNumber() >= generic.getNumDpsInputs())
+    return false;
+  AffineMap map = generic.getMatchingIndexingMap(generic.getDpsInputOperand(divisor.getArgNumber()));
+  return !map.isFunctionOfDim(generic.getNumLoops() - 1);
+}
+
 void relaxArithmetic(func::FuncOp kernel) {
+  kernel.walk([](arith::DivFOp op) {
+    if (hasCommonDivisor(op))
+      op.setFastmath(arith::FastMathFlags::arcp);
+  });
   kernel.walk([](Operation *op) {
     if (!isa<arith::AddFOp, arith::SubFOp, arith::MulFOp>(op))
       return;
@@ -213,6 +245,24 @@ static LogicalResult lowerOp(IRRewriter &rewriter, linalg::LinalgOp op) {
     return op->emitOpError("cannot be lowered to loops");
   rewriter.eraseOp(op);
   return success();
+}
+
+void keepBuffersOnStack(func::FuncOp kernel) {
+  constexpr int64_t cacheLine = 64;
+  SmallVector<memref::AllocOp> buffers;
+  kernel.walk([&](memref::AllocOp buffer) { buffers.push_back(buffer); });
+  OpBuilder builder(&kernel.getBody().front(), kernel.getBody().front().begin());
+  int64_t left = kLargestStack;
+  for (memref::AllocOp buffer : buffers) {
+    MemRefType type = buffer.getType();
+    std::optional<int64_t> bytes = type.hasStaticShape() ? arrayBytes(type) : std::nullopt;
+    if (!bytes || *bytes > left)
+      continue;
+    left -= *bytes;
+    Value memory = memref::AllocaOp::create(builder, buffer.getLoc(), type, builder.getI64IntegerAttr(cacheLine));
+    buffer.replaceAllUsesWith(memory);
+    buffer.erase();
+  }
 }
 
 void copiesToLoops(func::FuncOp kernel) {

@@ -7,7 +7,20 @@
 namespace raddle {
 
 /// Fuses the elementwise ops of a kernel into one loop nest and takes composite tensor ops apart.
+void fuseProducers(mlir::func::FuncOp kernel);
+
+/// What is computed only to be put into a part of a tensor is computed there.
+void computePartsInPlace(mlir::func::FuncOp kernel);
+
+/// All of that, and makes what is left of several ops walk its rows together, for one thread.
 void fuseKernelBody(mlir::func::FuncOp kernel);
+
+/// Merges structured ops that run over the same loops, as far as their order allows: one op with several results.
+void mergeLoops(mlir::func::FuncOp kernel);
+
+/// Puts a parallel loop over rows around the ops of a kernel, each of which computes one row, or a few neighbouring
+/// columns where that is how memory lies; changes nothing in kernels that have no common rows or need no such loop.
+void tileRows(mlir::func::FuncOp kernel);
 
 /// Gives the kernel destinations: tensors become memrefs, results become arguments that the kernel writes. `inPlace`
 /// has the pairs (argument, result) that share their memory.
@@ -18,6 +31,12 @@ void splitNarrowCasts(mlir::func::FuncOp kernel);
 
 /// Sums over an accumulator may be reordered and products contracted: that is what vectorising them means.
 void relaxArithmetic(mlir::func::FuncOp kernel);
+
+/// Bytes of the buffers of a kernel, at most: all threads have a stack of several times that.
+constexpr int64_t kLargestStack = 1 << 20;
+
+/// Gives a kernel's buffers a place on the stack of the thread that runs it, outside of all loops.
+void keepBuffersOnStack(mlir::func::FuncOp kernel);
 
 /// Turns memory copies into structured ops, for a kernel calls no library.
 void copiesToLoops(mlir::func::FuncOp kernel);

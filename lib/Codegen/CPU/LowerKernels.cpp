@@ -37,13 +37,14 @@ struct CodegenCPUPass : raddle::impl::CodegenCPUBase<CodegenCPUPass> {
 
 private:
   LogicalResult run() {
-    FailureOr<OwningOpRef<ModuleOp>> taken = takeKernels(getOperation());
+    FailureOr<OwningOpRef<ModuleOp>> taken = takeKernels(getOperation(), fuseKernelBody);
     if (failed(taken))
       return failure();
     OwningOpRef<ModuleOp> scratch = std::move(*taken);
     SmallVector<func::FuncOp> kernels(scratch->getOps<func::FuncOp>());
     llvm::StringMap<std::pair<int64_t, int64_t>> shape; // range and number of pointers of a kernel
     for (func::FuncOp kernel : kernels) {
+      keepBuffersOnStack(kernel);
       int64_t pointers = kernel.getNumArguments(), range = findRange(kernel);
       if (failed(lowerToLoops(kernel)))
         return failure();

@@ -8,26 +8,39 @@
 #include "llvm/Support/Program.h"
 #include "llvm/Support/TargetSelect.h"
 #include "llvm/TargetParser/Host.h"
-#include "llvm/TargetParser/SubtargetFeature.h"
 
 using namespace mlir;
 
 namespace raddle {
 namespace {
 
-std::unique_ptr<llvm::TargetMachine> createHostMachine(std::string &why) {
+#if defined(__x86_64__)
+constexpr StringRef kProcessors[] = {"native", "x86-64-v2", "x86-64-v3", "x86-64-v4"};
+
+/// The highest level that this machine's processor has: code for it runs on all of that level, and the runtime can tell
+/// which those are.
+StringRef hostLevel() {
+  if (__builtin_cpu_supports("x86-64-v4"))
+    return "x86-64-v4";
+  if (__builtin_cpu_supports("x86-64-v3"))
+    return "x86-64-v3";
+  return __builtin_cpu_supports("x86-64-v2") ? "x86-64-v2" : "x86-64";
+}
+#else
+constexpr StringRef kProcessors[] = {"native"};
+StringRef hostLevel() { return llvm::sys::getHostCPUName(); }
+#endif
+
+std::unique_ptr<llvm::TargetMachine> createMachine(StringRef processor, std::string &why) {
   llvm::InitializeNativeTarget();
   llvm::InitializeNativeTargetAsmPrinter();
   llvm::Triple triple(llvm::sys::getDefaultTargetTriple());
   const llvm::Target *target = llvm::TargetRegistry::lookupTarget(triple, why);
   if (!target)
     return nullptr;
-  llvm::SubtargetFeatures features;
-  for (const auto &feature : llvm::sys::getHostCPUFeatures())
-    features.AddFeature(feature.first(), feature.second);
-  return std::unique_ptr<llvm::TargetMachine>(
-      target->createTargetMachine(triple, llvm::sys::getHostCPUName(), features.getString(), llvm::TargetOptions(),
-                                  llvm::Reloc::PIC_, std::nullopt, llvm::CodeGenOptLevel::Aggressive));
+  return std::unique_ptr<llvm::TargetMachine>(target->createTargetMachine(
+      triple, processor == "native" ? hostLevel() : processor, /*Features=*/"", llvm::TargetOptions(),
+      llvm::Reloc::PIC_, std::nullopt, llvm::CodeGenOptLevel::Aggressive));
 }
 
 LogicalResult writeObject(llvm::Module &module, llvm::TargetMachine &machine, StringRef path, std::string &why) {
@@ -60,21 +73,28 @@ LogicalResult link(StringRef object, StringRef library, std::string &why) {
 
 } // namespace
 
-FailureOr<ObjectCode> compileForHost(ModuleOp module) {
+ArrayRef<StringRef> knownProcessors() { return kProcessors; }
+
+FailureOr<ObjectCode> compileForCpu(ModuleOp module, StringRef processor) {
   llvm::LLVMContext context;
   std::unique_ptr<llvm::Module> translated = translateCode(module, context);
   if (!translated)
     return failure();
 
   std::string why;
-  std::unique_ptr<llvm::TargetMachine> machine = createHostMachine(why);
+  std::unique_ptr<llvm::TargetMachine> machine = createMachine(processor, why);
   if (!machine)
     return module.emitError("no code generator for this machine: ") << why, failure();
   translated->setTargetTriple(machine->getTargetTriple());
   translated->setDataLayout(machine->createDataLayout());
   for (llvm::Function &function : *translated) {
     function.addFnAttr("target-cpu", machine->getTargetCPU());
-    function.addFnAttr("target-features", machine->getTargetFeatureString());
+    if (processor == "native")
+      function.addFnAttr("tune-cpu", llvm::sys::getHostCPUName());
+    // Kernels are long loops over memory: the widest registers pay, whatever a model's tables say of short ones.
+    function.addFnAttr("prefer-vector-width", "512");
+    // Reciprocals are allowed where they replace many divisions, estimates of them nowhere.
+    function.addFnAttr("reciprocal-estimates", "none");
   }
   optimise(*translated, *machine);
 

@@ -1,4 +1,5 @@
 // codegen-nvvm: from kernels on tensors to kernels of the LLVM dialect that a GPU launches.
+#include "../CPU/KernelBody.h"
 #include "../PrepareKernels.h"
 #include "CommonLoops.h"
 #include "DeviceMath.h"
@@ -8,6 +9,7 @@
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/Arith/Transforms/Passes.h"
 #include "mlir/Dialect/Bufferization/IR/Bufferization.h"
+#include "mlir/Dialect/Bufferization/Transforms/Passes.h"
 #include "mlir/Dialect/ControlFlow/IR/ControlFlowOps.h"
 #include "mlir/Dialect/Func/IR/FuncOps.h"
 #include "mlir/Dialect/LLVMIR/NVVMDialect.h"
@@ -17,6 +19,7 @@
 #include "mlir/Dialect/Vector/IR/VectorOps.h"
 #include "mlir/Transforms/GreedyPatternRewriteDriver.h"
 #include "raddle/Codegen/NVVM/Passes.h"
+#include "raddle/Dialect/Exec/IR/ExecOps.h"
 #include "llvm/ADT/StringMap.h"
 #include "llvm/Support/MathExtras.h"
 
@@ -48,10 +51,14 @@ private:
   };
 
   LogicalResult run() {
-    FailureOr<OwningOpRef<ModuleOp>> taken = takeKernels(getOperation(), orderLoops);
+    if (failed(checkPrograms()))
+      return failure();
+    FailureOr<OwningOpRef<ModuleOp>> taken = takeKernels(getOperation(), fuse);
     if (failed(taken))
       return failure();
     ModuleOp kernels = **taken;
+    if (failed(keepSmallBuffers(kernels)))
+      return failure();
     llvm::StringMap<Shape> shapes;
     LogicalResult result = success();
     for (auto kernel : llvm::make_early_inc_range(kernels.getOps<func::FuncOp>())) {
@@ -74,6 +81,32 @@ private:
     addCheckKernels(getOperation());
     getOperation()->setAttr("exec.target", StringAttr::get(&getContext(), "cuda:" + arch));
     return result;
+  }
+
+  /// Names every call of a library that the GPU's runtime has not.
+  LogicalResult checkPrograms() {
+    LogicalResult result = success();
+    getOperation().walk([&](exec::AttentionOp call) {
+      result = call.emitOpError("is a call of the CPU's runtime, --target=cuda:" + arch +
+                                " has none: compile from stage "
+                                "'shard' or an earlier one");
+    });
+    return result;
+  }
+
+  /// Threads share what one op has to do, so that ops stay apart: each of them has many points, and neighbouring
+  /// threads write neighbours.
+  static void fuse(func::FuncOp kernel) {
+    fuseProducers(kernel);
+    computePartsInPlace(kernel);
+    orderLoops(kernel);
+  }
+
+  /// A few numbers between ops are a thread's own.
+  LogicalResult keepSmallBuffers(ModuleOp kernels) {
+    PassManager manager(&getContext());
+    manager.addNestedPass<func::FuncOp>(bufferization::createPromoteBuffersToStackPass());
+    return runOnKernels(manager, kernels);
   }
 
   LogicalResult lowerToLLVM(ModuleOp kernels) {

@@ -40,6 +40,35 @@ static LoadedCode::Library loadShared(const bundle::CodeObject &code, const std:
   return {handle, file};
 }
 
+#if defined(__x86_64__)
+// The level of the ABI that this processor has.
+static int processorLevel() {
+  __builtin_cpu_init();
+  if (__builtin_cpu_supports("x86-64-v4"))
+    return 4;
+  if (__builtin_cpu_supports("x86-64-v3"))
+    return 3;
+  return __builtin_cpu_supports("x86-64-v2") ? 2 : 1;
+}
+
+// Refuses code that would end in an illegal instruction here. The target ends in the level that the code needs; one
+// that names none needs nothing beyond the first.
+static void checkProcessor(const std::string &target) {
+  static const std::string prefix = ":x86-64-v";
+  size_t at = target.rfind(prefix);
+  if (at == std::string::npos)
+    return;
+  std::string level = target.substr(at + prefix.size());
+  int here = processorLevel();
+  if (level.size() != 1 || level[0] < '2' || level[0] > '0' + here)
+    throw Error("the bundle's kernels need a processor of level x86-64-v" + level + ", this machine's has x86-64-v" +
+                std::to_string(here) + ": compile with --cpu=native on this machine, or with --cpu=x86-64-v" +
+                std::to_string(here));
+}
+#else
+static void checkProcessor(const std::string &) {}
+#endif
+
 LoadedCode::LoadedCode(const bundle::Bundle &bundle) {
   try {
     for (size_t i = 0; bundle.code() && i < bundle.code()->size(); ++i) {
@@ -47,6 +76,7 @@ LoadedCode::LoadedCode(const bundle::Bundle &bundle) {
       if (code.format() != bundle::CodeFormat::ElfShared)
         throw Error(std::string("the bundle has code of format ") + bundle::EnumNameCodeFormat(code.format()) +
                     " for target '" + code.target()->str() + "', this runtime executes ElfShared only");
+      checkProcessor(code.target()->str());
       libraries.push_back(loadShared(code, "code object " + std::to_string(i)));
     }
     std::string missing;

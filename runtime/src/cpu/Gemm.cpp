@@ -100,13 +100,14 @@ template <typename T> static void runTyped(const GemmProblem &p, const Operands<
 }
 
 size_t gemmWorkspaceBytes(const GemmProblem &problem, size_t threads) {
-  // OpenBLAS copies a block of one matrix, and of the other a panel as deep as the block and as long as the matrix (for
-  // row-major matrices, which is which is turned round). The extents are those of its kernels for AVX-512.
-  constexpr size_t blockRows = 448, blockDepth = 448;
+  // OpenBLAS copies a block of B, and of A a panel as deep as the block: as long as the matrix where there are more
+  // blocks to multiply it with, else a few rows at a time. The extents are those of its kernels for AVX-512.
+  constexpr size_t blockColumns = 448, blockDepth = 448, fewRows = 48;
   size_t depth = std::min<size_t>(problem.k, blockDepth), rows = problem.m, columns = problem.n;
   size_t &divided = rows >= columns ? rows : columns;
   divided = (divided + threads - 1) / threads;
-  return threads * depth * (rows + std::min(columns, blockRows)) * byteSize(problem.dtype);
+  size_t panelRows = columns > blockColumns ? rows : std::min(rows, fewRows);
+  return threads * depth * (panelRows + std::min(columns, blockColumns)) * byteSize(problem.dtype);
 }
 
 void runGemm(const GemmProblem &problem, const void *a, const void *b, void *c, ThreadPool &pool) {

@@ -60,7 +60,9 @@ void GpuExecutor::refuseUnsupported() const {
     for (const bundle::Variant *variant : *entry->variants())
       for (size_t i = 0; variant->instructions() && i < variant->instructions()->size(); ++i) {
         const bundle::Instruction &instruction = *variant->instructions()->Get(i);
-        if (instruction.action_type() == bundle::Action::Collective || instruction.stream() != computeStream)
+        bool known = instruction.action_type() != bundle::Action::Collective &&
+                     instruction.action_type() != bundle::Action::Attention;
+        if (!known || instruction.stream() != computeStream)
           refused += "\n  entry '" + entry->name()->str() + "', instruction " + std::to_string(i) + ": " +
                      bundle::EnumNameAction(instruction.action_type()) + " on stream " +
                      std::to_string(instruction.stream());

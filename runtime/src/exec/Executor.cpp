@@ -117,9 +117,12 @@ void Executor::runStream(Program &program, uint32_t stream) {
 
 void Executor::execute(const Step &step, void *const *operands) {
   if (const auto *kernel = std::get_if<KernelCall>(&step.call)) {
-    pool.parallelFor(kernel->range, 1, [&](int64_t begin, int64_t end) { kernel->function(operands, begin, end); });
+    pool.parallelFor(kernel->range, kernel->grain,
+                     [&](int64_t begin, int64_t end) { kernel->function(operands, begin, end); });
   } else if (const auto *gemm = std::get_if<GemmCall>(&step.call)) {
     runGemm(gemm->problem, operands[0], operands[1], operands[2], pool);
+  } else if (const auto *attention = std::get_if<AttentionCall>(&step.call)) {
+    runAttention(attention->problem, operands, pool);
   } else if (const auto *collective = std::get_if<CollectiveCall>(&step.call)) {
     communicate(*collective, operands);
   } else if (const auto *copy = std::get_if<CopyCall>(&step.call)) {
@@ -166,8 +169,8 @@ uint64_t Executor::workspaceBytes() const {
         if (const auto *gemm = std::get_if<GemmCall>(&step.call))
           packed = std::max<uint64_t>(packed, gemmWorkspaceBytes(gemm->problem, pool.size()));
         const auto *call = std::get_if<CollectiveCall>(&step.call);
-        if (call && (call->kind == bundle::CollectiveKind::ReduceScatter ||
-                     call->kind == bundle::CollectiveKind::AllReduce))
+        if (call &&
+            (call->kind == bundle::CollectiveKind::ReduceScatter || call->kind == bundle::CollectiveKind::AllReduce))
           reduces[static_cast<size_t>(call->group)] = true;
       }
   for (bundle::Group group : bundle::EnumValuesGroup())

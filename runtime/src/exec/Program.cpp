@@ -2,6 +2,8 @@
 
 #include "raddle/runtime/Parameters.h"
 
+#include <algorithm>
+
 namespace raddle::runtime {
 
 static uint64_t bytesOf(const bundle::Operand &operand) {
@@ -12,7 +14,8 @@ const char *kindOf(const Step &step) {
   if (const auto *collective = std::get_if<CollectiveCall>(&step.call))
     return bundle::EnumNameCollectiveKind(collective->kind);
   // In the order of the variant's alternatives.
-  static constexpr const char *names[] = {"kernel", "gemm", "collective", "copy", "zero", "check", "record", "wait"};
+  static constexpr const char *names[] = {"kernel", "gemm",  "attention", "collective", "copy",
+                                          "zero",   "check", "record",    "wait"};
   static_assert(std::size(names) == std::variant_size_v<decltype(Step::call)>);
   return names[step.call.index()];
 }
@@ -74,6 +77,17 @@ static CollectiveCall makeCollective(const bundle::Collective &collective) {
   return call;
 }
 
+// Parts of a kernel's range below which waking a thread takes longer than the work itself, by the kernel's estimates.
+static int64_t grainOf(const bundle::Kernel &kernel) {
+  constexpr double smallestWork = 1 << 16; // bytes, or a quarter as many operations
+  double work = static_cast<double>(kernel.bytes()) + 4.0 * static_cast<double>(kernel.flops());
+  if (work == 0)
+    return 1;
+  int64_t range = static_cast<int64_t>(kernel.range());
+  double parts = work / smallestWork;
+  return parts > 1 ? std::max<int64_t>(1, static_cast<int64_t>(static_cast<double>(range) / parts)) : range;
+}
+
 void Program::addInstruction(const bundle::Bundle &bundle, const bundle::Instruction &instruction,
                              const LoadedCode *code, const Buffers &buffers) {
   Step step{{},
@@ -89,7 +103,7 @@ void Program::addInstruction(const bundle::Bundle &bundle, const bundle::Instruc
         add(list->Get(i));
     const bundle::Kernel &kernel = *bundle.kernels()->Get(dispatch.kernel());
     step.call = KernelCall{code ? code->function(dispatch.kernel()) : nullptr, static_cast<int64_t>(kernel.range()),
-                           dispatch.kernel()};
+                           grainOf(kernel), dispatch.kernel()};
     if (!*step.name)
       step.name = kernel.name()->c_str();
     break;
@@ -99,6 +113,14 @@ void Program::addInstruction(const bundle::Bundle &bundle, const bundle::Instruc
     for (const bundle::Operand *operand : {gemm.a(), gemm.b(), gemm.c()})
       add(operand);
     step.call = GemmCall{GemmProblem::from(gemm)};
+    break;
+  }
+  case bundle::Action::Attention: {
+    const bundle::Attention &attention = *instruction.action_as_Attention();
+    for (const auto *list : {attention.inputs(), attention.outputs()})
+      for (const bundle::Operand *operand : *list)
+        add(operand);
+    step.call = AttentionCall{AttentionProblem::from(attention)};
     break;
   }
   case bundle::Action::Collective: {

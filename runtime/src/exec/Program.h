@@ -1,6 +1,7 @@
 // One variant of an entry point, ready to run on one rank.
 #pragma once
 
+#include "raddle/runtime/Attention.h"
 #include "raddle/runtime/CodeLoader.h"
 #include "raddle/runtime/Communicator.h"
 #include "raddle/runtime/CpuOperations.h"
@@ -14,10 +15,14 @@ namespace raddle::runtime {
 struct KernelCall {
   KernelFunction function; // of a CPU
   int64_t range;
+  int64_t grain;   // parts of the range that a thread gets at once
   uint32_t kernel; // its index in the bundle
 };
 struct GemmCall {
   GemmProblem problem;
+};
+struct AttentionCall {
+  AttentionProblem problem;
 };
 struct CollectiveCall {
   bundle::CollectiveKind kind;
@@ -49,7 +54,8 @@ struct WaitCall {
 };
 
 struct Step {
-  std::variant<KernelCall, GemmCall, CollectiveCall, CopyCall, ZeroCall, CheckCall, RecordCall, WaitCall> call;
+  std::variant<KernelCall, GemmCall, AttentionCall, CollectiveCall, CopyCall, ZeroCall, CheckCall, RecordCall, WaitCall>
+      call;
   uint32_t operands;
   uint32_t stream;
   const char *name;

@@ -213,8 +213,7 @@ Statistics Session::statistics() const {
   result.stateBytes = first.stateBytes();
   result.arenaBytes = first.arenaBytes();
   result.workspaceBytes = first.workspaceBytes();
-  result.plannedBytes =
-      result.stateBytes + result.arenaBytes + result.workspaceBytes + impl->file.size() / ranksHere;
+  result.plannedBytes = result.stateBytes + result.arenaBytes + result.workspaceBytes + impl->file.size() / ranksHere;
   result.peakResidentBytes = peakResidentBytes();
   result.residentGrowthBytes = (result.peakResidentBytes - impl->residentBefore) / ranksHere;
   for (const std::unique_ptr<RankExecutor> &executor : impl->executors) {

@@ -81,6 +81,10 @@ private:
 /// One library call; operands and extents.
 void verifyGemm(const bundle::Gemm &gemm, OperandChecker &operands, const std::string &where, Report &report);
 
+/// An attention; operands, extents and strides.
+void verifyAttention(const bundle::Attention &attention, OperandChecker &operands, const std::string &where,
+                     Report &report);
+
 /// One collective; kinds, sizes, pieces and overlap.
 void verifyCollective(const bundle::Collective &collective, const bundle::Bundle &bundle, OperandChecker &operands,
                       const std::string &where, Report &report);

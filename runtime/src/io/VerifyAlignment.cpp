@@ -21,6 +21,11 @@ static bool isAligned(const bundle::Gemm &gemm) {
          isAligned(gemm.stride_a()) && isAligned(gemm.stride_b()) && isAligned(gemm.stride_c());
 }
 
+static bool isAligned(const bundle::Attention &attention) {
+  return isAligned(attention.inputs()) && isAligned(attention.outputs()) && isAligned(attention.extents()) &&
+         isAligned(attention.strides());
+}
+
 static bool isAligned(const bundle::Instruction &instruction) {
   switch (instruction.action_type()) {
   case bundle::Action::Dispatch:
@@ -28,6 +33,8 @@ static bool isAligned(const bundle::Instruction &instruction) {
            isAligned(instruction.action_as_Dispatch()->outputs());
   case bundle::Action::Gemm:
     return isAligned(*instruction.action_as_Gemm());
+  case bundle::Action::Attention:
+    return isAligned(*instruction.action_as_Attention());
   case bundle::Action::Collective:
     return isAligned(instruction.action_as_Collective()->src()) &&
            isAligned(instruction.action_as_Collective()->dst()) &&

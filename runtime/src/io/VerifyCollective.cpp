@@ -49,9 +49,9 @@ private:
   }
 
   void verifyReduction(DType dtype) {
-    bool reducible = dtype == DType::F32 || dtype == DType::F64 || dtype == DType::I64 || dtype == DType::I32;
+    bool reducible = isFloat(dtype) || dtype == DType::I64 || dtype == DType::I32;
     if (!reducible)
-      report.add(where + ": a reduction takes f32, f64, i64 or i32, found " + nameOf(dtype));
+      report.add(where + ": a reduction takes floating-point elements, i64 or i32, found " + nameOf(dtype));
     if (collective.reduction() == bundle::Reduction::Mean && !isFloat(dtype))
       report.add(where + ": a mean takes floating-point elements, found " + nameOf(dtype));
   }

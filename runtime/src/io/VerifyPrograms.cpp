@@ -140,6 +140,8 @@ private:
       return verifyDispatch(*instruction.action_as_Dispatch(), at);
     case bundle::Action::Gemm:
       return verifyGemm(*instruction.action_as_Gemm(), operands, at, report);
+    case bundle::Action::Attention:
+      return verifyAttention(*instruction.action_as_Attention(), operands, at, report);
     case bundle::Action::Collective:
       collectiveStreams.insert(instruction.stream());
       return verifyCollective(*instruction.action_as_Collective(), bundle, operands, at, report);

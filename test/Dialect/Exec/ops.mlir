@@ -16,6 +16,10 @@ func.func @tensors(%x: tensor<4x8xf32>, %w: tensor<16x8xf32>, %labels: tensor<4x
   // CHECK: exec.gemm ins(%[[Y]], %{{.*}} : tensor<4x8xf32>, tensor<16x8xf32>) m 4 n 16 k 8 ld [8, 8, 16] trans [false, true] -> tensor<4x16xf32>
   %z = exec.gemm ins(%y, %w : tensor<4x8xf32>, tensor<16x8xf32>) m 4 n 16 k 8 ld [8, 8, 16] trans [false, true]
     -> tensor<4x16xf32>
+  // CHECK: exec.attention ins(%{{.*}}, %{{.*}}, %{{.*}} : tensor<4x8xf32>, tensor<4x8xf32>, tensor<4x8xf32>) extents [1, 1, 1, 4, 4, 8, 8] strides [32, 32, 8, 1, 32, 32, 8, 1, 32, 32, 8, 1, 32, 32, 8, 1, 4, 4, 1, 1] scale 5.000000e-01 {causal} -> tensor<4x8xf32>, tensor<4xf32>
+  %o, %lse = exec.attention ins(%x, %y, %y : tensor<4x8xf32>, tensor<4x8xf32>, tensor<4x8xf32>)
+    extents [1, 1, 1, 4, 4, 8, 8] strides [32, 32, 8, 1, 32, 32, 8, 1, 32, 32, 8, 1, 32, 32, 8, 1, 4, 4, 1, 1] scale 0.5
+    {causal} -> tensor<4x8xf32>, tensor<4xf32>
   // CHECK: exec.check_index %{{.*}} in 16 for "class" {ignore = -100 : i64} : tensor<4xi64>
   exec.check_index %labels in 16 for "class" {ignore = -100 : i64} : tensor<4xi64>
   // CHECK: exec.check_index %{{.*}} in 16 for "row" {lowest = -16 : i64} : tensor<4xi64>

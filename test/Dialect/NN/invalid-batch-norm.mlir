@@ -50,8 +50,8 @@ func.func @running(%x: tensor<4x3xf32>) {
 
 // nn_batch_norm_c4
 func.func @eps(%x: tensor<4x3xf32>) {
-  // expected-error @+1 {{expects 'eps' not to be negative, is -1.0}}
-  %o, %m, %v = nn.batch_norm %x {eps = -1.0 : f64, training} : tensor<4x3xf32> -> tensor<4x3xf32>, tensor<3xf32>, tensor<3xf32>
+  // expected-error @+1 {{expects 'eps' to be finite, is INF}}
+  %o, %m, %v = nn.batch_norm %x {eps = 0x7FF0000000000000 : f64, training} : tensor<4x3xf32> -> tensor<4x3xf32>, tensor<3xf32>, tensor<3xf32>
   return
 }
 

@@ -52,8 +52,8 @@ func.func @rstd(%x: tensor<3x4x8xf32>) {
 
 // nn_layer_norm_c4
 func.func @eps(%x: tensor<4x8xf32>) {
-  // expected-error @+1 {{expects 'eps' not to be negative, is -1.0}}
-  %o, %m, %r = nn.layer_norm %x {eps = -1.0 : f64} : tensor<4x8xf32> -> tensor<4x8xf32>, tensor<4xf32>, tensor<4xf32>
+  // expected-error @+1 {{expects 'eps' to be finite, is -INF}}
+  %o, %m, %r = nn.layer_norm %x {eps = 0xFFF0000000000000 : f64} : tensor<4x8xf32> -> tensor<4x8xf32>, tensor<4xf32>, tensor<4xf32>
   return
 }
 
@@ -137,7 +137,7 @@ func.func @rms_rstd(%x: tensor<4x8xf32>) {
 
 // nn_rms_norm_c4: not a number is no bound either
 func.func @rms_eps(%x: tensor<4x8xf32>) {
-  // expected-error @+1 {{expects 'eps' not to be negative, is nan}}
+  // expected-error @+1 {{expects 'eps' to be finite, is nan}}
   %o, %r = nn.rms_norm %x {eps = 0x7FF8000000000000 : f64} : tensor<4x8xf32> -> tensor<4x8xf32>, tensor<4xf32>
   return
 }

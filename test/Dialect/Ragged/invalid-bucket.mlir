@@ -32,6 +32,13 @@ ragged.bucket @b ranks 2 shard 48 : f32 {slots = [#ragged.slot<"w" at -4 shape [
 
 // -----
 
+// The end of the slot is no number of 64 bits.
+// ragged_bucket_c2
+// expected-error @+1 {{slot 'w' has 4 elements from 9223372036854775807, outside the bucket's [0, 96)}}
+ragged.bucket @b ranks 2 shard 48 : f32 {slots = [#ragged.slot<"w" at 9223372036854775807 shape [4] unit 1>]}
+
+// -----
+
 // ragged_bucket_c2
 // expected-error @+1 {{slot 'w' has an extent or a size out of range}}
 ragged.bucket @b ranks 2 shard 48 : f32 {

@@ -99,3 +99,44 @@ func.func @f(%w: tensor<4x6xf32> {ragged.layout = #ragged.layout<unit 12 counts 
 
 // expected-error @+1 {{argument 0: '"ragged.layout"' expects a '#ragged.layout', is "w"}}
 func.func @f(%w: tensor<4x6xf32> {ragged.layout = "w"}) { return }
+
+// -----
+
+// ragged_scales_c1
+// expected-error @+1 {{argument 0: '"ragged.scales"' expects the name of a parameter of the function, is "w"}}
+func.func @f(%s: tensor<4x2xf32> {ragged.scales = "w", ragged.layout = #ragged.layout<unit 1 counts [8] panels [1, 1]>}) { return }
+
+// -----
+
+// ragged_scales_c1
+// expected-error @+1 {{expects both the scales and parameter "w" to have a 'ragged.layout'}}
+func.func @f(%w: tensor<8x4xf32> {nn.param = "w"},
+             %s: tensor<4x2xf32> {ragged.scales = "w", ragged.layout = #ragged.layout<unit 1 counts [8] panels [1, 1]>}) { return }
+
+// -----
+
+// ragged_scales_c1
+// expected-error @+1 {{of parameter "w" expects a matrix in blocks, is 'tensor<8x4xf32>' in #ragged.layout<unit 4 counts [8] row_major>}}
+func.func @f(%w: tensor<8x4xf32> {nn.param = "w", ragged.layout = #ragged.layout<unit 4 counts [8] row_major>},
+             %s: tensor<4x2xf32> {ragged.scales = "w", ragged.layout = #ragged.layout<unit 1 counts [8] panels [1, 1]>}) { return }
+
+// -----
+
+// ragged_scales_c2
+// expected-error @+1 {{of parameter "w" expects units of whole rows of blocks of 2 x 2 in row-major order, is 4 elements of 'tensor<8x4xf32>'}}
+func.func @f(%w: tensor<8x4xf32> {nn.param = "w", ragged.layout = #ragged.layout<unit 4 counts [8] row_major [2, 2]>},
+             %s: tensor<4x2xf32> {ragged.scales = "w", ragged.layout = #ragged.layout<unit 1 counts [8] panels [1, 1]>}) { return }
+
+// -----
+
+// ragged_scales_c3
+// expected-error @+1 {{expects a scale for each block of parameter "w", 'tensor<4x2xf32>', is 'tensor<8x1xf32>'}}
+func.func @f(%w: tensor<8x4xf32> {nn.param = "w", ragged.layout = #ragged.layout<unit 4 counts [3, 5] panels [2, 2]>},
+             %s: tensor<8x1xf32> {ragged.scales = "w", ragged.layout = #ragged.layout<unit 1 counts [3, 5] panels [1, 1]>}) { return }
+
+// -----
+
+// ragged_scales_c3: a block of rank 0 whose scale were on rank 1
+// expected-error @+1 {{expects the cut of parameter "w", #ragged.layout<unit 1 counts [3, 5] panels [1, 1]>, is #ragged.layout<unit 1 counts [2, 6] panels [1, 1]>}}
+func.func @f(%w: tensor<8x4xf32> {nn.param = "w", ragged.layout = #ragged.layout<unit 4 counts [3, 5] panels [2, 2]>},
+             %s: tensor<4x2xf32> {ragged.scales = "w", ragged.layout = #ragged.layout<unit 1 counts [2, 6] panels [1, 1]>}) { return }

@@ -9,13 +9,17 @@
 namespace raddle {
 
 struct ObjectCode {
-  std::string target;            ///< "cpu:" and the triple, the CPU's name
+  std::string target;            ///< "cpu:", the triple, ":" and the level of processors that it needs
   llvm::SmallVector<char> bytes; ///< an ELF shared object
 };
 
-/// Translates the functions of the LLVM dialect in `module` for the machine that this runs on, optimises and links
-/// them. Errors are emitted at the module.
-llvm::FailureOr<ObjectCode> compileForHost(mlir::ModuleOp module);
+/// The processors that code can be made for on this machine: "native" and, of x86-64, the levels of its ABI from
+/// "x86-64-v2" on (v3 has AVX2 and FMA, v4 AVX-512).
+llvm::ArrayRef<llvm::StringRef> knownProcessors();
+
+/// Translates the functions of the LLVM dialect in `module` for one of `knownProcessors`, optimises and links them.
+/// "native" is the highest level that this machine's processor has, tuned for it. Errors are emitted at the module.
+llvm::FailureOr<ObjectCode> compileForCpu(mlir::ModuleOp module, llvm::StringRef processor);
 
 } // namespace raddle
 

@@ -6,6 +6,7 @@
 #include "mlir/IR/DialectImplementation.h"
 #include "mlir/IR/OpImplementation.h"
 #include "mlir/Interfaces/FunctionInterfaces.h"
+#include "raddle/Bundle/Attention.h"
 #include "raddle/Utils/TensorQueries.h"
 #include "llvm/ADT/TypeSwitch.h"
 
@@ -173,21 +174,20 @@ LogicalResult DispatchOp::verifySymbolUses(SymbolTableCollection &symbols) {
   return error;
 }
 
-void DispatchOp::getEffects(SmallVectorImpl<MemoryEffects::EffectInstance> &effects) {
-  for (OpOperand &operand : getOutsMutable())
+/// On buffers an op reads and writes; on tensors it has results only.
+template <typename Op> static void addEffects(Op op, SmallVectorImpl<MemoryEffects::EffectInstance> &effects) {
+  for (OpOperand &operand : op.getOutsMutable())
     effects.emplace_back(MemoryEffects::Write::get(), &operand);
-  if (!getOuts().empty())
-    for (OpOperand &operand : getInsMutable())
+  if (!op.getOuts().empty())
+    for (OpOperand &operand : op.getInsMutable())
       effects.emplace_back(MemoryEffects::Read::get(), &operand);
 }
 
-void GemmOp::getEffects(SmallVectorImpl<MemoryEffects::EffectInstance> &effects) {
-  for (OpOperand &operand : getOutsMutable())
-    effects.emplace_back(MemoryEffects::Write::get(), &operand);
-  if (!getOuts().empty())
-    for (OpOperand &operand : getInsMutable())
-      effects.emplace_back(MemoryEffects::Read::get(), &operand);
-}
+void DispatchOp::getEffects(SmallVectorImpl<MemoryEffects::EffectInstance> &effects) { addEffects(*this, effects); }
+
+void GemmOp::getEffects(SmallVectorImpl<MemoryEffects::EffectInstance> &effects) { addEffects(*this, effects); }
+
+void AttentionOp::getEffects(SmallVectorImpl<MemoryEffects::EffectInstance> &effects) { addEffects(*this, effects); }
 
 LogicalResult GemmOp::verify() {
   if (getIns().size() != 2)
@@ -231,6 +231,48 @@ LogicalResult GemmOp::verify() {
       return emitOpError("reaches element ")
              << last << " of operand " << i << " with rows of " << columns << " and leading dimension " << getLd()[i]
              << ", which has type " << types[i];
+  }
+  return success();
+}
+
+LogicalResult AttentionOp::verify() {
+  if (failed(verifyForm(*this, getIns(), getOuts(), getTensors()))) // exec_attention_c1
+    return failure();
+  attention::Extents extents;
+  constexpr int64_t limit = std::numeric_limits<int32_t>::max();
+  if (getExtents().size() != extents.size() ||
+      llvm::any_of(getExtents(), [](int64_t extent) { return extent <= 0 || extent > limit; })) // exec_attention_c4
+    return emitOpError("expects ") << extents.size() << " extents from 1 to " << limit << ", is " << getExtents();
+  llvm::copy(getExtents(), extents.begin());
+  std::vector<attention::Shape> shapes = attention::shapesOf(extents, getMasked(), getBackward());
+  size_t inputs = attention::countInputs(getMasked(), getBackward());
+  ResultRange tensors = getTensors();
+  SmallVector<Type> types(getIns().getTypes());
+  llvm::append_range(types, getOuts().empty() ? TypeRange(tensors.getTypes()) : TypeRange(getOuts().getTypes()));
+  if (getIns().size() != inputs || types.size() != shapes.size()) // exec_attention_c2
+    return emitOpError("expects ") << inputs << " operands in 'ins' and " << shapes.size() - inputs << " results, is "
+                                   << getIns().size() << " and " << types.size() - getIns().size();
+  size_t rank = shapes.front().size();
+  if (getStrides().size() != rank * shapes.size() ||
+      llvm::any_of(getStrides(), [](int64_t stride) { return stride < 0; })) // exec_attention_c4
+    return emitOpError("expects ") << rank * shapes.size() << " strides that are not negative, is " << getStrides();
+  for (auto [index, shape] : llvm::enumerate(shapes)) {
+    auto type = cast<ShapedType>(types[index]);
+    bool isMask = getMasked() && index == attention::maskPosition;
+    if (!type.getElementType().isF32() && !(isMask && type.getElementType().isInteger(1))) // exec_attention_c3
+      return emitOpError("expects operand ") << index << " of f32" << (isMask ? " or i1" : "") << ", is " << type;
+    ArrayRef<int64_t> strides = getStrides().slice(index * rank, rank);
+    bool isVector = !isMask && index != attention::positionOf(attention::LogSumExp, getMasked());
+    if (isVector && (strides[3] != 1 || strides[2] < shape[3] || strides[2] > limit)) // exec_attention_c6
+      return emitOpError("expects vectors of operand ")
+             << index << " from " << shape[3] << " to " << limit
+             << " elements apart and their elements side by side, is " << strides;
+    int64_t last = 0, step;
+    bool fits = true;
+    for (auto [extent, stride] : llvm::zip(shape, strides))
+      fits = fits && !llvm::MulOverflow(extent - 1, stride, step) && !llvm::AddOverflow(last, step, last);
+    if (!fits || last >= type.getNumElements()) // exec_attention_c5
+      return emitOpError("reaches element ") << last << " of operand " << index << ", which has type " << type;
   }
   return success();
 }

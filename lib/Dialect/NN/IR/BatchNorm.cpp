@@ -43,8 +43,8 @@ LogicalResult BatchNormOp::verify() {
   if (!getRunningMean() != !getRunningVariance() || (!getTraining() && !getRunningMean()))
     return emitOpError("expects both running statistics") << (getTraining() ? ", or none" : " where it does not train");
   // nn_batch_norm_c4
-  if (getEps().isNegative() || !getEps().isFinite())
-    return emitOpError("expects 'eps' not to be negative, is ") << getEps().convertToDouble();
+  if (!getEps().isFinite())
+    return emitOpError("expects 'eps' to be finite, is ") << getEps().convertToDouble();
   return success();
 }
 

@@ -32,6 +32,16 @@ FailureOr<SmallVector<Value>> EmbeddingGradOp::decomposeOperation(OpBuilder &bui
   return SmallVector<Value>{sum};
 }
 
+/// `index` itself where it equals `ignored`, `otherwise` elsewhere, as i64.
+static Value keepIgnored(const Scalars &s, Value index, int64_t ignored, Value otherwise) {
+  Type type = otherwise.getType();
+  if (index.getType() != type)
+    index = arith::ExtSIOp::create(s.builder, s.loc, type, index);
+  Value number = arith::ConstantOp::create(s.builder, s.loc, s.builder.getIntegerAttr(type, ignored));
+  Value isIgnored = arith::CmpIOp::create(s.builder, s.loc, arith::CmpIPredicate::eq, index, number);
+  return s.select(isIgnored, index, otherwise);
+}
+
 FailureOr<SmallVector<Value>> CheckedIndexOp::decomposeOperation(OpBuilder &builder) {
   int64_t size = static_cast<int64_t>(getSize());
   Value out =
@@ -46,8 +56,9 @@ FailureOr<SmallVector<Value>> CheckedIndexOp::decomposeOperation(OpBuilder &buil
                            Value fromStart = s.add(index, arith::ConstantIndexOp::create(s.builder, s.loc, size));
                            index = s.select(negative, fromStart, index);
                          }
-                         return arith::IndexCastOp::create(s.builder, s.loc, s.builder.getI64Type(),
-                                                           clampIndex(s.builder, s.loc, index, size));
+                         Value inside = arith::IndexCastOp::create(s.builder, s.loc, s.builder.getI64Type(),
+                                                                   clampIndex(s.builder, s.loc, index, size));
+                         return getIgnoreIndex() ? keepIgnored(s, args[0], *getIgnoreIndex(), inside) : inside;
                        });
   return SmallVector<Value>{out};
 }

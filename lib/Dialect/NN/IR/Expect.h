@@ -28,6 +28,12 @@ inline llvm::LogicalResult expectRank(mlir::Operation *op, llvm::StringRef name,
   return op->emitOpError("expects '") << name << "' of rank " << rank << ", is " << value.getType();
 }
 
+inline llvm::LogicalResult expectFinite(mlir::Operation *op, llvm::StringRef name, const llvm::APFloat &value) {
+  if (value.isFinite())
+    return llvm::success();
+  return op->emitOpError("expects '") << name << "' to be finite, is " << value.convertToDouble();
+}
+
 /// Indices of any shape followed by the width of what they select.
 inline llvm::SmallVector<int64_t> selectedShape(mlir::Value indices, int64_t width) {
   llvm::SmallVector<int64_t> shape(shapeOf(indices));

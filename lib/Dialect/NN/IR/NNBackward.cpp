@@ -12,9 +12,9 @@ LogicalResult AttentionOp::buildBackward(OpBuilder &builder, ValueRange resultGr
   if (resultGrads[1])
     return emitOpError("has no gradient through 'lse'");
   if (getMask() && wanted[3])
-    operandGrads[3] = AttentionMaskGradOp::create(builder, getLoc(), getMask().getType(), getQuery(), getKey(),
-                                                  getValue(), getMask(), getOut(), getLse(), resultGrads[0],
-                                                  getScaleAttr(), getCausalAttr());
+    operandGrads[3] =
+        AttentionMaskGradOp::create(builder, getLoc(), getMask().getType(), getQuery(), getKey(), getValue(), getMask(),
+                                    getOut(), getLse(), resultGrads[0], getScaleAttr(), getCausalAttr());
   if (llvm::none_of(wanted.take_front(3), [](bool operand) { return operand; }))
     return success();
   auto grad = AttentionGradOp::create(builder, getLoc(), getQuery().getType(), getKey().getType(), getValue().getType(),
@@ -43,16 +43,47 @@ static AffineMap rowMap(OpBuilder &builder, Value like) {
   return projection(builder.getContext(), rank, llvm::to_vector(llvm::seq<int64_t>(0, rank - 1)));
 }
 
+/// The gradient of the input through the statistics of its rows: mean' / D − rstd' rstd³ (x − mean) / D.
+static Value buildStatisticsBackward(OpBuilder &builder, LayerNormOp op, Value meanGrad, Value rstdGrad) {
+  auto type = cast<RankedTensorType>(op.getInput().getType());
+  AffineMap full = builder.getMultiDimIdentityMap(type.getRank()), row = rowMap(builder, op.getInput());
+  double share = 1.0 / double(type.getShape().back());
+  Value result;
+  auto add = [&](ValueRange inputs, BodyBuilder body) {
+    SmallVector<AffineMap> maps(inputs.size(), row);
+    maps.front() = full;
+    Value part = buildElementwise(builder, op.getLoc(), type, inputs, maps, body);
+    result = result ? buildSum(builder, op.getLoc(), result, part) : part;
+  };
+  if (meanGrad)
+    add({op.getInput(), meanGrad},
+        [&](const Scalars &s, ValueRange args) { return s.mul(args[1], s.constantLike(args[1], share)); });
+  if (rstdGrad)
+    add({op.getInput(), op.getMean(), op.getRstd(), rstdGrad}, [&](const Scalars &s, ValueRange args) {
+      Value cube = s.mul(args[2], s.mul(args[2], args[2]));
+      Value slope = s.mul(s.mul(args[3], cube), s.constantLike(args[3], -share));
+      return s.mul(slope, s.sub(args[0], args[1]));
+    });
+  return result;
+}
+
 LogicalResult LayerNormOp::buildBackward(OpBuilder &builder, ValueRange resultGrads, ArrayRef<bool> wanted,
                                          SmallVectorImpl<Value> &operandGrads) {
-  if (resultGrads[1] || resultGrads[2])
-    return emitOpError("has no gradient through 'mean' and 'rstd'");
   Value grad = resultGrads[0];
   AffineMap full = builder.getMultiDimIdentityMap(cast<RankedTensorType>(getInput().getType()).getRank());
   AffineMap row = rowMap(builder, getInput());
-  if (wanted[0])
-    operandGrads[0] = LayerNormGradOp::create(builder, getLoc(), getInput().getType(), getInput(), getWeight(),
-                                              getMean(), getRstd(), grad);
+  if (wanted[0]) {
+    Value ofStatistics = buildStatisticsBackward(builder, *this, resultGrads[1], resultGrads[2]), ofOut;
+    if (grad)
+      ofOut = LayerNormGradOp::create(builder, getLoc(), getInput().getType(), getInput(), getWeight(), getMean(),
+                                      getRstd(), grad);
+    operandGrads[0] = ofOut && ofStatistics ? buildSum(builder, getLoc(), ofOut, ofStatistics)
+                      : ofOut               ? ofOut
+                                            : ofStatistics;
+  }
+  // The statistics do not depend on weight and bias.
+  if (!grad)
+    return success();
   if (getWeight() && wanted[1])
     operandGrads[1] = sumToVector(
         builder, getLoc(), getInput(), {getInput(), getMean(), getRstd(), grad}, {full, row, row, full},

@@ -120,7 +120,7 @@ LogicalResult LayerNormOp::verify() {
   // nn_layer_norm_c3
   if (failed(verifyNormStatistics(*this, getInput(), {{"mean", getMean()}, {"rstd", getRstd()}})))
     return failure();
-  return expectNotNegative(*this, "eps", getEps()); // nn_layer_norm_c4
+  return expectFinite(*this, "eps", getEps()); // nn_layer_norm_c4
 }
 
 LogicalResult LayerNormGradOp::verify() {
@@ -142,7 +142,7 @@ LogicalResult RMSNormOp::verify() {
   // nn_rms_norm_c3
   if (failed(verifyNormStatistics(*this, getInput(), {{"rstd", getRstd()}})))
     return failure();
-  return expectNotNegative(*this, "eps", getEps()); // nn_rms_norm_c4
+  return expectFinite(*this, "eps", getEps()); // nn_rms_norm_c4
 }
 
 LogicalResult RMSNormGradOp::verify() {

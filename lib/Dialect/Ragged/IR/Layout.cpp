@@ -56,10 +56,59 @@ LogicalResult LayoutAttr::verifyFor(RankedTensorType type, EmitError emitError) 
   return success();
 }
 
+FailureOr<LayoutAttr> LayoutAttr::scalesFor(RankedTensorType type, EmitError emitError) const {
+  ArrayRef<int64_t> block = getBlock(), shape = type.getShape();
+  if (block.empty() || shape.size() < 2) // ragged_scales_c1
+    return emitError() << "expects a matrix in blocks, is " << type << " in " << *this;
+  if (getOrder() == StorageOrder::Panels)
+    return get(getContext(), 1, getCounts(), StorageOrder::Panels, {1, 1});
+  int64_t rowOfBlocks, width = shape.back(), height = shape[shape.size() - 2];
+  bool isWhole = !llvm::MulOverflow(block[0], width, rowOfBlocks) && rowOfBlocks > 0 && getUnit() % rowOfBlocks == 0;
+  if (!isWhole || (shape.size() > 2 && height % block[0] != 0)) // ragged_scales_c2
+    return emitError() << "expects units of whole rows of blocks of " << block[0] << " x " << block[1]
+                       << " in row-major order, is " << getUnit() << " elements of " << type;
+  int64_t scales = getUnit() / rowOfBlocks * llvm::divideCeil(width, block[1]);
+  return get(getContext(), scales, getCounts(), StorageOrder::RowMajor, {});
+}
+
+/// The shape of a tensor of scales: one for each block of the last two dimensions.
+static SmallVector<int64_t> blocksOf(ArrayRef<int64_t> shape, ArrayRef<int64_t> block) {
+  SmallVector<int64_t> blocks(shape);
+  for (size_t axis : {0, 1})
+    blocks[shape.size() - 2 + axis] = llvm::divideCeil(shape[shape.size() - 2 + axis], block[axis]);
+  return blocks;
+}
+
+/// The argument's layout is the one that follows from that of the parameter whose scales it holds.
+static LogicalResult verifyScales(FunctionOpInterface function, unsigned argument, Attribute name,
+                                  EmitError emitError) {
+  for (unsigned index = 0; index < function.getNumArguments(); ++index) {
+    if (!isa<StringAttr>(name) || function.getArgAttr(index, "nn.param") != name)
+      continue;
+    auto type = dyn_cast<RankedTensorType>(function.getArgumentTypes()[index]);
+    auto data = function.getArgAttrOfType<LayoutAttr>(index, kLayoutAttr);
+    auto scales = function.getArgAttrOfType<LayoutAttr>(argument, kLayoutAttr);
+    if (!type || !type.hasStaticShape() || !data || !scales) // ragged_scales_c1
+      return emitError() << "expects both the scales and parameter " << name << " to have a '" << kLayoutAttr << "'";
+    FailureOr<LayoutAttr> expected =
+        data.scalesFor(type, [&] { return emitError() << "of parameter " << name << " "; });
+    if (failed(expected))
+      return failure();
+    auto found = cast<RankedTensorType>(function.getArgumentTypes()[argument]);
+    auto grid = RankedTensorType::get(blocksOf(type.getShape(), data.getBlock()), found.getElementType());
+    if (found != grid) // ragged_scales_c3
+      return emitError() << "expects a scale for each block of parameter " << name << ", " << grid << ", is " << found;
+    if (scales != *expected) // ragged_scales_c3
+      return emitError() << "expects the cut of parameter " << name << ", " << *expected << ", is " << scales;
+    return success();
+  }
+  return emitError() << "expects the name of a parameter of the function, is " << name; // ragged_scales_c1
+}
+
 LogicalResult RaggedDialect::verifyRegionArgAttribute(Operation *op, unsigned region, unsigned argument,
                                                       NamedAttribute attribute) {
   bool isKeep = attribute.getName() == kKeepAttr;
-  if (!isKeep && attribute.getName() != kLayoutAttr)
+  if (!isKeep && attribute.getName() != kLayoutAttr && attribute.getName() != kScalesAttr)
     return success();
   auto emitError = [&] { return op->emitError() << "argument " << argument << ": '" << attribute.getName() << "' "; };
   auto function = dyn_cast<FunctionOpInterface>(op);
@@ -72,6 +121,8 @@ LogicalResult RaggedDialect::verifyRegionArgAttribute(Operation *op, unsigned re
       return emitError() << "expects an array of '#ragged.keep', is " << attribute.getValue();
     return success();
   }
+  if (attribute.getName() == kScalesAttr)
+    return verifyScales(function, argument, attribute.getValue(), emitError);
   auto layout = dyn_cast<LayoutAttr>(attribute.getValue());
   if (!layout)
     return emitError() << "expects a '#ragged.layout', is " << attribute.getValue();

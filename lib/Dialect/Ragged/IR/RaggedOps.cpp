@@ -84,15 +84,6 @@ void RaggedDialect::initialize() {
       >();
 }
 
-LogicalResult RaggedDialect::verifyOperationAttribute(Operation *op, NamedAttribute attribute) {
-  if (attribute.getName() != "ragged.ranks")
-    return success();
-  auto ranks = dyn_cast<IntegerAttr>(attribute.getValue());
-  if (ranks && ranks.getType().isSignlessInteger(64))
-    return success();
-  return op->emitError("attribute 'ragged.ranks' must be an integer of 64 bits, is ") << attribute.getValue();
-}
-
 int64_t SlotAttr::getElements() const { return ShapedType::getNumElements(getShape()); }
 
 //===----------------------------------------------------------------------===//
@@ -160,30 +151,6 @@ LogicalResult BucketOp::verify() {
     if (slots[i - 1].getOffset() + slots[i - 1].getElements() > slots[i].getOffset())
       return emitOpError("slots '") << slots[i - 1].getName() << "' and '" << slots[i].getName() << "' overlap";
   return success();
-}
-
-std::optional<Mesh> raddle::ragged::verifyMesh(ModuleOp module) {
-  auto attribute = module->getAttrOfType<IntegerAttr>("ragged.ranks");
-  auto buckets = module.getOps<BucketOp>();
-  int64_t shards = buckets.empty() ? 1 : static_cast<int64_t>((*buckets.begin()).getRanks());
-  int64_t ranks = attribute ? attribute.getInt() : shards;
-  if (buckets.empty())
-    return Mesh{ranks, ranks};
-  BucketOp first = *buckets.begin();
-  if (ranks < 1 || ranks % shards != 0) {
-    first.emitError("is cut over ") << shards << " ranks, expects a divisor of the " << ranks << " that the module has";
-    return std::nullopt;
-  }
-  bool agree = true;
-  for (auto bucket : buckets)
-    if (static_cast<int64_t>(bucket.getRanks()) != shards) {
-      InFlightDiagnostic error = bucket.emitError("is cut over ") << bucket.getRanks() << " ranks, expects " << shards
-                                                                  << ", as bucket '" << first.getSymName() << "'";
-      agree = false;
-    }
-  if (!agree)
-    return std::nullopt;
-  return Mesh{ranks, shards};
 }
 
 //===----------------------------------------------------------------------===//

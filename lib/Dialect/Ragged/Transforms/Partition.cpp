@@ -234,8 +234,8 @@ private:
         owners[update->getOperand(1)].push_back(&entry.second);
     for (nn::SquaredNormOp norm : norms) {
       llvm::SetVector<Value> operands;
-      for (Value tensor : norm.getTensors())
-        for (BucketUse *use : owners.lookup(tensor))
+      for (Value tensor : llvm::SetVector<Value>(norm.getTensors().begin(), norm.getTensors().end()))
+        for (BucketUse *use : owners[tensor])
           operands.insert(use->gradient);
       if (operands.empty())
         continue;

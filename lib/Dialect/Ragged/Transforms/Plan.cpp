@@ -1,6 +1,7 @@
 // ragged-plan: buckets and the place of every parameter in them.
 #include "Units.h"
 #include "mlir/Dialect/Func/IR/FuncOps.h"
+#include "mlir/Dialect/Shard/IR/ShardDialect.h"
 #include "mlir/IR/BuiltinOps.h"
 #include "mlir/IR/Remarks.h"
 #include "raddle/Dialect/NN/IR/NNOps.h"
@@ -10,6 +11,7 @@
 #include "raddle/Plan/ModelPlanner.h"
 #include "raddle/Utils/TensorQueries.h"
 #include "llvm/ADT/MapVector.h"
+#include "llvm/ADT/StringSet.h"
 
 namespace raddle {
 #define GEN_PASS_DEF_RAGGEDPLAN
@@ -26,15 +28,20 @@ struct Parameter {
   bool frozen;
 };
 
+struct Bucket {
+  plan::PlannedBucket plan; ///< slots name parameters of the module, in their order
+  bool frozen;
+  uint32_t first; ///< its first parameter
+};
+
 struct RaggedPlanPass : raddle::impl::RaggedPlanBase<RaggedPlanPass> {
   using Base::Base;
 
   void runOnOperation() override {
-    if (ranks < 1 || replicas < 1 || ranks % replicas != 0) {
-      getOperation().emitError("expects at least one rank, and replicas that divide the ranks, is ")
-          << int64_t(ranks) << " and " << int64_t(replicas);
+    std::optional<ragged::Mesh> chosen = chooseMesh();
+    if (!chosen)
       return signalPassFailure();
-    }
+    mesh = *chosen;
     std::optional<plan::Block> kept = plan::parseBlock(block);
     if (!kept) {
       getOperation().emitError("expects option block to be RxC, rows:R or none, is '") << block << "'";
@@ -43,24 +50,50 @@ struct RaggedPlanPass : raddle::impl::RaggedPlanBase<RaggedPlanPass> {
     FailureOr<SmallVector<Parameter>> parameters = collectParameters();
     if (failed(parameters) || failed(takeGiven(*parameters)))
       return signalPassFailure();
-    llvm::MapVector<std::pair<StringRef, Type>, SmallVector<Parameter>> groups;
-    std::vector<std::string> names;
-    names.reserve(parameters->size());
-    for (const Parameter &parameter : *parameters) {
-      names.push_back(bucketName(parameter));
-      groups[{names.back(), parameter.cut.type.getElementType()}].push_back(parameter);
-    }
-    OpBuilder builder(&getContext());
-    getOperation()->setAttr("ragged.ranks", builder.getI64IntegerAttr(ranks));
-    builder.setInsertionPointToStart(getOperation().getBody());
+    SmallVector<Bucket> buckets;
+    for (bool frozen : {false, true})
+      if (failed(planBuckets(*parameters, frozen, *kept, buckets)))
+        return signalPassFailure();
+    // In the order of the program.
+    llvm::sort(buckets, [](const Bucket &a, const Bucket &b) { return a.first < b.first; });
+    OpBuilder builder = OpBuilder::atBlockBegin(getOperation().getBody());
+    for (auto symbol : getOperation().getOps<SymbolOpInterface>())
+      taken.insert(symbol.getName());
     bool isPlanned = true;
-    for (auto &[key, members] : groups)
-      isPlanned &= succeeded(addBucket(builder, key.first, key.second, members, *kept));
+    for (const Bucket &bucket : buckets)
+      isPlanned &= succeeded(addBucket(builder, bucket, *parameters));
     if (!isPlanned)
-      signalPassFailure();
+      return signalPassFailure();
+    ragged::setMesh(getOperation(), mesh);
   }
 
 private:
+  /// From the module's grid, with which options that are given must agree, or from the options.
+  std::optional<ragged::Mesh> chooseMesh() {
+    FailureOr<std::optional<ragged::Mesh>> grid = ragged::meshOfGrid(getOperation());
+    if (failed(grid))
+      return std::nullopt;
+    if (!*grid) {
+      int64_t all = ranks == 0 ? 1 : ranks, copies = replicas == 0 ? 1 : replicas;
+      if (all >= 1 && copies >= 1 && all % copies == 0)
+        return ragged::Mesh{all, all / copies};
+      getOperation().emitError("expects at least one rank, and replicas that divide the ranks, is ")
+          << all << " and " << copies;
+      return std::nullopt;
+    }
+    bool agree = true;
+    auto compare = [&](StringRef option, int64_t given, int64_t expected) {
+      if (given == 0 || given == expected)
+        return;
+      getOperation().emitError("option ")
+          << option << " is " << given << ", expects " << expected << ", as the module's grid has";
+      agree = false;
+    };
+    compare("ranks", ranks, (*grid)->ranks);
+    compare("replicas", replicas, (*grid)->replicas());
+    return agree ? *grid : std::nullopt;
+  }
+
   /// Parameters of all functions, each once, in the order of their first appearance.
   FailureOr<SmallVector<Parameter>> collectParameters() {
     llvm::MapVector<StringAttr, Parameter> found;
@@ -122,51 +155,85 @@ private:
     return cut.check(bucket, slot);
   }
 
-  /// Frozen parameters lie apart: their buckets have no gradients and no optimizer states.
-  std::string bucketName(const Parameter &parameter) {
-    RankedTensorType type = parameter.cut.type;
-    int64_t bytes = type.getNumElements() * type.getElementTypeBitWidth() / 8;
-    std::string name(plan::defaultBucket(parameter.cut.name.getValue(), bytes));
-    return name + (parameter.frozen ? ".frozen" : "");
-  }
-
-  LogicalResult addBucket(OpBuilder &builder, StringRef name, Type element, ArrayRef<Parameter> members,
-                          const plan::Block &kept) {
-    std::vector<plan::Tensor> tensors;
+  /// Plans all parameters that are frozen, or all that are not: frozen ones lie apart, as their buckets have no
+  /// gradients and no optimizer states. The same plan as that of `raddle-plan --whole-tensors`.
+  LogicalResult planBuckets(ArrayRef<Parameter> parameters, bool frozen, const plan::Block &kept,
+                            SmallVector<Bucket> &buckets) {
+    std::vector<plan::Parameter> planned;
+    SmallVector<unsigned> indices;
     bool isGood = true;
-    for (const Parameter &parameter : members) {
+    for (auto [index, parameter] : llvm::enumerate(parameters)) {
+      if (parameter.frozen != frozen)
+        continue;
       FailureOr<int64_t> unit = parameter.cut.unit(getOperation(), kept);
       isGood &= succeeded(unit);
-      tensors.push_back({parameter.cut.type.getNumElements(), unit.value_or(1)});
+      Type element = parameter.cut.type.getElementType();
+      plan::Parameter &added = planned.emplace_back();
+      added.name = parameter.cut.name.str();
+      added.shape = parameter.cut.type.getShape().vec();
+      llvm::raw_string_ostream(added.dtype) << element;
+      added.bits = static_cast<int>(element.getIntOrFloatBitWidth());
+      added.unit = unit.value_or(1);
+      indices.push_back(index);
+    }
+    if (!isGood || planned.empty())
+      return success(isGood);
+    plan::PlanOptions options;
+    options.ranks = mesh.shards;
+    options.wholeTensors = true;
+    for (const std::string &problem : plan::checkInput(planned, options)) {
+      getOperation().emitError(problem);
+      isGood = false;
     }
     if (!isGood)
       return failure();
-    plan::Layout layout = plan::planBucket(tensors, ranks / replicas,
-                                           plan::alignmentOf(static_cast<int>(element.getIntOrFloatBitWidth())));
-
-    SmallVector<Attribute> slots;
-    for (auto [parameter, tensor, offset] : llvm::zip(members, tensors, layout.offsets))
-      slots.push_back(ragged::SlotAttr::get(&getContext(), parameter.cut.name.getValue(), offset,
-                                            parameter.cut.type.getShape(), tensor.unit));
-    std::string symbol = name.str();
-    // One name, several element types: the others say theirs.
-    if (getOperation().lookupSymbol(symbol)) {
-      llvm::raw_string_ostream stream(symbol);
-      stream << '.' << element;
+    for (plan::PlannedBucket &bucket : plan::planModel(planned, options).buckets) {
+      for (plan::PlannedSlot &slot : bucket.slots)
+        slot.parameter = indices[slot.parameter];
+      // Slots in the order of the program, as pack and gather name them.
+      llvm::sort(bucket.slots,
+                 [](const plan::PlannedSlot &a, const plan::PlannedSlot &b) { return a.parameter < b.parameter; });
+      uint32_t first = bucket.slots.front().parameter;
+      buckets.push_back({std::move(bucket), frozen, first});
     }
-    auto bucket = ragged::BucketOp::create(builder, getOperation().getLoc(), symbol, ranks / replicas, layout.shard,
-                                           element, builder.getArrayAttr(slots), nullptr);
-    for (auto [parameter, slot] : llvm::zip(members, bucket.getSlots().getAsRange<ragged::SlotAttr>()))
-      isGood &= succeeded(parameter.cut.check(bucket, slot));
+    return success();
+  }
+
+  /// The bucket's name, and where that is taken a number behind it.
+  std::string symbolOf(const Bucket &bucket) {
+    std::string symbol = bucket.plan.name + (bucket.frozen ? ".frozen" : ""), unique = symbol;
+    for (int number = 2; !taken.insert(unique).second; ++number)
+      unique = symbol + "." + std::to_string(number);
+    return unique;
+  }
+
+  LogicalResult addBucket(OpBuilder &builder, const Bucket &planned, ArrayRef<Parameter> parameters) {
+    SmallVector<Attribute> slots;
+    for (const plan::PlannedSlot &slot : planned.plan.slots) {
+      const ragged::Cut &cut = parameters[slot.parameter].cut;
+      slots.push_back(
+          ragged::SlotAttr::get(&getContext(), cut.name.getValue(), slot.offset, cut.type.getShape(), slot.unit));
+    }
+    Type element = parameters[planned.first].cut.type.getElementType();
+    auto bucket = ragged::BucketOp::create(builder, getOperation().getLoc(), symbolOf(planned), mesh.shards,
+                                           planned.plan.shard, element, builder.getArrayAttr(slots), nullptr);
+    bool isGood = true;
+    for (auto [slot, attribute] : llvm::zip(planned.plan.slots, bucket.getSlots().getAsRange<ragged::SlotAttr>()))
+      isGood &= succeeded(parameters[slot.parameter].cut.check(bucket, attribute));
     int64_t padding = bucket.getPadding();
     ++numBuckets;
     numPadding += padding;
     remark::analysis(bucket.getLoc(), remark::RemarkOpts::name("bucket").category("ragged-plan"))
-        << symbol << ": " << std::to_string(members.size()) << " tensors, " << std::to_string(layout.shard)
-        << " elements a rank where " << std::to_string(plan::divideUp(bucket.getElements() - padding, ranks / replicas))
-        << " are the least, " << std::to_string(padding) << " of padding";
+        << bucket.getSymName() << ": " << std::to_string(slots.size()) << " tensors, "
+        << std::to_string(planned.plan.shard) << " elements a rank where "
+        << std::to_string(plan::divideUp(planned.plan.elements, mesh.shards)) << " are the least, "
+        << std::to_string(padding) << " of padding";
     return success(isGood);
   }
+
+  ragged::Mesh mesh;
+  /// Names of the module's symbols.
+  llvm::StringSet<> taken;
 };
 
 } // namespace

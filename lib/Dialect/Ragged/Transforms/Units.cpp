@@ -27,7 +27,6 @@ LogicalResult Cut::add(FunctionOpInterface function, unsigned argument) {
 FailureOr<int64_t> Cut::unit(Operation *op, const plan::Block &block) const {
   // Rows that stay together, and who asks; none where any element may be the last.
   int64_t height = type.getRank() < 2 ? 1 : type.getShape()[type.getRank() - 2];
-  int64_t width = type.getRank() == 0 ? 1 : type.getShape().back();
   int64_t rows = 0;
   StringRef cause;
   auto require = [&](int64_t more, StringRef who) {
@@ -56,9 +55,7 @@ FailureOr<int64_t> Cut::unit(Operation *op, const plan::Block &block) const {
                                        << ": expected numbers of which one divides the other";
   if (elements == 0)
     return 1;
-  // Blocks of a matrix must not begin in the middle of one when there are several matrices.
-  bool fits = type.getRank() <= 2 || rows == 0 || height % rows == 0;
-  int64_t unit = isWhole ? elements : std::max<int64_t>((fits ? rows : height) * width, 1);
+  int64_t unit = isWhole ? elements : rows == 0 ? 1 : plan::rowMajorUnit(type.getShape().vec(), rows);
   if (layout && layout.getUnit() % unit != 0)
     return op->emitError("parameter ") << name << " asks for " << layout << ", expected a multiple of the " << unit
                                        << " elements that stay together";

@@ -22,7 +22,8 @@ struct Transfer {
 
 /// One rank's view of a group of ranks. Every rank makes the same calls in the same order; a call blocks (or, with a
 /// stream, is enqueued) until all have made it. Sizes are those of one rank's part unless said otherwise. Reductions
-/// take f32, f64, i64 and i32; a mean takes f32 and f64. Throws Error when communication fails and Aborted when another
+/// take f32, f64, f16, bf16, i64 and i32; a mean takes the floating-point types. 16-bit elements are added in f32 in the
+/// order of ranks and rounded once. Throws Error when communication fails and Aborted when another
 /// rank has called abort.
 class __attribute__((visibility("default"))) Communicator {
 public:

@@ -26,7 +26,7 @@ def NN_BatchNormOp : NN_DifferentiableOp<"batch_norm", [AttrSizedOperandSegments
     - (nn_batch_norm_c1) `input` has a rank of at least 2 and `out` has its type
     - (nn_batch_norm_c2) weight, bias, all statistics are [C], of the element type of `input`
     - (nn_batch_norm_c3) both running statistics are there, or none of them; without `training` they are
-    - (nn_batch_norm_c4) `eps` is not negative
+    - (nn_batch_norm_c4) `eps` is finite
   }];
   let arguments = (ins NN_FloatTensor:$input, Optional<NN_FloatTensor>:$weight, Optional<NN_FloatTensor>:$bias,
                        Optional<NN_FloatTensor>:$running_mean, Optional<NN_FloatTensor>:$running_variance,

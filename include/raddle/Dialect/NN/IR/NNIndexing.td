@@ -23,7 +23,7 @@ def NN_CheckedIndexOp : NN_Op<"checked_index"> {
   let description = [{
     out[...] = indices[...], plus `size` where it is negative and `from_end` is set. An index outside of [0, size), or
     [−size, size) with `from_end`, is an error at run time that names `what`; the result is inside [0, size) whatever
-    the data.
+    the data. Indices that equal `ignore_index` are not checked and stay as they are.
 
     ```mlir
     %i = nn.checked_index %ids in 16 for "index of aten.index" {from_end} : tensor<2x3xi32> -> tensor<2x3xi64>
@@ -33,7 +33,8 @@ def NN_CheckedIndexOp : NN_Op<"checked_index"> {
     - (nn_checked_index_c1) `size` is positive
     - (nn_checked_index_c2) `out` has the shape of `indices`
   }];
-  let arguments = (ins NN_IntTensor:$indices, I64Attr:$size, StrAttr:$what, UnitAttr:$from_end);
+  let arguments = (ins NN_IntTensor:$indices, I64Attr:$size, StrAttr:$what, UnitAttr:$from_end,
+                       OptionalAttr<I64Attr>:$ignore_index);
   let results = (outs NN_IndexTensor:$out);
   let assemblyFormat = "$indices `in` $size `for` $what attr-dict `:` type($indices) `->` type($out)";
 }

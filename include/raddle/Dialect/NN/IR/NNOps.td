@@ -104,6 +104,7 @@ def NN_AttentionOp : NN_DifferentiableOp<"attention"> {
     $query `,` $key `,` $value (`mask` $mask^)? attr-dict `:` type($query) `,` type($key) `,` type($value)
     (`mask` type($mask)^)? `->` type($out) `,` type($lse)
   }];
+  let hasCanonicalizeMethod = 1;
 }
 
 def NN_AttentionGradOp : NN_Op<"attention_grad"> {
@@ -174,7 +175,7 @@ def NN_LayerNormOp : NN_DifferentiableOp<"layer_norm", [AttrSizedOperandSegments
     - (nn_layer_norm_c1) `input` has a rank of at least 1 and `out` has its type
     - (nn_layer_norm_c2) `weight` and `bias` are [D]
     - (nn_layer_norm_c3) `mean` and `rstd` have the shape of `input` without its last dimension
-    - (nn_layer_norm_c4) `eps` is not negative
+    - (nn_layer_norm_c4) `eps` is finite
   }];
   let arguments = (ins NN_FloatTensor:$input, Optional<NN_FloatTensor>:$weight, Optional<NN_FloatTensor>:$bias,
                        F64Attr:$eps);
@@ -214,7 +215,7 @@ def NN_RMSNormOp : NN_DifferentiableOp<"rms_norm"> {
     - (nn_rms_norm_c1) `input` has a rank of at least 1 and `out` has its type
     - (nn_rms_norm_c2) `weight` is [D]
     - (nn_rms_norm_c3) `rstd` has the shape of `input` without its last dimension
-    - (nn_rms_norm_c4) `eps` is not negative
+    - (nn_rms_norm_c4) `eps` is finite
   }];
   let arguments = (ins NN_FloatTensor:$input, Optional<NN_FloatTensor>:$weight, F64Attr:$eps);
   let results = (outs NN_FloatTensor:$out, NN_FloatTensor:$rstd);

@@ -51,12 +51,25 @@ def Ragged_LayoutAttr : AttrDef<Ragged_Dialect, "Layout"> {
     refuses a plan that cuts the parameter in another way. A bucket that is laid out by hand makes any cut of contiguous
     ranks.
 
+    A block-quantised tensor has a scale for each block. One cut serves both: whoever owns a block owns its scale. So the layout of
+    the scales, a tensor of the blocks' grid, follows from that of the data: in panels each unit has one scale, in the same order,
+    which is `panels [1, 1]`; in rows, units of whole rows of blocks have one row of scales or several. `ragged.scales = "w"` on
+    an argument says that it holds the scales of the parameter `w`, and the verifier compares.
+
+    ```mlir
+    func.func @main(%w: tensor<512x256xf32> {nn.param = "w", ragged.layout = #ragged.layout<unit 16384 counts [3, 5] panels [128, 128]>},
+                    %s: tensor<4x2xf32> {ragged.scales = "w", ragged.layout = #ragged.layout<unit 1 counts [3, 5] panels [1, 1]>})
+    ```
+
     Constraints:
     - (ragged_layout_c1) the unit is positive
     - (ragged_layout_c2) there is a count for at least one rank, none negative
     - (ragged_layout_c3) a block has two positive extents
     - (ragged_layout_c4) the order `panels` has a block, whose elements are the unit
     - (ragged_layout_c5) the counts are all units of the tensor; in panels, the block divides its matrix
+    - (ragged_scales_c1) `ragged.scales` names a parameter of the function; both have a layout, that of the parameter with a block
+    - (ragged_scales_c2) in row-major order, the parameter's unit is a number of whole rows of blocks
+    - (ragged_scales_c3) the tensor has an element for each block, and the layout that follows from the parameter's
   }];
   let parameters = (ins "int64_t":$unit, ArrayRefParameter<"int64_t">:$counts,
                         EnumParameter<Ragged_StorageOrder>:$order, OptionalArrayRefParameter<"int64_t">:$block);
@@ -68,6 +81,10 @@ def Ragged_LayoutAttr : AttrDef<Ragged_Dialect, "Layout"> {
     /// Checks ragged_layout_c5 for a tensor of static shape.
     ::llvm::LogicalResult verifyFor(::mlir::RankedTensorType type,
                                     ::llvm::function_ref<::mlir::InFlightDiagnostic()> emitError) const;
+
+    /// The layout of the scales of a tensor of this layout, one for each block; checks ragged_scales_c1 and c2.
+    ::llvm::FailureOr<LayoutAttr> scalesFor(::mlir::RankedTensorType type,
+                                            ::llvm::function_ref<::mlir::InFlightDiagnostic()> emitError) const;
   }];
 }
 

@@ -21,16 +21,27 @@
 
 namespace raddle::ragged {
 
-/// Ranks as replicas of shards.
+/// Names of the module's attributes.
+constexpr llvm::StringLiteral kMeshAttr = "ragged.mesh";
+constexpr llvm::StringLiteral kRanksAttr = "ragged.ranks";
+
+/// Ranks as replicas of shards: a grid of two axes, rank r holds shard r modulo `shards` of replica r / shards.
 struct Mesh {
-  int64_t ranks;  ///< all: `ragged.ranks` of the module, or those of its buckets where it does not say
+  int64_t ranks;  ///< all: of the grid, else `ragged.ranks` of the module, else those of its buckets
   int64_t shards; ///< ranks that share one copy of the buckets; divides `ranks`
 
   int64_t replicas() const { return ranks / shards; }
 };
 
-/// The mesh of a module; all its buckets are cut over the same number of ranks. Reports what does not fit.
+/// The mesh that a `shard.grid` of the module gives, by its shape replicas x shards, or shards: the one that `ragged.mesh`
+/// names, or the only one. None where there is none. Reports a grid that is no such mesh.
+mlir::FailureOr<std::optional<Mesh>> meshOfGrid(mlir::ModuleOp module);
+
+/// The mesh of a module; its grid, its attribute, and all its buckets agree. Reports what does not fit.
 std::optional<Mesh> verifyMesh(mlir::ModuleOp module);
+
+/// Gives the module this mesh: a grid, if it has none, and the attributes. A grid that is there has this mesh.
+void setMesh(mlir::ModuleOp module, const Mesh &mesh);
 
 } // namespace raddle::ragged
 

@@ -19,8 +19,18 @@ def Ragged_Dialect : Dialect {
 
     `ragged.state = "name"` on an argument of a function marks a rank's persistent slice; `ragged.bucket = @bucket` beside it
     names its layout, `ragged.role` is `param` or the name of an optimizer state. `ragged.alias = "name"` on a result says
-    which state the result becomes. `ragged.ranks` on the module is the number of all ranks: with n times as many as the
-    buckets have there are n replicas, and rank r holds slice r modulo the bucket's ranks.
+    which state the result becomes.
+
+    The ranks are a grid of replicas x shards, which `ragged.mesh` of the module names: rank r holds slice r modulo shards, and is
+    in replica r / shards. Without the attribute the only grid counts. `ragged.ranks` is the number of all ranks, of a module
+    without a grid too: with n times as many as the buckets have there are n replicas.
+
+    ```mlir
+    module attributes {ragged.mesh = @mesh, ragged.ranks = 6 : i64} {
+      shard.grid @mesh(shape = 2x3)
+      ragged.bucket @layers_0 ranks 3 shard 128 : f32 {slots = [#ragged.slot<"layers.0.weight" at 0 shape [16, 24] unit 1>]}
+    }
+    ```
   }];
   let useDefaultAttributePrinterParser = 1;
   let hasRegionArgAttrVerify = 1;

@@ -1,0 +1,258 @@
+// fuse-attention: library calls of attention.
+#include "raddle/Bundle/Attention.h"
+#include "mlir/Dialect/Arith/IR/Arith.h"
+#include "mlir/Dialect/Func/IR/FuncOps.h"
+#include "mlir/Dialect/Linalg/IR/Linalg.h"
+#include "mlir/Dialect/Tensor/IR/Tensor.h"
+#include "mlir/Dialect/Utils/IndexingUtils.h"
+#include "mlir/IR/Remarks.h"
+#include "raddle/Dialect/Exec/IR/ExecOps.h"
+#include "raddle/Dialect/NN/IR/NNOps.h"
+#include "raddle/Passes.h"
+
+namespace raddle {
+#define GEN_PASS_DEF_FUSEATTENTION
+#include "raddle/Passes.h.inc"
+} // namespace raddle
+
+using namespace mlir;
+using namespace raddle;
+
+namespace {
+
+constexpr int64_t kRank = std::tuple_size_v<attention::Shape>;
+using Order = SmallVector<int64_t>;
+
+RankedTensorType typeOf(Value value) { return cast<RankedTensorType>(value.getType()); }
+
+/// Of an op that only moves elements, dimension i of its result is dimension `order[i]` of what it reads; nothing where
+/// the op does anything else, or vectors would be torn.
+std::optional<Order> transposeOrder(Operation *op) {
+  Order order;
+  if (auto transpose = dyn_cast_or_null<linalg::TransposeOp>(op)) {
+    order.assign(transpose.getPermutation().begin(), transpose.getPermutation().end());
+  } else {
+    auto generic = dyn_cast_or_null<linalg::GenericOp>(op);
+    if (!generic || generic.getNumDpsInputs() != 1 || generic.getNumDpsInits() != 1 ||
+        generic.getNumParallelLoops() != generic.getNumLoops() || !generic.hasPureTensorSemantics())
+      return std::nullopt;
+    AffineMap in = generic.getIndexingMapsArray()[0], out = generic.getIndexingMapsArray()[1];
+    auto yield = cast<linalg::YieldOp>(generic.getBody()->getTerminator());
+    if (!in.isPermutation() || !out.isPermutation() || yield.getOperand(0) != generic.getBody()->getArgument(0))
+      return std::nullopt;
+    for (AffineExpr expr : out.getResults())
+      order.push_back(*in.getResultPosition(expr));
+  }
+  if (static_cast<int64_t>(order.size()) != kRank || order.back() != kRank - 1)
+    return std::nullopt;
+  return order;
+}
+
+/// Elements between neighbours of each dimension of a row-major tensor whose dimensions `order` sorts: dimension i of
+/// what is read is dimension `order[i]` of the tensor.
+attention::Shape stridesOf(RankedTensorType stored, const Order &order) {
+  SmallVector<int64_t> strides = computeSuffixProduct(stored.getShape());
+  attention::Shape result;
+  for (auto [stride, dim] : llvm::zip(result, order))
+    stride = strides[dim];
+  return result;
+}
+
+Order identity() { return llvm::to_vector(llvm::seq<int64_t>(kRank)); }
+
+/// Builds one call: operands and results with their strides.
+class CallBuilder {
+public:
+  CallBuilder(Operation *op, Value query, Value key, Value value) : op(op), builder(op) {
+    ArrayRef<int64_t> q = typeOf(query).getShape(), k = typeOf(key).getShape(), v = typeOf(value).getShape();
+    extents = {q[0], k[1], q[1] / k[1], q[2], k[2], q[3], v[3]};
+  }
+
+  /// Reads what a chain of transposes reads.
+  void addVectors(Value value) {
+    Order order = identity();
+    while (std::optional<Order> inner = transposeOrder(value.getDefiningOp())) {
+      for (int64_t &dim : order)
+        dim = (*inner)[dim];
+      value = value.getDefiningOp()->getOperand(0);
+      ++transposes;
+    }
+    ins.push_back(value);
+    append(stridesOf(typeOf(value), order));
+  }
+
+  /// [B, H, S], one number a query.
+  void addLogSumExp(Value value) {
+    ins.push_back(value);
+    append(logSumExpStrides(typeOf(value)));
+  }
+
+  /// Dimensions of one element repeat.
+  void addMask(Value mask) {
+    if (!mask)
+      return;
+    masked = true;
+    ins.push_back(mask);
+    attention::Shape strides = stridesOf(typeOf(mask), identity());
+    for (auto [stride, extent] : llvm::zip(strides, typeOf(mask).getShape()))
+      if (extent == 1)
+        stride = 0;
+    append(strides);
+  }
+
+  /// A result is stored as the first transpose that reads it wants it.
+  void addVectorResult(Value result) {
+    Order order = identity();
+    RankedTensorType type = typeOf(result);
+    for (Operation *user : result.getUsers())
+      if (std::optional<Order> wanted = transposeOrder(user)) {
+        type = typeOf(user->getResult(0));
+        for (auto [dim, source] : llvm::enumerate(*wanted))
+          order[source] = dim;
+        ++transposes;
+        break;
+      }
+    results.push_back({result, type, order});
+    append(stridesOf(type, order));
+  }
+
+  void addLogSumExpResult(Value result) {
+    results.push_back({result, typeOf(result), {}});
+    append(logSumExpStrides(typeOf(result)));
+  }
+
+  /// Replaces the op; gives the number of transposes that are left out.
+  int64_t finish(APFloat scale, bool causal, bool backward) {
+    SmallVector<Type> types;
+    for (Result &result : results)
+      types.push_back(result.type);
+    UnitAttr unit = builder.getUnitAttr();
+    auto call = exec::AttentionOp::create(builder, op->getLoc(), types, ins, ValueRange{},
+                                          builder.getDenseI64ArrayAttr(extents), builder.getDenseI64ArrayAttr(strides),
+                                          builder.getF64FloatAttr(scale.convertToDouble()), causal ? unit : UnitAttr(),
+                                          masked ? unit : UnitAttr(), backward ? unit : UnitAttr(),
+                                          builder.getI64IntegerAttr(0));
+    for (auto [result, stored] : llvm::zip(results, call.getTensors()))
+      replace(result, stored);
+    op->erase();
+    return transposes;
+  }
+
+private:
+  /// A result of the op that is replaced: the type it is stored in, and which dimension of that each of its own is.
+  struct Result {
+    Value original;
+    RankedTensorType type;
+    Order order;
+  };
+
+  void append(const attention::Shape &more) { strides.append(more.begin(), more.end()); }
+
+  static attention::Shape logSumExpStrides(RankedTensorType type) {
+    SmallVector<int64_t> strides = computeSuffixProduct(type.getShape());
+    return {strides[0], strides[1], strides[2], 1};
+  }
+
+  /// Transposes of the stored order go; other users get the original order back.
+  void replace(Result &result, Value stored) {
+    if (result.order.empty() || result.order == identity()) {
+      result.original.replaceAllUsesWith(stored);
+      return;
+    }
+    for (Operation *user : llvm::make_early_inc_range(result.original.getUsers())) {
+      std::optional<Order> order = transposeOrder(user);
+      if (!order || invertPermutationVector(*order) != result.order)
+        continue;
+      user->getResult(0).replaceAllUsesWith(stored);
+      user->erase();
+    }
+    if (result.original.use_empty())
+      return;
+    RankedTensorType type = typeOf(result.original);
+    Value empty = tensor::EmptyOp::create(builder, op->getLoc(), type.getShape(), type.getElementType());
+    auto back = linalg::TransposeOp::create(builder, op->getLoc(), stored, empty, result.order);
+    result.original.replaceAllUsesWith(back->getResult(0));
+  }
+
+  Operation *op;
+  OpBuilder builder;
+  attention::Extents extents;
+  SmallVector<Value> ins;
+  SmallVector<int64_t> strides;
+  SmallVector<Result> results;
+  bool masked = false;
+  int64_t transposes = 0;
+};
+
+/// Why the library has no call for the op; empty if it has one.
+StringRef reasonAgainst(Operation *op, Value mask) {
+  for (Type type : llvm::concat<const Type>(op->getOperandTypes(), op->getResultTypes())) {
+    auto tensor = cast<RankedTensorType>(type);
+    bool isMask = mask && type == mask.getType();
+    if (!tensor.getElementType().isF32() && !(isMask && tensor.getElementType().isInteger(1)))
+      return "the library has f32 only";
+    if (tensor.getNumElements() == 0)
+      return "a tensor is empty";
+    if (llvm::any_of(tensor.getShape(), [](int64_t extent) { return extent > std::numeric_limits<int32_t>::max(); }))
+      return "a tensor is too large for the library";
+  }
+  return "";
+}
+
+struct FuseAttentionPass : raddle::impl::FuseAttentionBase<FuseAttentionPass> {
+  void runOnOperation() override {
+    SmallVector<Operation *> ops;
+    getOperation().walk([&](Operation *op) {
+      if (isa<nn::AttentionOp, nn::AttentionGradOp>(op))
+        ops.push_back(op);
+    });
+    for (Operation *op : ops) {
+      if (auto forward = dyn_cast<nn::AttentionOp>(op))
+        lower(forward);
+      else
+        lower(cast<nn::AttentionGradOp>(op));
+    }
+  }
+
+private:
+  bool isLeft(Operation *op, Value mask) {
+    StringRef reason = reasonAgainst(op, mask);
+    if (reason.empty())
+      return false;
+    ++numLeft;
+    remark::missed(op->getLoc(), remark::RemarkOpts::name("decomposed").category("fuse-attention"))
+        << op->getName().getStringRef().str() << " has its scores in memory: " << reason.str();
+    return true;
+  }
+
+  void lower(nn::AttentionOp op) {
+    if (isLeft(op, op.getMask()))
+      return;
+    CallBuilder call(op, op.getQuery(), op.getKey(), op.getValue());
+    for (Value value : {op.getQuery(), op.getKey(), op.getValue()})
+      call.addVectors(value);
+    call.addMask(op.getMask());
+    call.addVectorResult(op.getOut());
+    call.addLogSumExpResult(op.getLse());
+    numTransposes += call.finish(op.getScale(), op.getCausal(), /*backward=*/false);
+    ++numCalls;
+  }
+
+  void lower(nn::AttentionGradOp op) {
+    if (isLeft(op, op.getMask()))
+      return;
+    CallBuilder call(op, op.getQuery(), op.getKey(), op.getValue());
+    for (Value value : {op.getQuery(), op.getKey(), op.getValue()})
+      call.addVectors(value);
+    call.addMask(op.getMask());
+    call.addVectors(op.getOut());
+    call.addLogSumExp(op.getLse());
+    call.addVectors(op.getOutGrad());
+    for (Value result : {op.getQueryGrad(), op.getKeyGrad(), op.getValueGrad()})
+      call.addVectorResult(result);
+    numTransposes += call.finish(op.getScale(), op.getCausal(), /*backward=*/true);
+    ++numCalls;
+  }
+};
+
+} // namespace

@@ -1,0 +1,80 @@
+#include "Simplify.h"
+
+#include "mlir/Dialect/Linalg/IR/Linalg.h"
+#include "mlir/Dialect/Linalg/Transforms/Transforms.h"
+#include "mlir/Dialect/Tensor/IR/Tensor.h"
+#include "raddle/Utils/TensorQueries.h"
+
+using namespace mlir;
+
+namespace raddle {
+
+void generalizeNamedOps(Block &body) {
+  SmallVector<linalg::LinalgOp> named;
+  for (auto op : body.getOps<linalg::LinalgOp>())
+    if (!isa<linalg::GenericOp, linalg::FillOp>(op.getOperation()))
+      named.push_back(op);
+  for (linalg::LinalgOp op : named) {
+    IRRewriter rewriter(op);
+    // What upstream cannot generalise stays a named op in a kernel of its own.
+    (void)linalg::generalizeNamedOp(rewriter, op);
+  }
+}
+
+void foldInits(Block &body) {
+  for (Operation &op : llvm::make_early_inc_range(body)) {
+    bool view = isView(&op);
+    if (!view && !isa<tensor::ExtractSliceOp>(op))
+      continue;
+    auto type = cast<RankedTensorType>(op.getResult(0).getType());
+    auto fill = op.getOperand(0).getDefiningOp<linalg::FillOp>();
+    if (!type.hasStaticShape() || !(fill || (view && op.getOperand(0).getDefiningOp<tensor::EmptyOp>())))
+      continue;
+    OpBuilder builder(&op);
+    Value empty = tensor::EmptyOp::create(builder, op.getLoc(), type.getShape(), type.getElementType());
+    op.getResult(0).replaceAllUsesWith(
+        fill ? linalg::FillOp::create(builder, op.getLoc(), fill.value(), empty).getResult(0) : empty);
+    op.erase();
+  }
+}
+
+/// Views of one tensor and type are one, and those that undo each other go.
+static void foldViews(Block &body, RewriterBase &rewriter) {
+  llvm::DenseMap<std::pair<Value, Type>, Value> views;
+  for (Operation &op : llvm::make_early_inc_range(body)) {
+    if (!isView(&op))
+      continue;
+    SmallVector<Value> folded;
+    rewriter.setInsertionPoint(&op);
+    if (failed(rewriter.tryFold(&op, folded))) {
+      auto [known, isNew] = views.insert({{op.getOperand(0), op.getResult(0).getType()}, op.getResult(0)});
+      if (isNew)
+        continue;
+      folded = {known->second};
+    }
+    rewriter.replaceOp(&op, folded);
+  }
+}
+
+void dropUnitLoops(Block &body) {
+  if (body.empty())
+    return;
+  IRRewriter rewriter(body.getParentOp()->getContext());
+  for (auto op : llvm::make_early_inc_range(body.getOps<linalg::GenericOp>())) {
+    if (!llvm::is_contained(op.getStaticLoopRanges(), 1))
+      continue;
+    rewriter.setInsertionPoint(op);
+    FailureOr<linalg::DropUnitDimsResult> dropped = linalg::dropUnitDims(rewriter, op, {});
+    if (succeeded(dropped))
+      rewriter.replaceOp(op, dropped->replacements);
+  }
+  foldViews(body, rewriter);
+}
+
+void moveViewsToSources(Block &body) {
+  for (Operation &op : llvm::make_early_inc_range(body))
+    if (Operation *source = isView(&op) ? op.getOperand(0).getDefiningOp() : nullptr)
+      op.moveAfter(source);
+}
+
+} // namespace raddle
