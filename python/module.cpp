@@ -162,6 +162,7 @@ nb::dict describeStatistics(const Session &session) {
   result["bytes_copied"] = statistics.bytesCopied;
   result["runs"] = statistics.runs;
   result["peak_resident_bytes"] = statistics.peakResidentBytes;
+  result["launch_seconds"] = statistics.launchSeconds;
   result["resident_growth_bytes"] = statistics.residentGrowthBytes;
   result["blas"] = statistics.blas;
   return result;

@@ -33,3 +33,9 @@ config.substitutions += [
     ("%plugin", str(build / "lib" / "RaddlePlugin.so")),
     ("%mlir_libs", llvm_lib),
 ]
+
+# Kernels for GPUs that call functions of mathematics need CUDA's libdevice.
+cuda = pathlib.Path(os.environ.get("CUDA_HOME", "/usr/local/cuda"))
+if (cuda / "nvvm" / "libdevice" / "libdevice.10.bc").exists():
+    config.available_features.add("libdevice")
+    config.environment["CUDA_HOME"] = str(cuda)

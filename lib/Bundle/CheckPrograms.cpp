@@ -133,6 +133,9 @@ private:
       if (auto dispatch = dyn_cast<exec::DispatchOp>(op))
         if (!module.lookupSymbol<LLVM::LLVMFuncOp>(dispatch.getKernelAttr()))
           fail(op) << "expects code, " << dispatch.getKernelAttr() << " is none: expects the result of 'generate'";
+      if (auto check = op->getAttrOfType<FlatSymbolRefAttr>("exec.check_kernel"))
+        if (!module.lookupSymbol<LLVM::LLVMFuncOp>(check))
+          fail(op) << "expects code, " << check << " is none: expects the result of 'generate'";
     }
   }
 

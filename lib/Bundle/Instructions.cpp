@@ -144,9 +144,11 @@ private:
           auto src = operand(op.getIndices());
           auto what = builder.CreateString(op.getWhat().str());
           std::optional<uint64_t> ignore = op.getIgnore();
+          auto code = op->getAttrOfType<FlatSymbolRefAttr>("exec.check_kernel");
+          int32_t kernel = code ? indices.kernels.lookup(code.getValue()) : -1;
           return {bundle::Action::CheckIndex, bundle::CreateCheckIndex(builder, src, op.getSize(), ignore.has_value(),
                                                                        static_cast<int64_t>(ignore.value_or(0)), what,
-                                                                       static_cast<int64_t>(op.getLowest()))
+                                                                       static_cast<int64_t>(op.getLowest()), kernel)
                                                   .Union()};
         })
         .Case([&](exec::RecordOp op) -> Action {

@@ -4,6 +4,7 @@
 #include "Instructions.h"
 #include "mlir/Dialect/LLVMIR/LLVMDialect.h"
 #include "raddle/Codegen/CPU/ObjectCode.h"
+#include "raddle/Codegen/NVVM/DeviceCode.h"
 #include "raddle/Dialect/Ragged/IR/RaggedOps.h"
 #include "raddle/runtime/BundleFile.h"
 #include "llvm/ADT/StringExtras.h"
@@ -64,15 +65,35 @@ private:
                          ", ");
   }
 
+  /// Makes code for the target that kernels were generated for: a GPU where the module names it, else this machine.
   LogicalResult writeCode() {
-    FailureOr<ObjectCode> object = compileForCpu(module, options.processor);
-    if (failed(object))
-      return failure();
-    target = object->target;
-    builder.ForceVectorAlignment(object->bytes.size(), 1, 64);
-    auto data = builder.CreateVector(reinterpret_cast<const uint8_t *>(object->bytes.data()), object->bytes.size());
+    if (auto device = module->getAttrOfType<StringAttr>("exec.target")) {
+      target = device.getValue().str();
+      FailureOr<DeviceCode> made = compileForDevice(module, device.getValue().split(':').second);
+      if (failed(made))
+        return failure();
+      addCode(made->assembled ? bundle::CodeFormat::Cubin : bundle::CodeFormat::Ptx, made->bytes);
+    } else {
+      FailureOr<ObjectCode> made = compileForCpu(module, options.processor);
+      if (failed(made))
+        return failure();
+      target = made->target;
+      addCode(bundle::CodeFormat::ElfShared, made->bytes);
+    }
+    writeKernels();
+    return success();
+  }
+
+  void addCode(bundle::CodeFormat format, ArrayRef<char> bytes) {
+    builder.ForceVectorAlignment(bytes.size(), 1, 64);
+    auto data = builder.CreateVector(reinterpret_cast<const uint8_t *>(bytes.data()), bytes.size());
     auto name = builder.CreateString(target);
-    code.push_back(bundle::CreateCodeObject(builder, bundle::CodeFormat::ElfShared, name, data));
+    code.push_back(bundle::CreateCodeObject(builder, format, name, data));
+  }
+
+  void writeKernels() {
+    // Threads of a warp.
+    constexpr int64_t warp = 32;
     for (auto function : module.getOps<LLVM::LLVMFuncOp>()) {
       if (!function->hasAttr("exec.kernel"))
         continue;
@@ -81,7 +102,15 @@ private:
         return value ? value.getInt() : 0;
       };
       auto symbol = builder.CreateString(function.getSymName().str());
+      Offset<flatbuffers::Vector<uint32_t>> grid;
+      if (int64_t blocks = number("exec.blocks"))
+        grid = builder.CreateVector(std::vector<uint32_t>{static_cast<uint32_t>(blocks)});
       bundle::KernelBuilder kernel(builder);
+      kernel.add_grid(grid);
+      kernel.add_num_warps(number("exec.threads") / warp);
+      kernel.add_num_ctas(grid.IsNull() ? 0 : 1);
+      kernel.add_trailing_pointers(number("exec.scratch") ? 1 : 0);
+      kernel.add_global_scratch_bytes(number("exec.scratch"));
       kernel.add_name(symbol);
       kernel.add_symbol(symbol);
       kernel.add_num_args(number("exec.args"));
@@ -91,7 +120,6 @@ private:
       indices.kernels[function.getSymName()] = kernels.size();
       kernels.push_back(kernel.Finish());
     }
-    return success();
   }
 
   /// The type that callers see: bytes are integers of 8 bits that an attribute calls unsigned.

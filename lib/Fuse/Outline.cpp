@@ -27,6 +27,13 @@ using namespace raddle;
 namespace {
 
 struct FuseOutlinePass : raddle::impl::FuseOutlineBase<FuseOutlinePass> {
+  FuseOutlinePass() = default;
+  FuseOutlinePass(const FuseOutlinePass &other) : FuseOutlineBase(other) {}
+
+  Option<bool> joinRows{*this, "join-rows", llvm::cl::init(true),
+                        llvm::cl::desc("Whether groups that walk the same rows become one kernel, as suits a thread "
+                                       "with caches")};
+
   void runOnOperation() override {
     symbols.emplace(getOperation());
     SmallVector<func::FuncOp> functions(getOperation().getOps<func::FuncOp>());
@@ -43,7 +50,8 @@ struct FuseOutlinePass : raddle::impl::FuseOutlineBase<FuseOutlinePass> {
       foldInits(body);
       eraseDead(function);
       std::vector<Group> groups = groupOps(body);
-      numJoined += joinRowGroups(body, groups);
+      if (joinRows)
+        numJoined += joinRowGroups(body, groups);
       for (Group &group : groups)
         if (failed(outline(group)))
           return signalPassFailure();

@@ -2,6 +2,7 @@
 
 #include "mlir/Dialect/Func/IR/FuncOps.h"
 #include "mlir/Transforms/Passes.h"
+#include "raddle/Codegen/NVVM/Passes.h"
 #include "raddle/Passes.h"
 
 using namespace mlir;
@@ -55,6 +56,15 @@ static void addStep(OpPassManager &manager, const PipelineOptions &options) {
   manager.addPass(createTrainVerify());
 }
 
+/// Rows of several ops in one kernel suit a thread with caches; a GPU's threads share out one op after the other.
+static std::unique_ptr<Pass> createOutline(const PipelineOptions &options) {
+  std::unique_ptr<Pass> outline = createFuseOutline();
+  auto unknown = [](const Twine &why) -> LogicalResult { llvm::report_fatal_error(why); };
+  if (options.target != "cpu")
+    (void)outline->initializeOptions("join-rows=false", unknown);
+  return outline;
+}
+
 void addStage(OpPassManager &manager, Stage stage, const PipelineOptions &options) {
   switch (stage) {
   case Stage::Import:
@@ -103,10 +113,11 @@ void addStage(OpPassManager &manager, Stage stage, const PipelineOptions &option
   }
   case Stage::Fuse:
     manager.addNestedPass<func::FuncOp>(createFuseCheckIndices());
-    manager.addNestedPass<func::FuncOp>(createFuseAttention());
+    if (options.target == "cpu")
+      manager.addNestedPass<func::FuncOp>(createFuseAttention());
     manager.addPass(createNNDecompose());
     addCleanup(manager);
-    manager.addPass(createFuseOutline());
+    manager.addPass(createOutline(options));
     addCleanup(manager);
     manager.addPass(createFuseVerify());
     return;
@@ -118,7 +129,10 @@ void addStage(OpPassManager &manager, Stage stage, const PipelineOptions &option
     manager.addPass(createScheduleVerify());
     return;
   case Stage::Generate:
-    manager.addPass(createCodegenCPU());
+    if (options.target == "cpu")
+      manager.addPass(createCodegenCPU());
+    else
+      manager.addPass(createCodegenNVVM({StringRef(options.target).split(':').second.str()}));
     manager.addPass(createCodegenVerify());
     return;
   }

@@ -14,6 +14,7 @@ from .export import export
 from .program import Program
 
 _OPTIMIZERS = ("sgd", "adamw")
+_TARGETS = ("cpu", "cuda:sm_90")
 _KNOWN_OPTIMIZERS = _OPTIMIZERS + ("adamw8bit", "muon", "shampoo")
 
 
@@ -25,7 +26,6 @@ def _refuse_unsupported(options):
     """What the interface has and this release lacks is refused by name, never ignored."""
     supported = {
         "dtype": "f32",
-        "target": "cpu",
         "quant": None,
         "vwn": None,
         "bypass": None,
@@ -36,6 +36,10 @@ def _refuse_unsupported(options):
     problems = [
         f"{name}={options[name]!r} (only {value!r})" for name, value in supported.items() if options[name] != value
     ]
+    if options["target"] not in _TARGETS:
+        problems.append(f"target={options['target']!r} (only {', '.join(map(repr, _TARGETS))})")
+    elif options["target"] != "cpu" and options["ranks"] != 1:
+        problems.append(f"target={options['target']!r} with ranks={options['ranks']} (only one rank)")
     if problems:
         raise NotImplementedError("this release does not support " + ", ".join(problems))
 
@@ -70,7 +74,8 @@ def _global_batch(args, ranks):
 
 
 def _command(source, output, mode, ranks, batch, options):
-    command = [tool("raddle-compile"), str(source), f"--mode={mode}", "--target=cpu", f"--ranks={ranks}"]
+    command = [tool("raddle-compile"), str(source), f"--mode={mode}", f"--target={options['target']}"]
+    command.append(f"--ranks={ranks}")
     command.append(f"--replicas={options['replicas']}")
     command.append(f"--cpu={options['cpu']}")
     if options["memory_budget"] is not None:
@@ -138,7 +143,8 @@ def compile(
     """Compiles a ``torch.nn.Module`` or the path of a ``.pt2`` or ``.mlir`` and returns a ``Program``.
 
     ``args`` is a tuple of tensors with the shapes of the global batch; each of ``ranks`` ranks gets an equal part of
-    dimension 0. With ``mode="train"``, ``loss`` is the index of the scalar output to minimise and the options from
+    dimension 0. ``target`` is ``"cpu"`` or ``"cuda:sm_90"``, one rank on an NVIDIA GPU, which must be there when the
+    program is made. With ``mode="train"``, ``loss`` is the index of the scalar output to minimise and the options from
     ``optimizer`` on describe a step; ``mode="infer"`` needs none of them. The module does not change, and nothing is
     shared with it afterwards.
 

@@ -1,11 +1,15 @@
 // Groups that walk the same rows are one kernel.
 
 // RUN: raddle-opt %s --split-input-file --fuse-outline --fuse-verify | FileCheck %s
+// RUN: raddle-opt %s --split-input-file --fuse-outline=join-rows=false --fuse-verify | FileCheck %s --check-prefix=APART
 
 // A softmax: the sum's reader and the maximum's reader share their rows, whatever lies between.
 // CHECK-LABEL: func.func @softmax(
 // CHECK-NEXT: %[[Y:.*]] = exec.dispatch @kernel_0 ins(%{{.*}} : tensor<64x32xf32>) -> tensor<64x32xf32>
 // CHECK-NEXT: return %[[Y]]
+// APART-LABEL: func.func @softmax(
+// APART-COUNT-4: exec.dispatch
+// APART-NEXT: return
 func.func @softmax(%x: tensor<64x32xf32>) -> tensor<64x32xf32> {
   %zero = arith.constant 0.0 : f32
   %least = arith.constant 0xFF800000 : f32

@@ -2,6 +2,7 @@
 //   mlir-opt --load-dialect-plugin=RaddlePlugin.so --load-pass-plugin=RaddlePlugin.so …
 #include "mlir/Tools/Plugins/DialectPlugin.h"
 #include "mlir/Tools/Plugins/PassPlugin.h"
+#include "raddle/Codegen/NVVM/Passes.h"
 #include "raddle/Passes.h"
 
 extern "C" LLVM_ATTRIBUTE_WEAK mlir::DialectPluginLibraryInfo mlirGetDialectPluginInfo() {
@@ -10,5 +11,8 @@ extern "C" LLVM_ATTRIBUTE_WEAK mlir::DialectPluginLibraryInfo mlirGetDialectPlug
 }
 
 extern "C" LLVM_ATTRIBUTE_WEAK mlir::PassPluginLibraryInfo mlirGetPassPluginInfo() {
-  return {MLIR_PLUGIN_API_VERSION, "Raddle", LLVM_VERSION_STRING, [] { raddle::registerRaddlePasses(); }};
+  return {MLIR_PLUGIN_API_VERSION, "Raddle", LLVM_VERSION_STRING, [] {
+            raddle::registerRaddlePasses();
+            raddle::registerRaddleNVVMPasses();
+          }};
 }

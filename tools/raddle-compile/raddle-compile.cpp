@@ -52,7 +52,7 @@ void addOptions(CLI::App &app, Options &o) {
   app.add_option("INPUT", o.inputPath, "A .pt2 file, or MLIR of a stage")->required();
   app.add_option("-o", o.outputPath, "Bundle to write");
   app.add_option("--mode", o.mode, "infer or train")->capture_default_str();
-  app.add_option("--target", o.target, "Machine to generate code for: cpu")->capture_default_str();
+  app.add_option("--target", o.target, "Machine to generate code for: cpu or cuda:sm_90")->capture_default_str();
   app.add_option(
          "--cpu", o.cpu,
          "Processors to generate code for: native, the best that this machine's has, or a level of the x86-64 ABI, "
@@ -118,8 +118,12 @@ LogicalResult checkOptions() {
                            .str());
   };
   oneOf("mode", o.mode, {"infer", "train"});
-  oneOf("target", o.target, {"cpu"}, {"cuda:sm_90"});
+  oneOf("target", o.target, {"cpu", "cuda:sm_90"});
+  if (o.target != "cpu" && o.ranks != 1)
+    problems.push_back("--target=" + o.target + " is for one rank so far, --ranks is " + std::to_string(o.ranks));
   oneOf("cpu", o.cpu, raddle::knownProcessors());
+  if (o.target != "cpu" && o.cpu != "native")
+    problems.push_back("--cpu=" + o.cpu + " is for --target=cpu, --target is " + o.target);
   oneOf("optimizer", o.optimizer, {"sgd", "adamw"}, {"adamw8bit", "muon", "shampoo"});
   oneOf("recompute", o.recompute, {"none", "auto", "block"});
   oneOf("dtype", o.dtype, {"f32"}, {"bf16"});
@@ -303,6 +307,7 @@ private:
 raddle::PipelineOptions pipelineOptions(bool adopt) {
   raddle::PipelineOptions options;
   options.train = o.mode == "train";
+  options.target = o.target;
   options.adopt = adopt;
   options.batch = o.batch;
   options.paramArguments = o.paramArguments;

@@ -3,6 +3,7 @@
 #include "mlir/InitAllExtensions.h"
 #include "mlir/InitAllPasses.h"
 #include "mlir/Tools/mlir-opt/MlirOptMain.h"
+#include "raddle/Codegen/NVVM/Passes.h"
 #include "raddle/Passes.h"
 #include "raddle/Utils/Guard.h"
 #include "llvm/Support/InitLLVM.h"
@@ -15,6 +16,7 @@ int main(int argc, char **argv) {
   mlir::registerAllPasses();
   raddle::registerDialects(registry);
   raddle::registerRaddlePasses();
+  raddle::registerRaddleNVVMPasses();
   return raddle::runGuarded("raddle-opt", [&] {
     return mlir::asMainReturnCode(mlir::MlirOptMain(argc, argv, "Raddle optimizer driver\n", registry));
   });

@@ -40,7 +40,7 @@ void Reporter::printLine(const std::string &line) const {
 }
 
 void Reporter::step(uint64_t step, const std::vector<Metric> &metrics, std::optional<float> learningRate,
-                    double seconds) {
+                    double seconds, double launchSeconds) {
   for (const Metric &metric : metrics)
     if (metric.name == "loss") {
       firstLoss = firstLoss ? firstLoss : metric.value;
@@ -54,7 +54,10 @@ void Reporter::step(uint64_t step, const std::vector<Metric> &metrics, std::opti
                          : "  " + metric.name + " " + readable(metric.value);
   if (learningRate)
     line += options.json ? ",\"lr\":" + jsonNumber(*learningRate) : "  lr " + readable(*learningRate);
-  line += options.json ? ",\"seconds\":" + jsonNumber(seconds) + "}" : "  seconds " + readable(seconds);
+  line += options.json ? ",\"seconds\":" + jsonNumber(seconds) : "  seconds " + readable(seconds);
+  if (options.json && launchSeconds > 0)
+    line += ",\"launch_seconds\":" + jsonNumber(launchSeconds);
+  line += options.json ? "}" : "";
   printLine(line);
   progress(step);
 }
@@ -92,8 +95,9 @@ void Reporter::summary(const runtime::Session &session, const std::string &entry
             ",\"planned_bytes\":" + std::to_string(statistics.plannedBytes) +
             ",\"bytes_communicated\":" + std::to_string(statistics.bytesCommunicated) +
             ",\"bytes_copied\":" + std::to_string(statistics.bytesCopied) +
-            ",\"peak_resident_bytes\":" + std::to_string(statistics.peakResidentBytes) + ",\"resident_growth_bytes\":" +
-            std::to_string(statistics.residentGrowthBytes) + ",\"blas\":" + jsonString(statistics.blas) + "}");
+            ",\"peak_resident_bytes\":" + std::to_string(statistics.peakResidentBytes) +
+            ",\"resident_growth_bytes\":" + std::to_string(statistics.residentGrowthBytes) + ",\"launch_seconds\":" +
+            jsonNumber(statistics.launchSeconds) + ",\"blas\":" + jsonString(statistics.blas) + "}");
 }
 
 } // namespace raddle::run

@@ -18,7 +18,9 @@ class Reporter {
 public:
   Reporter(const Options &options, bool active);
 
-  void step(uint64_t step, const std::vector<Metric> &metrics, std::optional<float> learningRate, double seconds);
+  /// `launchSeconds` are those of a GPU that the host did not wait for; 0 where there is none.
+  void step(uint64_t step, const std::vector<Metric> &metrics, std::optional<float> learningRate, double seconds,
+            double launchSeconds);
   void evaluation(uint64_t step, const std::vector<Metric> &metrics);
   void summary(const runtime::Session &session, const std::string &entry, double seconds);
 

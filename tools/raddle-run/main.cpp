@@ -155,8 +155,10 @@ static void run(const Options &options, const std::shared_ptr<Communicator> &wor
     if (usesRate)
       rate = learningRateAt(options, peak, step);
     Clock::time_point begin = Clock::now();
+    double launched = session.launchSeconds();
     call.run(step, rate);
-    reporter.step(step, call.metrics(), rate, secondsSince(begin));
+    double seconds = secondsSince(begin);
+    reporter.step(step, call.metrics(), rate, seconds, session.launchSeconds() - launched);
     bool due = step == options.steps || (options.valEvery != 0 && step % options.valEvery == 0);
     if (evaluation && due)
       reporter.evaluation(step, evaluate(*evaluation, options.valSteps));

@@ -38,6 +38,14 @@ uint32_t TestBundle::kernel(const std::string &symbol, uint32_t arguments, uint6
   return static_cast<uint32_t>(kernels.size() - 1);
 }
 
+uint32_t TestBundle::launched(const std::string &symbol, uint32_t arguments, const std::vector<uint32_t> &grid,
+                              uint32_t warps, uint32_t code, uint32_t trailing, uint64_t scratch) {
+  auto name = builder.CreateString(symbol);
+  kernels.push_back(fb::CreateKernel(builder, name, code, name, arguments, /*range=*/1, /*shared_bytes=*/0, warps,
+                                     /*num_ctas=*/1, trailing, scratch, builder.CreateVector(grid)));
+  return static_cast<uint32_t>(kernels.size() - 1);
+}
+
 void TestBundle::input(const std::string &name, const Shape &shape, bool batched, fb::DType dtype, fb::InputRole role) {
   inputs.push_back(
       fb::CreateInput(builder, builder.CreateString(name), role, dtype, builder.CreateVector(shape), batched));

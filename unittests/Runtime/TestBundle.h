@@ -35,6 +35,9 @@ public:
   uint32_t bucket(const std::string &name, uint64_t shardElements, uint32_t paramState);
   uint32_t constant(const std::string &bytes);
   uint32_t kernel(const std::string &symbol, uint32_t arguments, uint64_t range, uint32_t code);
+  /// A kernel that a GPU launches.
+  uint32_t launched(const std::string &symbol, uint32_t arguments, const std::vector<uint32_t> &grid, uint32_t warps,
+                    uint32_t code, uint32_t trailing = 0, uint64_t scratch = 0);
   uint32_t code(const std::string &bytes, fb::CodeFormat format = fb::CodeFormat::ElfShared);
   void input(const std::string &name, const Shape &shape, bool batched, fb::DType dtype = fb::DType::F32,
              fb::InputRole role = fb::InputRole::Batch);

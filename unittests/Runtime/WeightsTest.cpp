@@ -45,7 +45,10 @@ static std::vector<float> loadAll(const std::vector<uint8_t> &bytes, WeightArchi
   std::vector<float> whole;
   for (uint32_t rank = 0; rank < bundle.ranks(); ++rank) {
     std::vector<float> slice(bundle.states()->Get(0)->elements());
-    loadParameters(bundle, rank, seed, archive, {reinterpret_cast<uint8_t *>(slice.data())});
+    loadParameters(bundle, rank, seed, archive,
+                   [&](const ParameterPart &part, uint64_t, const std::function<void(uint8_t *)> &fill) {
+                     fill(reinterpret_cast<uint8_t *>(slice.data()) + part.offset);
+                   });
     whole.insert(whole.end(), slice.begin(), slice.end());
   }
   return whole;

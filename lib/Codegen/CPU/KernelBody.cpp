@@ -57,7 +57,7 @@ static void sliceFills(func::FuncOp kernel) {
 
 /// What is computed only to be put into a part of a tensor is computed there. Upstream does so only where that tensor
 /// is known before the part is computed.
-static void computePartsInPlace(func::FuncOp kernel) {
+void computePartsInPlace(func::FuncOp kernel) {
   SmallVector<tensor::InsertSliceOp> inserts(kernel.getBody().front().getOps<tensor::InsertSliceOp>());
   for (tensor::InsertSliceOp insert : inserts) {
     auto part = insert.getSource().getDefiningOp<linalg::LinalgOp>();
@@ -73,7 +73,7 @@ static void computePartsInPlace(func::FuncOp kernel) {
   }
 }
 
-void fuseKernelBody(func::FuncOp kernel) {
+void fuseProducers(func::FuncOp kernel) {
   dropEmptyWork(kernel);
   RewritePatternSet patterns(kernel.getContext());
   // Grouping has decided already: inside a kernel every producer with one consumer goes into it, unless the consumer
@@ -91,6 +91,10 @@ void fuseKernelBody(func::FuncOp kernel) {
   linalg::populateEraseUnusedOperandsAndResultsPatterns(patterns);
   (void)applyPatternsGreedily(kernel, std::move(patterns));
   sliceFills(kernel);
+}
+
+void fuseKernelBody(func::FuncOp kernel) {
+  fuseProducers(kernel);
   mergeLoops(kernel);
   RewritePatternSet cleanup(kernel.getContext());
   linalg::populateEraseUnusedOperandsAndResultsPatterns(cleanup);
@@ -265,7 +269,7 @@ void keepBuffersOnStack(func::FuncOp kernel) {
   }
 }
 
-LogicalResult lowerToLoops(func::FuncOp kernel) {
+void copiesToLoops(func::FuncOp kernel) {
   IRRewriter rewriter(kernel.getContext());
   SmallVector<memref::CopyOp> copies;
   kernel.walk([&](memref::CopyOp copy) { copies.push_back(copy); });
@@ -274,6 +278,11 @@ LogicalResult lowerToLoops(func::FuncOp kernel) {
     linalg::makeMemRefCopyOp(rewriter, copy.getLoc(), copy.getSource(), copy.getTarget());
     rewriter.eraseOp(copy);
   }
+}
+
+LogicalResult lowerToLoops(func::FuncOp kernel) {
+  copiesToLoops(kernel);
+  IRRewriter rewriter(kernel.getContext());
   SmallVector<linalg::LinalgOp> ops;
   kernel.walk([&](linalg::LinalgOp op) { ops.push_back(op); });
   for (linalg::LinalgOp op : ops)

@@ -6,8 +6,13 @@
 
 namespace raddle {
 
-/// Fuses the elementwise ops of a kernel into one loop nest, takes composite tensor ops apart, and makes what is left
-/// of several ops walk its rows together.
+/// Fuses the elementwise ops of a kernel into one loop nest and takes composite tensor ops apart.
+void fuseProducers(mlir::func::FuncOp kernel);
+
+/// What is computed only to be put into a part of a tensor is computed there.
+void computePartsInPlace(mlir::func::FuncOp kernel);
+
+/// All of that, and makes what is left of several ops walk its rows together, for one thread.
 void fuseKernelBody(mlir::func::FuncOp kernel);
 
 /// Merges structured ops that run over the same loops, as far as their order allows: one op with several results.
@@ -33,7 +38,10 @@ constexpr int64_t kLargestStack = 1 << 20;
 /// Gives a kernel's buffers a place on the stack of the thread that runs it, outside of all loops.
 void keepBuffersOnStack(mlir::func::FuncOp kernel);
 
-/// Turns structured ops into loops; memory copies into loops too, for a kernel calls no library.
+/// Turns memory copies into structured ops, for a kernel calls no library.
+void copiesToLoops(mlir::func::FuncOp kernel);
+
+/// Turns structured ops and memory copies into loops.
 llvm::LogicalResult lowerToLoops(mlir::func::FuncOp kernel);
 
 /// Makes the outermost loops run over [begin, end), two new arguments of index type, if any part of their range may be

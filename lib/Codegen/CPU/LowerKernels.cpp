@@ -1,18 +1,16 @@
 // codegen-cpu: from kernels on tensors to functions of the LLVM dialect.
+#include "../PrepareKernels.h"
 #include "KernelBody.h"
-#include "mlir/Conversion/Passes.h"
 #include "mlir/Dialect/Affine/IR/AffineOps.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/Arith/Transforms/Passes.h"
 #include "mlir/Dialect/Bufferization/IR/Bufferization.h"
-#include "mlir/Dialect/Bufferization/Transforms/Passes.h"
 #include "mlir/Dialect/ControlFlow/IR/ControlFlowOps.h"
 #include "mlir/Dialect/Func/IR/FuncOps.h"
 #include "mlir/Dialect/LLVMIR/LLVMDialect.h"
 #include "mlir/Dialect/Math/IR/Math.h"
 #include "mlir/Dialect/Math/Transforms/Passes.h"
 #include "mlir/Dialect/MemRef/IR/MemRef.h"
-#include "mlir/Dialect/MemRef/Transforms/Passes.h"
 #include "mlir/Dialect/SCF/IR/SCF.h"
 #include "mlir/Dialect/Vector/IR/VectorOps.h"
 #include "mlir/IR/AttrTypeSubElements.h"
@@ -20,11 +18,7 @@
 #include "mlir/IR/Verifier.h"
 #include "mlir/Pass/PassManager.h"
 #include "mlir/Transforms/GreedyPatternRewriteDriver.h"
-#include "mlir/Transforms/Passes.h"
-#include "raddle/Dialect/Exec/IR/ExecOps.h"
 #include "raddle/Passes.h"
-#include "raddle/Utils/TensorQueries.h"
-#include "llvm/ADT/MapVector.h"
 #include <cmath>
 #include <limits>
 
@@ -38,9 +32,6 @@ using namespace raddle;
 
 namespace {
 
-/// Pairs (argument, result) of a kernel that some dispatch gives one address.
-using InPlacePairs = llvm::SmallSetVector<std::pair<unsigned, unsigned>, 4>;
-
 struct CodegenCPUPass : raddle::impl::CodegenCPUBase<CodegenCPUPass> {
   void runOnOperation() override {
     if (failed(run()))
@@ -49,24 +40,11 @@ struct CodegenCPUPass : raddle::impl::CodegenCPUBase<CodegenCPUPass> {
 
 private:
   LogicalResult run() {
-    llvm::MapVector<StringAttr, InPlacePairs> inPlace = findInPlace();
-    SmallVector<func::FuncOp> kernels;
-    for (auto function : getOperation().getOps<func::FuncOp>())
-      if (function->hasAttr("exec.kernel"))
-        kernels.push_back(function);
-    if (failed(checkKernels(kernels)))
+    FailureOr<OwningOpRef<ModuleOp>> taken = takeKernels(getOperation(), fuseKernelBody);
+    if (failed(taken))
       return failure();
-    // Upstream passes see kernels only: a module of their own keeps programs out of reach.
-    OwningOpRef<ModuleOp> scratch = ModuleOp::create(getOperation().getLoc());
-    for (func::FuncOp kernel : kernels) {
-      kernel->moveBefore(scratch->getBody(), scratch->getBody()->end());
-      fuseKernelBody(kernel);
-      splitNarrowCasts(kernel);
-      relaxArithmetic(kernel);
-      passDestinations(kernel, inPlace[kernel.getSymNameAttr()].getArrayRef());
-    }
-    if (failed(bufferize(*scratch)))
-      return failure();
+    OwningOpRef<ModuleOp> scratch = std::move(*taken);
+    SmallVector<func::FuncOp> kernels(scratch->getOps<func::FuncOp>());
     llvm::StringMap<std::pair<int64_t, int64_t>> shape; // range and number of pointers of a kernel
     for (func::FuncOp kernel : kernels) {
       keepBuffersOnStack(kernel);
@@ -87,53 +65,6 @@ private:
     for (Operation &op : llvm::make_early_inc_range(scratch->getBody()->getOperations()))
       op.moveBefore(getOperation().getBody(), getOperation().getBody()->end());
     return success();
-  }
-
-  /// Kernels are functions on tensors that become pointers; scalars have none.
-  LogicalResult checkKernels(ArrayRef<func::FuncOp> kernels) {
-    LogicalResult result = success();
-    for (func::FuncOp kernel : kernels) {
-      if (failed(checkBody(kernel))) {
-        result = failure();
-        continue;
-      }
-      FunctionType type = kernel.getFunctionType();
-      for (Type part : llvm::concat<const Type>(type.getInputs(), type.getResults()))
-        if (!isStorable(part))
-          result =
-              kernel.emitError("expects arguments and results of a kernel to be tensors of static shape of numbers, "
-                               "has ")
-              << part;
-    }
-    return result;
-  }
-
-  /// Kernels of which a program gives an argument and a result the same address.
-  llvm::MapVector<StringAttr, InPlacePairs> findInPlace() {
-    llvm::MapVector<StringAttr, InPlacePairs> pairs;
-    getOperation().walk([&](exec::DispatchOp dispatch) {
-      for (auto [argument, input] : llvm::enumerate(dispatch.getIns()))
-        for (auto [result, output] : llvm::enumerate(dispatch.getOuts()))
-          if (input == output)
-            pairs[dispatch.getKernelAttr().getAttr()].insert(
-                {static_cast<unsigned>(argument), static_cast<unsigned>(result)});
-    });
-    return pairs;
-  }
-
-  LogicalResult bufferize(ModuleOp module) {
-    PassManager manager(&getContext());
-    manager.addPass(createCanonicalizerPass());
-    manager.addPass(createCSEPass());
-    manager.addPass(bufferization::createEmptyTensorEliminationPass());
-    manager.addPass(bufferization::createEmptyTensorToAllocTensorPass());
-    bufferization::OneShotBufferizePassOptions options;
-    options.allowReturnAllocsFromLoops = true;
-    manager.addPass(bufferization::createOneShotBufferizePass(options));
-    manager.addNestedPass<func::FuncOp>(bufferization::createBufferHoistingPass());
-    manager.addNestedPass<func::FuncOp>(bufferization::createBufferLoopHoistingPass());
-    manager.addPass(createCanonicalizerPass());
-    return runPipeline(manager, module);
   }
 
   /// Sine and cosine of large angles need more digits of π than upstream's polynomial has (positions of rotary
@@ -184,7 +115,7 @@ private:
     arithmetic.sourceTypeStrs = {"bf16"};
     manager.addPass(arith::createArithEmulateUnsupportedFloats(arithmetic));
     manager.addPass(math::createMathExtendToSupportedTypes());
-    return runPipeline(manager, module);
+    return runOnKernels(manager, module);
   }
 
   /// What is left of bf16 after its arithmetic is loaded, chosen and stored: as integers, for LLVM would do some of that in
@@ -223,28 +154,10 @@ private:
       (void)applyPatternsGreedily(kernel, std::move(patterns));
     });
     PassManager manager(&getContext());
-    manager.addPass(createLoopInvariantCodeMotionPass());
-    manager.addPass(createCSEPass());
-    manager.addPass(memref::createExpandStridedMetadataPass());
-    manager.addPass(createLowerAffinePass());
-    manager.addPass(createSCFToControlFlowPass());
-    manager.addPass(createConvertMathToLLVMPass());
-    manager.addPass(createConvertMathToLibmPass());
-    manager.addPass(createArithToLLVMConversionPass());
-    manager.addPass(createFinalizeMemRefToLLVMConversionPass());
-    ConvertFuncToLLVMPassOptions options;
-    options.useBarePtrCallConv = true;
-    manager.addPass(createConvertFuncToLLVMPass(options));
-    manager.addPass(createConvertControlFlowToLLVMPass());
-    manager.addPass(createReconcileUnrealizedCastsPass());
-    if (failed(runPipeline(manager, module)))
+    addLoweringToLLVM(manager);
+    if (failed(runOnKernels(manager, module)))
       return failure();
     return moveAsIntegers(module);
-  }
-
-  LogicalResult runPipeline(PassManager &manager, ModuleOp module) {
-    manager.enableVerifier(false);
-    return manager.run(module);
   }
 
   /// Puts the runtime's signature around a body that takes every pointer apart: void(ptr args, i64 begin, i64 end).

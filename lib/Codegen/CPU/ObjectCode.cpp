@@ -1,19 +1,12 @@
 #include "raddle/Codegen/CPU/ObjectCode.h"
 
-#include "mlir/Dialect/LLVMIR/LLVMDialect.h"
-#include "mlir/Target/LLVMIR/Dialect/Builtin/BuiltinToLLVMIRTranslation.h"
-#include "mlir/Target/LLVMIR/Dialect/LLVMIR/LLVMToLLVMIRTranslation.h"
-#include "mlir/Target/LLVMIR/Export.h"
-#include "llvm/IR/LegacyPassManager.h"
-#include "llvm/IR/Module.h"
+#include "raddle/Codegen/Optimise.h"
 #include "llvm/MC/TargetRegistry.h"
-#include "llvm/Passes/PassBuilder.h"
 #include "llvm/Support/FileSystem.h"
 #include "llvm/Support/FileUtilities.h"
 #include "llvm/Support/MemoryBuffer.h"
 #include "llvm/Support/Program.h"
 #include "llvm/Support/TargetSelect.h"
-#include "llvm/Target/TargetMachine.h"
 #include "llvm/TargetParser/Host.h"
 
 using namespace mlir;
@@ -50,36 +43,14 @@ std::unique_ptr<llvm::TargetMachine> createMachine(StringRef processor, std::str
       llvm::Reloc::PIC_, std::nullopt, llvm::CodeGenOptLevel::Aggressive));
 }
 
-void optimise(llvm::Module &module, llvm::TargetMachine &machine) {
-  llvm::LoopAnalysisManager loops;
-  llvm::FunctionAnalysisManager functions;
-  llvm::CGSCCAnalysisManager graph;
-  llvm::ModuleAnalysisManager modules;
-  llvm::PassBuilder builder(&machine);
-  builder.registerModuleAnalyses(modules);
-  builder.registerCGSCCAnalyses(graph);
-  builder.registerFunctionAnalyses(functions);
-  builder.registerLoopAnalyses(loops);
-  builder.crossRegisterProxies(loops, functions, graph, modules);
-  builder.buildPerModuleDefaultPipeline(llvm::OptimizationLevel::O3).run(module, modules);
-}
-
-/// Writes an object file of the module's code.
-LogicalResult emitObject(llvm::Module &module, llvm::TargetMachine &machine, StringRef path, std::string &why) {
+LogicalResult writeObject(llvm::Module &module, llvm::TargetMachine &machine, StringRef path, std::string &why) {
   std::error_code error;
   llvm::raw_fd_ostream stream(path, error);
   if (error) {
     why = "cannot write an object file: " + error.message();
     return failure();
   }
-  llvm::legacy::PassManager manager;
-  if (machine.addPassesToEmitFile(manager, stream, nullptr, llvm::CodeGenFileType::ObjectFile)) {
-    why = "the target cannot write object files";
-    return failure();
-  }
-  manager.run(module);
-  stream.flush();
-  return success();
+  return emitCode(module, machine, llvm::CodeGenFileType::ObjectFile, stream, why);
 }
 
 LogicalResult link(StringRef object, StringRef library, std::string &why) {
@@ -105,21 +76,10 @@ LogicalResult link(StringRef object, StringRef library, std::string &why) {
 ArrayRef<StringRef> knownProcessors() { return kProcessors; }
 
 FailureOr<ObjectCode> compileForCpu(ModuleOp module, StringRef processor) {
-  DialectRegistry registry;
-  registerBuiltinDialectTranslation(registry);
-  registerLLVMDialectTranslation(registry);
-  module.getContext()->appendDialectRegistry(registry);
-
-  // Programs have no LLVM form: only the code is translated.
-  OwningOpRef<ModuleOp> code = ModuleOp::create(module.getLoc());
-  OpBuilder builder(code->getBodyRegion());
-  for (Operation &op : *module.getBody())
-    if (isa<LLVM::LLVMDialect>(op.getDialect()))
-      builder.clone(op);
   llvm::LLVMContext context;
-  std::unique_ptr<llvm::Module> translated = translateModuleToLLVMIR(*code, context, "kernels");
+  std::unique_ptr<llvm::Module> translated = translateCode(module, context);
   if (!translated)
-    return module.emitError("code cannot be translated to LLVM IR"), failure();
+    return failure();
 
   std::string why;
   std::unique_ptr<llvm::TargetMachine> machine = createMachine(processor, why);
@@ -143,7 +103,7 @@ FailureOr<ObjectCode> compileForCpu(ModuleOp module, StringRef processor) {
       llvm::sys::fs::createTemporaryFile("raddle-kernels", "so", library))
     return module.emitError("cannot create a temporary file"), failure();
   llvm::FileRemover removeObject(object), removeLibrary(library);
-  if (failed(emitObject(*translated, *machine, object, why)) || failed(link(object, library, why)))
+  if (failed(writeObject(*translated, *machine, object, why)) || failed(link(object, library, why)))
     return module.emitError("cannot make code: ") << why, failure();
   llvm::ErrorOr<std::unique_ptr<llvm::MemoryBuffer>> bytes = llvm::MemoryBuffer::getFile(library);
   if (!bytes)

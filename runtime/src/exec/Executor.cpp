@@ -1,47 +1,38 @@
 #include "Executor.h"
 
 #include "raddle/runtime/Error.h"
+#include "raddle/runtime/Parameters.h"
 #include "raddle/runtime/Weights.h"
 
-#include <algorithm>
 #include <cstring>
 
 namespace raddle::runtime {
-
-static uint64_t roundUp(uint64_t bytes) { return (bytes + bufferAlignment - 1) / bufferAlignment * bufferAlignment; }
 
 Executor::Executor(const bundle::Bundle &bundle, const LoadedCode &code, const Groups &groups, unsigned threads,
                    bool traced)
     : bundle(bundle), groups(groups), pool(threads) {
   allocateStates();
-  uint64_t arenaBytes = 0;
-  for (const bundle::EntryPoint *entry : *bundle.entries())
-    for (const bundle::Variant *variant : *entry->variants())
-      arenaBytes = std::max(arenaBytes, variant->arena_bytes());
+  // Nothing writes to a constant: the verifier refuses it as a destination.
+  for (size_t i = 0; bundle.constants() && i < bundle.constants()->size(); ++i)
+    constants.push_back(const_cast<uint8_t *>(bundle.constants()->Get(i)->data()->data()));
+  uint64_t arenaBytes = largestArena(bundle);
   if (!arena.allocate(arenaBytes))
     throw Error("cannot allocate an arena of " + std::to_string(arenaBytes) + " bytes for rank " +
                 std::to_string(rank()));
   for (const bundle::EntryPoint *entry : *bundle.entries())
     for (const bundle::Variant *variant : *entry->variants())
-      programs.emplace_back(bundle, *variant, code, Buffers{arena.data(), states});
+      programs.emplace_back(bundle, *variant, &code, Buffers{arena.data(), states, constants});
   if (traced)
     traces.assign(numStreams, Trace(rank()));
 }
 
 void Executor::allocateStates() {
-  uint64_t total = 0;
-  std::vector<uint64_t> offsets;
-  for (size_t i = 0; bundle.states() && i < bundle.states()->size(); ++i) {
-    const bundle::State &state = *bundle.states()->Get(i);
-    offsets.push_back(total);
-    uint64_t bytes = state.elements() * byteSize(state.dtype());
-    if (__builtin_add_overflow(total, roundUp(bytes), &total))
-      throw Error("the sizes of all states overflow");
-  }
-  if (!stateMemory.allocate(total))
-    throw Error("cannot allocate " + std::to_string(total) + " bytes of state for rank " + std::to_string(rank()));
-  std::memset(stateMemory.data(), 0, total);
-  for (uint64_t offset : offsets)
+  StateLayout layout(bundle);
+  if (!stateMemory.allocate(layout.bytes))
+    throw Error("cannot allocate " + std::to_string(layout.bytes) + " bytes of state for rank " +
+                std::to_string(rank()));
+  std::memset(stateMemory.data(), 0, layout.bytes);
+  for (uint64_t offset : layout.offsets)
     states.push_back(stateMemory.data() + offset);
 }
 
@@ -49,7 +40,18 @@ void Executor::load(uint64_t seed, const std::string &weights) {
   std::unique_ptr<WeightArchive> archive;
   if (!weights.empty())
     archive = openWeights(weights);
-  loadParameters(bundle, static_cast<uint32_t>(rank()), seed, archive.get(), states);
+  loadParameters(bundle, static_cast<uint32_t>(rank()), seed, archive.get(),
+                 [&](const ParameterPart &part, uint64_t, const std::function<void(uint8_t *)> &fill) {
+                   fill(states[part.state] + part.offset);
+                 });
+}
+
+void Executor::readState(uint32_t state, uint64_t offset, void *dst, uint64_t bytes) {
+  std::memcpy(dst, states[state] + offset, bytes);
+}
+
+void Executor::writeState(uint32_t state, uint64_t offset, const void *src, uint64_t bytes) {
+  std::memcpy(states[state] + offset, src, bytes);
 }
 
 void Executor::run(size_t index, void *const *inputs, void *const *outputs) {
@@ -101,7 +103,8 @@ void Executor::runStream(Program &program, uint32_t stream) {
         continue;
       }
       Trace::Clock::time_point begin = Trace::Clock::now();
-      const char *kind = execute(step, program.operands(step));
+      execute(step, program.operands(step));
+      const char *kind = kindOf(step);
       if (!std::holds_alternative<RecordCall>(step.call))
         traces[stream].add({*step.name ? step.name : kind, kind, stream, begin, Trace::Clock::now()});
     } catch (const Aborted &) {
@@ -112,44 +115,29 @@ void Executor::runStream(Program &program, uint32_t stream) {
   }
 }
 
-// Executes one instruction and returns the name of its kind.
-const char *Executor::execute(const Step &step, void *const *operands) {
+void Executor::execute(const Step &step, void *const *operands) {
   if (const auto *kernel = std::get_if<KernelCall>(&step.call)) {
     pool.parallelFor(kernel->range, kernel->grain,
                      [&](int64_t begin, int64_t end) { kernel->function(operands, begin, end); });
-    return "kernel";
-  }
-  if (const auto *gemm = std::get_if<GemmCall>(&step.call)) {
+  } else if (const auto *gemm = std::get_if<GemmCall>(&step.call)) {
     runGemm(gemm->problem, operands[0], operands[1], operands[2], pool);
-    return "gemm";
-  }
-  if (const auto *attention = std::get_if<AttentionCall>(&step.call)) {
+  } else if (const auto *attention = std::get_if<AttentionCall>(&step.call)) {
     runAttention(attention->problem, operands, pool);
-    return "attention";
-  }
-  if (const auto *collective = std::get_if<CollectiveCall>(&step.call)) {
+  } else if (const auto *collective = std::get_if<CollectiveCall>(&step.call)) {
     communicate(*collective, operands);
-    return bundle::EnumNameCollectiveKind(collective->kind);
-  }
-  if (const auto *copy = std::get_if<CopyCall>(&step.call)) {
+  } else if (const auto *copy = std::get_if<CopyCall>(&step.call)) {
     copyBytes(operands[0], operands[1], copy->bytes, pool);
     copied += copy->bytes;
-    return "copy";
-  }
-  if (const auto *zero = std::get_if<ZeroCall>(&step.call)) {
+  } else if (const auto *zero = std::get_if<ZeroCall>(&step.call)) {
     zeroBytes(operands[0], zero->bytes, pool);
-    return "zero";
-  }
-  if (const auto *record = std::get_if<RecordCall>(&step.call)) {
+  } else if (const auto *record = std::get_if<RecordCall>(&step.call)) {
     events.record(record->event);
-    return "record";
-  }
-  if (const auto *wait = std::get_if<WaitCall>(&step.call)) {
+  } else if (const auto *wait = std::get_if<WaitCall>(&step.call)) {
     events.wait(wait->event);
-    return "wait";
+  } else if (const auto *check = std::get_if<CheckCall>(&step.call)) {
+    if (std::optional<BadIndex> bad = findBadIndex(operands[0], check->dtype, check->count, check->range))
+      throw Error(describeBadIndex(*check, *bad));
   }
-  check(std::get<CheckCall>(step.call), operands[0]);
-  return "check";
 }
 
 void Executor::communicate(const CollectiveCall &call, void *const *operands) {
@@ -188,17 +176,6 @@ uint64_t Executor::workspaceBytes() const {
   for (bundle::Group group : bundle::EnumValuesGroup())
     packed += reduces[static_cast<size_t>(group)] ? groups.of(group).workspaceBytes() : 0;
   return packed;
-}
-
-void Executor::check(const CheckCall &call, const void *src) const {
-  std::optional<BadIndex> bad = findBadIndex(src, call.dtype, call.count, call.range);
-  if (!bad)
-    return;
-  std::string allowed = std::to_string(call.range.lowest) + " to " + std::to_string(call.range.size - 1);
-  if (call.range.ignored)
-    allowed += " or " + std::to_string(*call.range.ignored);
-  throw Error(std::string(call.what) + ": expected " + allowed + ", found " + std::to_string(bad->value) +
-              " at position " + std::to_string(bad->position) + " of this rank's indices");
 }
 
 } // namespace raddle::runtime

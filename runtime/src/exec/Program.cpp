@@ -10,7 +10,25 @@ static uint64_t bytesOf(const bundle::Operand &operand) {
   return elementsOf(operand.shape()) * byteSize(operand.dtype());
 }
 
-Program::Program(const bundle::Bundle &bundle, const bundle::Variant &variant, const LoadedCode &code,
+const char *kindOf(const Step &step) {
+  if (const auto *collective = std::get_if<CollectiveCall>(&step.call))
+    return bundle::EnumNameCollectiveKind(collective->kind);
+  // In the order of the variant's alternatives.
+  static constexpr const char *names[] = {"kernel", "gemm",  "attention", "collective", "copy",
+                                          "zero",   "check", "record",    "wait"};
+  static_assert(std::size(names) == std::variant_size_v<decltype(Step::call)>);
+  return names[step.call.index()];
+}
+
+std::string describeBadIndex(const CheckCall &call, const BadIndex &bad) {
+  std::string allowed = std::to_string(call.range.lowest) + " to " + std::to_string(call.range.size - 1);
+  if (call.range.ignored)
+    allowed += " or " + std::to_string(*call.range.ignored);
+  return std::string(call.what) + ": expected " + allowed + ", found " + std::to_string(bad.value) + " at position " +
+         std::to_string(bad.position) + " of this rank's indices";
+}
+
+Program::Program(const bundle::Bundle &bundle, const bundle::Variant &variant, const LoadedCode *code,
                  const Buffers &buffers)
     : eventCount(variant.num_events()) {
   for (size_t i = 0; variant.instructions() && i < variant.instructions()->size(); ++i)
@@ -23,7 +41,7 @@ void Program::bind(void *const *inputs, void *const *outputs) {
         static_cast<uint8_t *>(fixup.isOutput ? outputs[fixup.index] : inputs[fixup.index]) + fixup.offset;
 }
 
-void Program::addOperand(const bundle::Bundle &bundle, const bundle::Operand &operand, const Buffers &buffers) {
+void Program::addOperand(const bundle::Operand &operand, const Buffers &buffers) {
   uint32_t slot = static_cast<uint32_t>(addresses.size());
   uint8_t *base = nullptr;
   switch (operand.space()) {
@@ -34,8 +52,7 @@ void Program::addOperand(const bundle::Bundle &bundle, const bundle::Operand &op
     base = buffers.states[operand.index()];
     break;
   case bundle::Space::Constant:
-    // Nothing writes to a constant: the verifier refuses it as a destination.
-    base = const_cast<uint8_t *>(bundle.constants()->Get(operand.index())->data()->data());
+    base = buffers.constants[operand.index()];
     break;
   case bundle::Space::Input:
   case bundle::Space::Output:
@@ -72,12 +89,12 @@ static int64_t grainOf(const bundle::Kernel &kernel) {
 }
 
 void Program::addInstruction(const bundle::Bundle &bundle, const bundle::Instruction &instruction,
-                             const LoadedCode &code, const Buffers &buffers) {
+                             const LoadedCode *code, const Buffers &buffers) {
   Step step{{},
             static_cast<uint32_t>(addresses.size()),
             instruction.stream(),
             instruction.name() ? instruction.name()->c_str() : ""};
-  auto add = [&](const bundle::Operand *operand) { addOperand(bundle, *operand, buffers); };
+  auto add = [&](const bundle::Operand *operand) { addOperand(*operand, buffers); };
   switch (instruction.action_type()) {
   case bundle::Action::Dispatch: {
     const bundle::Dispatch &dispatch = *instruction.action_as_Dispatch();
@@ -85,7 +102,8 @@ void Program::addInstruction(const bundle::Bundle &bundle, const bundle::Instruc
       for (size_t i = 0; list && i < list->size(); ++i)
         add(list->Get(i));
     const bundle::Kernel &kernel = *bundle.kernels()->Get(dispatch.kernel());
-    step.call = KernelCall{code.function(dispatch.kernel()), static_cast<int64_t>(kernel.range()), grainOf(kernel)};
+    step.call = KernelCall{code ? code->function(dispatch.kernel()) : nullptr, static_cast<int64_t>(kernel.range()),
+                           grainOf(kernel), dispatch.kernel()};
     if (!*step.name)
       step.name = kernel.name()->c_str();
     break;
@@ -133,7 +151,7 @@ void Program::addInstruction(const bundle::Bundle &bundle, const bundle::Instruc
       ignored = check.ignore();
     step.call = CheckCall{check.src()->dtype(), elementsOf(check.src()->shape()),
                           IndexRange{check.lowest(), static_cast<int64_t>(check.size()), ignored},
-                          check.what() ? check.what()->c_str() : "index"};
+                          check.what() ? check.what()->c_str() : "index", check.kernel()};
     break;
   }
   case bundle::Action::Record:

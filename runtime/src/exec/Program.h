@@ -13,9 +13,10 @@ namespace raddle::runtime {
 
 // The instructions. Their operands' addresses are in the program's table, from `Step::operands` on.
 struct KernelCall {
-  KernelFunction function;
+  KernelFunction function; // of a CPU
   int64_t range;
-  int64_t grain; // parts of the range that a thread gets at once
+  int64_t grain;   // parts of the range that a thread gets at once
+  uint32_t kernel; // its index in the bundle
 };
 struct GemmCall {
   GemmProblem problem;
@@ -42,6 +43,7 @@ struct CheckCall {
   uint64_t count;
   IndexRange range;
   const char *what;
+  int32_t kernel; // on a GPU, of indices that are not a caller's
 };
 
 struct RecordCall {
@@ -59,10 +61,16 @@ struct Step {
   const char *name;
 };
 
+/// The name of an instruction's kind, for traces.
+const char *kindOf(const Step &step);
+
+/// What to say about an index that is not allowed.
+std::string describeBadIndex(const CheckCall &call, const BadIndex &bad);
+
 /// Start addresses of a rank's buffers, as spaces of operands.
 struct Buffers {
   uint8_t *arena;
-  const std::vector<uint8_t *> &states;
+  const std::vector<uint8_t *> &states, &constants;
 };
 
 /// Streams of a program.
@@ -72,7 +80,8 @@ constexpr uint32_t computeStream = 0, communicationStream = 1, numStreams = 2;
 /// `bind` before each run.
 class Program {
 public:
-  Program(const bundle::Bundle &bundle, const bundle::Variant &variant, const LoadedCode &code, const Buffers &buffers);
+  /// `code` is the CPU's, null for another device.
+  Program(const bundle::Bundle &bundle, const bundle::Variant &variant, const LoadedCode *code, const Buffers &buffers);
 
   void bind(void *const *inputs, void *const *outputs);
 
@@ -94,8 +103,8 @@ private:
   std::vector<void *> addresses;
   std::vector<Fixup> fixups;
 
-  void addOperand(const bundle::Bundle &bundle, const bundle::Operand &operand, const Buffers &buffers);
-  void addInstruction(const bundle::Bundle &bundle, const bundle::Instruction &instruction, const LoadedCode &code,
+  void addOperand(const bundle::Operand &operand, const Buffers &buffers);
+  void addInstruction(const bundle::Bundle &bundle, const bundle::Instruction &instruction, const LoadedCode *code,
                       const Buffers &buffers);
 };
 

@@ -1,5 +1,8 @@
 #include "SessionImplementation.h"
 
+#include "../cuda/GpuExecutor.h"
+#include "Executor.h"
+
 #include "raddle/Bundle/Mesh.h"
 #include "raddle/runtime/BundleFile.h"
 #include "raddle/runtime/Error.h"
@@ -22,8 +25,6 @@ void Session::Implementation::open(const std::string &path, const SessionOptions
   if (std::optional<std::string> problem = readBundleFile(path, file))
     throw Error(*problem);
   bundle = bundle::GetBundle(file.data());
-  if (bundle->target()->str().rfind("cpu", 0) != 0)
-    throw Error("'" + path + "' is for target '" + bundle->target()->str() + "', this runtime executes 'cpu' bundles");
   world = options.world;
   if (world && static_cast<uint32_t>(world->size()) != bundle->ranks())
     throw InvalidArgument("'" + path + "' is for " + std::to_string(bundle->ranks()) + " ranks, the launcher started " +
@@ -33,13 +34,15 @@ void Session::Implementation::open(const std::string &path, const SessionOptions
   std::string weights = findWeights(*bundle, path, options.weights);
   if (!weights.empty())
     checkWeights(*bundle, *openWeights(weights), weights);
-  code = std::make_unique<LoadedCode>(*bundle);
+  // The verifier knows two kinds of targets.
+  if (bundle->target()->str().rfind("cpu", 0) == 0)
+    code = std::make_unique<LoadedCode>(*bundle);
   makeRanks(options);
   makeTables();
   uint64_t seed = options.seed.value_or(bundle->seed());
   given.seed = static_cast<int64_t>(seed);
   given.calls.assign(entries.size(), 0);
-  for (const std::unique_ptr<Executor> &executor : executors)
+  for (const std::unique_ptr<RankExecutor> &executor : executors)
     given.ranks.push_back(executor->rank());
   onRanks([&](size_t i) { executors[i]->load(seed, weights); });
 }
@@ -82,7 +85,11 @@ void Session::Implementation::makeRanks(const SessionOptions &options) {
   onRanks([&](size_t i) { makeGroups(i); });
   for (size_t i = 0; i < count; ++i) {
     Groups groups{communicator(i), *shardGroups[i], *replicaGroups[i]};
-    executors.push_back(std::make_unique<Executor>(*bundle, *code, groups, threadCount, options.trace));
+    if (code)
+      executors.push_back(std::make_unique<Executor>(*bundle, *code, groups, threadCount, options.trace));
+    else
+      executors.push_back(
+          std::make_unique<GpuExecutor>(*bundle, openCudaGpu(static_cast<int>(i)), groups, options.trace));
   }
 }
 
@@ -201,7 +208,7 @@ uint32_t Session::ranks() const { return impl->bundle->ranks(); }
 
 Statistics Session::statistics() const {
   Statistics result;
-  const Executor &first = *impl->executors[0];
+  const RankExecutor &first = *impl->executors[0];
   uint64_t ranksHere = impl->executors.size();
   result.stateBytes = first.stateBytes();
   result.arenaBytes = first.arenaBytes();
@@ -209,7 +216,7 @@ Statistics Session::statistics() const {
   result.plannedBytes = result.stateBytes + result.arenaBytes + result.workspaceBytes + impl->file.size() / ranksHere;
   result.peakResidentBytes = peakResidentBytes();
   result.residentGrowthBytes = (result.peakResidentBytes - impl->residentBefore) / ranksHere;
-  for (const std::unique_ptr<Executor> &executor : impl->executors) {
+  for (const std::unique_ptr<RankExecutor> &executor : impl->executors) {
     result.bytesCommunicated += executor->bytesCommunicated();
     result.bytesCopied += executor->bytesCopied();
   }
@@ -222,12 +229,15 @@ Statistics Session::statistics() const {
   result.bytesCopied /= ranks();
   result.runs = impl->runs;
   result.blas = blasKernels();
+  result.launchSeconds = launchSeconds();
   return result;
 }
 
+double Session::launchSeconds() const { return impl->executors[0]->launchSeconds(); }
+
 void Session::writeTrace(const std::string &path) const {
   std::vector<const Trace *> traces;
-  for (const std::unique_ptr<Executor> &executor : impl->executors)
+  for (const std::unique_ptr<RankExecutor> &executor : impl->executors)
     for (const Trace &trace : executor->recorded())
       traces.push_back(&trace);
   if (traces.empty())

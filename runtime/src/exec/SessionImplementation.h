@@ -1,7 +1,7 @@
 // What a session is made of; its files share this.
 #pragma once
 
-#include "Executor.h"
+#include "RankExecutor.h"
 #include "RankThreads.h"
 
 #include "raddle/runtime/LocalCommunicator.h"
@@ -43,7 +43,7 @@ struct Session::Implementation {
   // Per executor: the rank's replica and the ranks of its shard.
   std::vector<std::shared_ptr<Communicator>> shardGroups, replicaGroups;
   std::unique_ptr<LoadedCode> code;
-  std::vector<std::unique_ptr<Executor>> executors;
+  std::vector<std::unique_ptr<RankExecutor>> executors;
   std::unique_ptr<RankThreads> threads;
 
   std::vector<EntryInfo> entries;

@@ -49,25 +49,20 @@ static void convertOrThrow(const ParameterInfo &parameter, const void *src, DTyp
 void Session::readParameter(size_t index, void *dst, DType dtype) {
   const ParameterInfo &info = impl->parameters.at(index);
   const bundle::Parameter &parameter = *impl->bundle->parameters()->Get(static_cast<uint32_t>(index));
-  std::vector<uint8_t> received;
+  std::vector<uint8_t> bytes;
   // A parameter that is whole on every rank is taken from this process's first.
   uint32_t owners = parameter.bucket() < 0 ? 1 : bundle::shardRanks(*impl->bundle);
   for (uint32_t r = 0; r < owners; ++r) {
     ParameterPart part = partOf(*impl->bundle, parameter, r);
     if (part.count == 0)
       continue;
-    const uint8_t *from;
-    if (!impl->world || parameter.bucket() < 0) {
-      from = impl->executors[r]->state(part.state) + part.offset;
-    } else {
-      received.resize(part.count * byteSize(info.dtype));
-      if (impl->world->rank() == static_cast<int>(r))
-        received.assign(impl->executors[0]->state(part.state) + part.offset,
-                        impl->executors[0]->state(part.state) + part.offset + received.size());
-      impl->world->broadcast(received.data(), received.size(), static_cast<int>(r));
-      from = received.data();
-    }
-    convertOrThrow(info, from, info.dtype, static_cast<uint8_t *>(dst) + part.first * byteSize(dtype), dtype,
+    bytes.resize(part.count * byteSize(info.dtype));
+    bool whole = !impl->world || parameter.bucket() < 0;
+    if (whole || impl->world->rank() == static_cast<int>(r))
+      impl->executors[whole ? r : 0]->readState(part.state, part.offset, bytes.data(), bytes.size());
+    if (!whole)
+      impl->world->broadcast(bytes.data(), bytes.size(), static_cast<int>(r));
+    convertOrThrow(info, bytes.data(), info.dtype, static_cast<uint8_t *>(dst) + part.first * byteSize(dtype), dtype,
                    part.count);
   }
 }
@@ -75,11 +70,15 @@ void Session::readParameter(size_t index, void *dst, DType dtype) {
 void Session::writeParameter(size_t index, const void *src, DType dtype) {
   const ParameterInfo &info = impl->parameters.at(index);
   const bundle::Parameter &parameter = *impl->bundle->parameters()->Get(static_cast<uint32_t>(index));
-  for (const std::unique_ptr<Executor> &executor : impl->executors) {
+  std::vector<uint8_t> bytes;
+  for (const std::unique_ptr<RankExecutor> &executor : impl->executors) {
     ParameterPart part = partOf(*impl->bundle, parameter, static_cast<uint32_t>(executor->rank()));
-    if (part.count != 0)
-      convertOrThrow(info, static_cast<const uint8_t *>(src) + part.first * byteSize(dtype), dtype,
-                     executor->state(part.state) + part.offset, info.dtype, part.count);
+    if (part.count == 0)
+      continue;
+    bytes.resize(part.count * byteSize(info.dtype));
+    convertOrThrow(info, static_cast<const uint8_t *>(src) + part.first * byteSize(dtype), dtype, bytes.data(),
+                   info.dtype, part.count);
+    executor->writeState(part.state, part.offset, bytes.data(), bytes.size());
   }
 }
 

@@ -13,7 +13,8 @@ class ProgramVerifier {
 public:
   ProgramVerifier(const bundle::Bundle &bundle, const bundle::Variant &variant, std::string where, Report &report)
       : bundle(bundle), variant(variant), where(std::move(where)), report(report), operands(bundle, variant, report),
-        recorded(std::min<uint64_t>(variant.num_events(), maxEvents)) {}
+        recorded(std::min<uint64_t>(variant.num_events(), maxEvents)),
+        isCpu(bundle.target()->str().rfind("cpu", 0) == 0) {}
 
   void run() {
     verifyLimits();
@@ -41,6 +42,7 @@ private:
   Report &report;
   OperandChecker operands;
   std::vector<bool> recorded;
+  bool isCpu;
   std::set<uint32_t> collectiveStreams;
 
   void verifyLimits() {
@@ -191,8 +193,25 @@ private:
       report.add(at + ": indices are integers, found " + nameOf(src->dtype));
     if (check.size() > static_cast<uint64_t>(std::numeric_limits<int64_t>::max()))
       report.add(at + ": size " + std::to_string(check.size()) + " is too large");
+    if (!isCpu && src && (src->space != bundle::Space::Input || src->begin != 0 || check.kernel() != -1))
+      verifyCheckKernel(check, src->elements, at);
     if (check.lowest() > 0)
       report.add(at + ": the lowest index must not be positive, is " + std::to_string(check.lowest()));
+  }
+
+  // A GPU looks at what a program computes by a kernel, whose report has 32 bits for the position.
+  void verifyCheckKernel(const bundle::CheckIndex &check, uint64_t elements, const std::string &at) {
+    if (check.kernel() < 0 || static_cast<size_t>(check.kernel()) >= sizeOf(bundle.kernels())) {
+      report.add(at + ": kernel " + std::to_string(check.kernel()) + " does not exist, there are " +
+                 std::to_string(sizeOf(bundle.kernels())));
+      return;
+    }
+    const bundle::Kernel &kernel = *bundle.kernels()->Get(static_cast<uint32_t>(check.kernel()));
+    if (kernel.num_args() != 2)
+      report.add(at + ": kernel '" + kernel.name()->str() + "' of a check takes 2 arguments, found " +
+                 std::to_string(kernel.num_args()));
+    if (elements > std::numeric_limits<uint32_t>::max())
+      report.add(at + ": expected fewer than 2^32 indices, found " + std::to_string(elements));
   }
 
   void verifyEvent(uint32_t event, bool record, const std::string &at) {

@@ -91,6 +91,32 @@ static void verifyConstants(const bundle::Bundle &bundle, const uint8_t *start, 
   }
 }
 
+// What a GPU of compute capability 9.0 can launch.
+static constexpr uint32_t maxWarps = 32, maxTrailing = 2, maxGrid = std::numeric_limits<int32_t>::max(),
+                          maxOuterGrid = (1u << 16) - 1, maxShared = 227u << 10;
+
+static void verifyLaunch(const bundle::Kernel &kernel, const std::string &where, Report &report) {
+  auto inRange = [&](const char *what, uint64_t value, uint64_t least, uint64_t most) {
+    if (value < least || value > most)
+      report.add(where + what + ": expected " + std::to_string(least) + " up to " + std::to_string(most) + ", found " +
+                 std::to_string(value));
+  };
+  inRange("num_warps", kernel.num_warps(), 1, maxWarps);
+  inRange("num_ctas", kernel.num_ctas(), 1, 1);
+  inRange("shared_bytes", kernel.shared_bytes(), 0, maxShared);
+  inRange("trailing_pointers", kernel.trailing_pointers(), 0, maxTrailing);
+  inRange("dimensions of grid", sizeOf(kernel.grid()), 1, 3);
+  uint64_t scratch = kernel.global_scratch_bytes();
+  bool overflow = false;
+  for (size_t i = 0; i < sizeOf(kernel.grid()); ++i) {
+    inRange("grid", kernel.grid()->Get(i), 1, i == 0 ? maxGrid : maxOuterGrid);
+    overflow = overflow || __builtin_mul_overflow(scratch, static_cast<uint64_t>(kernel.grid()->Get(i)), &scratch);
+  }
+  if (overflow || scratch > static_cast<uint64_t>(std::numeric_limits<int64_t>::max()))
+    report.add(where + "global_scratch_bytes: " + std::to_string(kernel.global_scratch_bytes()) +
+               " bytes for each block overflow");
+}
+
 static void verifyCode(const bundle::Bundle &bundle, Report &report) {
   bool cpu = bundle.target()->str().rfind("cpu", 0) == 0;
   for (size_t i = 0; i < sizeOf(bundle.code()); ++i) {
@@ -103,6 +129,8 @@ static void verifyCode(const bundle::Bundle &bundle, Report &report) {
                  bundle.target()->str() + "'");
     if (sizeOf(code.data()) == 0)
       report.add(where + "it has no data");
+    else if (code.format() == bundle::CodeFormat::Ptx && code.data()->Get(code.data()->size() - 1) != 0)
+      report.add(where + "PTX does not end in a zero");
   }
   for (size_t i = 0; i < sizeOf(bundle.kernels()); ++i) {
     const bundle::Kernel &kernel = *bundle.kernels()->Get(i);
@@ -112,6 +140,8 @@ static void verifyCode(const bundle::Bundle &bundle, Report &report) {
                  std::to_string(sizeOf(bundle.code())));
     if (kernel.symbol()->size() == 0)
       report.add(where + "its symbol is empty");
+    if (!cpu)
+      verifyLaunch(kernel, where, report);
     if (kernel.range() == 0 || kernel.range() > static_cast<uint64_t>(std::numeric_limits<int64_t>::max()))
       report.add(where + "range: expected 1 up to 2^63 - 1, found " + std::to_string(kernel.range()));
   }

@@ -168,18 +168,20 @@ private:
 } // namespace
 
 void loadParameters(const bundle::Bundle &bundle, uint32_t rank, uint64_t seed, WeightArchive *archive,
-                    const std::vector<uint8_t *> &states) {
+                    const PlacePart &place) {
   forEachParameter(bundle, [&](const bundle::Parameter &parameter, uint32_t index) {
     ParameterPart part = partOf(bundle, parameter, rank);
     if (part.count == 0)
       return;
-    PartLoader loader(parameter, index, part, states[part.state] + part.offset);
-    if (hasEntry(parameter))
-      loader.read(*archive);
-    else if (parameter.source()->constant() != -1)
-      loader.copy(*bundle.constants()->Get(parameter.source()->constant()));
-    else
-      loader.initialise(seed);
+    place(part, part.count * byteSize(parameter.dtype()), [&](uint8_t *memory) {
+      PartLoader loader(parameter, index, part, memory);
+      if (hasEntry(parameter))
+        loader.read(*archive);
+      else if (parameter.source()->constant() != -1)
+        loader.copy(*bundle.constants()->Get(parameter.source()->constant()));
+      else
+        loader.initialise(seed);
+    });
   });
 }
 

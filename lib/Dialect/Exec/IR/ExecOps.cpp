@@ -32,7 +32,12 @@ void ExecDialect::initialize() {
 
 LogicalResult ExecDialect::verifyOperationAttribute(Operation *op, NamedAttribute attribute) {
   StringRef name = attribute.getName();
-  if (name != "exec.flops" && name != "exec.bytes" && name != "exec.args" && name != "exec.range")
+  if (name == "exec.check_kernel" && !isa<FlatSymbolRefAttr>(attribute.getValue()))
+    return op->emitError("attribute 'exec.check_kernel' must be the name of a kernel, is ") << attribute.getValue();
+  if (name == "exec.target" && !isa<StringAttr>(attribute.getValue()))
+    return op->emitError("attribute 'exec.target' must be a string, is ") << attribute.getValue();
+  if (name != "exec.flops" && name != "exec.bytes" && name != "exec.args" && name != "exec.range" &&
+      name != "exec.blocks" && name != "exec.threads" && name != "exec.scratch")
     return success();
   auto number = dyn_cast<IntegerAttr>(attribute.getValue());
   if (number && number.getType().isSignlessInteger(64))

@@ -78,6 +78,8 @@ struct Statistics {
   uint64_t runs = 0;
   /// The most resident memory of this process so far, in bytes.
   uint64_t peakResidentBytes = 0;
+  /// On a GPU: seconds that the first rank's thread spent on calls of `run` without waiting for the device.
+  double launchSeconds = 0;
   /// By how much it had grown then since the session was opened, divided by the ranks of the process; the largest of all
   /// processes. What else the process does counts, too.
   uint64_t residentGrowthBytes = 0;
@@ -127,6 +129,9 @@ public:
 
   /// With processes, all of them must call it.
   Statistics statistics() const;
+
+  /// `launchSeconds` of the statistics alone, which asks no other process.
+  double launchSeconds() const;
 
   /// Writes what the ranks of this process recorded. Throws Error, also when the session was made without tracing.
   void writeTrace(const std::string &path) const;

@@ -2,10 +2,11 @@
 #pragma once
 
 #include "raddle/Bundle/bundle_generated.h"
+#include "raddle/runtime/Parameters.h"
 #include "raddle/runtime/WeightArchive.h"
 
+#include <functional>
 #include <string>
-#include <vector>
 
 namespace raddle::runtime {
 
@@ -16,10 +17,13 @@ std::string findWeights(const bundle::Bundle &bundle, const std::string &bundleP
 /// Throws one Error that lists every parameter whose weight is missing, too short or of another type.
 void checkWeights(const bundle::Bundle &bundle, WeightArchive &archive, const std::string &path);
 
-/// Fills the parameters' part of a rank's states (`states[i]` has the size of bundle state i and is zero) from the
-/// archive, which may be null where no parameter has a weight in a file, and from the initialisers, drawn from `seed`.
-/// Reads only what the rank owns.
+/// Puts a rank's part of a parameter where it belongs: lends memory of `bytes` bytes to `fill`, once.
+using PlacePart =
+    std::function<void(const ParameterPart &part, uint64_t bytes, const std::function<void(uint8_t *)> &fill)>;
+
+/// Fills the parameters' part of a rank's states from the archive, which may be null where no parameter has a weight in
+/// a file, and from the initialisers, drawn from `seed`. Reads only what the rank owns.
 void loadParameters(const bundle::Bundle &bundle, uint32_t rank, uint64_t seed, WeightArchive *archive,
-                    const std::vector<uint8_t *> &states);
+                    const PlacePart &place);
 
 } // namespace raddle::runtime

@@ -1,0 +1,15 @@
+// Functions of mathematics on a GPU.
+#ifndef RADDLE_LIB_CODEGEN_NVVM_DEVICEMATH_H
+#define RADDLE_LIB_CODEGEN_NVVM_DEVICEMATH_H
+
+#include "mlir/IR/BuiltinOps.h"
+
+namespace raddle {
+
+/// Turns the functions that a GPU has no instruction of full precision for into calls of CUDA's libdevice
+/// (`__nv_expf`, …). Numbers of 16 bits go through f32.
+void callDeviceMath(mlir::ModuleOp kernels);
+
+} // namespace raddle
+
+#endif // RADDLE_LIB_CODEGEN_NVVM_DEVICEMATH_H

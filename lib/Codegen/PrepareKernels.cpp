@@ -1,0 +1,109 @@
+#include "PrepareKernels.h"
+
+#include "CPU/KernelBody.h"
+#include "mlir/Conversion/Passes.h"
+#include "mlir/Dialect/Bufferization/IR/Bufferization.h"
+#include "mlir/Dialect/Bufferization/Transforms/Passes.h"
+#include "mlir/Dialect/MemRef/Transforms/Passes.h"
+#include "mlir/Transforms/Passes.h"
+#include "raddle/Dialect/Exec/IR/ExecOps.h"
+#include "raddle/Utils/TensorQueries.h"
+#include "llvm/ADT/MapVector.h"
+
+using namespace mlir;
+
+namespace raddle {
+
+/// Pairs (argument, result) of a kernel that some dispatch gives one address.
+using InPlacePairs = llvm::SmallSetVector<std::pair<unsigned, unsigned>, 4>;
+
+/// Kernels are functions on tensors that become pointers; scalars have none.
+static LogicalResult checkKernels(ArrayRef<func::FuncOp> kernels) {
+  LogicalResult result = success();
+  for (func::FuncOp kernel : kernels) {
+    if (failed(checkBody(kernel))) {
+      result = failure();
+      continue;
+    }
+    FunctionType type = kernel.getFunctionType();
+    for (Type part : llvm::concat<const Type>(type.getInputs(), type.getResults()))
+      if (!isStorable(part))
+        result = kernel.emitError("expects arguments and results of a kernel to be tensors of static shape of numbers, "
+                                  "has ")
+                 << part;
+  }
+  return result;
+}
+
+/// Kernels of which a program gives an argument and a result the same address.
+static llvm::MapVector<StringAttr, InPlacePairs> findInPlace(ModuleOp module) {
+  llvm::MapVector<StringAttr, InPlacePairs> pairs;
+  module.walk([&](exec::DispatchOp dispatch) {
+    for (auto [argument, input] : llvm::enumerate(dispatch.getIns()))
+      for (auto [result, output] : llvm::enumerate(dispatch.getOuts()))
+        if (input == output)
+          pairs[dispatch.getKernelAttr().getAttr()].insert(
+              {static_cast<unsigned>(argument), static_cast<unsigned>(result)});
+  });
+  return pairs;
+}
+
+static LogicalResult bufferize(ModuleOp module) {
+  PassManager manager(module.getContext());
+  manager.addPass(createCanonicalizerPass());
+  manager.addPass(createCSEPass());
+  manager.addPass(bufferization::createEmptyTensorEliminationPass());
+  manager.addPass(bufferization::createEmptyTensorToAllocTensorPass());
+  bufferization::OneShotBufferizePassOptions options;
+  options.allowReturnAllocsFromLoops = true;
+  manager.addPass(bufferization::createOneShotBufferizePass(options));
+  manager.addNestedPass<func::FuncOp>(bufferization::createBufferHoistingPass());
+  manager.addNestedPass<func::FuncOp>(bufferization::createBufferLoopHoistingPass());
+  manager.addPass(createCanonicalizerPass());
+  return runOnKernels(manager, module);
+}
+
+LogicalResult runOnKernels(PassManager &manager, ModuleOp kernels) {
+  manager.enableVerifier(false);
+  return manager.run(kernels);
+}
+
+FailureOr<OwningOpRef<ModuleOp>> takeKernels(ModuleOp module, function_ref<void(func::FuncOp)> fuse) {
+  llvm::MapVector<StringAttr, InPlacePairs> inPlace = findInPlace(module);
+  SmallVector<func::FuncOp> kernels;
+  for (auto function : module.getOps<func::FuncOp>())
+    if (function->hasAttr("exec.kernel"))
+      kernels.push_back(function);
+  if (failed(checkKernels(kernels)))
+    return failure();
+  OwningOpRef<ModuleOp> taken = ModuleOp::create(module.getLoc());
+  for (func::FuncOp kernel : kernels) {
+    kernel->moveBefore(taken->getBody(), taken->getBody()->end());
+    fuse(kernel);
+    splitNarrowCasts(kernel);
+    relaxArithmetic(kernel);
+    passDestinations(kernel, inPlace[kernel.getSymNameAttr()].getArrayRef());
+  }
+  if (failed(bufferize(*taken)))
+    return failure();
+  return taken;
+}
+
+void addLoweringToLLVM(PassManager &manager) {
+  manager.addPass(createLoopInvariantCodeMotionPass());
+  manager.addPass(createCSEPass());
+  manager.addPass(memref::createExpandStridedMetadataPass());
+  manager.addPass(createLowerAffinePass());
+  manager.addPass(createSCFToControlFlowPass());
+  manager.addPass(createConvertMathToLLVMPass());
+  manager.addPass(createConvertMathToLibmPass());
+  manager.addPass(createArithToLLVMConversionPass());
+  manager.addPass(createFinalizeMemRefToLLVMConversionPass());
+  ConvertFuncToLLVMPassOptions options;
+  options.useBarePtrCallConv = true;
+  manager.addPass(createConvertFuncToLLVMPass(options));
+  manager.addPass(createConvertControlFlowToLLVMPass());
+  manager.addPass(createReconcileUnrealizedCastsPass());
+}
+
+} // namespace raddle

@@ -1,0 +1,217 @@
+#include "BlasLt.h"
+#include "Driver.h"
+#include "Gpu.h"
+
+#include "raddle/runtime/Error.h"
+
+#include <algorithm>
+#include <cstdlib>
+#include <vector>
+
+namespace raddle::runtime {
+
+namespace {
+
+using namespace cuda;
+
+constexpr unsigned warpThreads = 32;
+
+class CudaGpu : public Gpu {
+public:
+  explicit CudaGpu(int ordinal) : cu(driver()) {
+    int count = 0;
+    cu.check(cu.deviceGetCount(&count), "cannot count GPUs");
+    if (ordinal >= count)
+      throw Error("rank " + std::to_string(ordinal) + " needs a GPU of its own, this machine has " +
+                  std::to_string(count));
+    cu.check(cu.deviceGet(&device, ordinal), "cannot open GPU " + std::to_string(ordinal));
+    cu.check(cu.primaryCtxRetain(&context, device), "cannot open GPU " + std::to_string(ordinal));
+    try {
+      enter();
+      cu.check(cu.streamCreate(&stream, streamNonBlocking), "cannot make a stream");
+    } catch (...) {
+      cu.primaryCtxRelease(device);
+      throw;
+    }
+  }
+
+  ~CudaGpu() override {
+    cu.ctxSetCurrent(context);
+    cu.streamSynchronize(stream);
+    blas.reset();
+    for (GraphExec graph : graphs)
+      cu.graphExecDestroy(graph);
+    for (Module module : modules)
+      cu.moduleUnload(module);
+    for (Address memory : deviceMemory)
+      cu.memFree(memory);
+    for (void *memory : hostMemory)
+      cu.memFreeHost(memory);
+    cu.streamDestroy(stream);
+    cu.primaryCtxRelease(device);
+  }
+
+  std::string name() const override {
+    char text[256] = "";
+    cu.deviceGetName(text, sizeof(text), device);
+    return text;
+  }
+
+  void enter() override { cu.check(cu.ctxSetCurrent(context), "cannot use the GPU on this thread"); }
+
+  uint8_t *allocate(uint64_t bytes) override {
+    Address address = 0;
+    cu.check(cu.memAlloc(&address, std::max<uint64_t>(bytes, 1)),
+             "cannot allocate " + std::to_string(bytes) + " bytes on " + name());
+    deviceMemory.push_back(address);
+    return reinterpret_cast<uint8_t *>(address);
+  }
+
+  uint8_t *allocateHost(uint64_t bytes) override {
+    void *memory = nullptr;
+    cu.check(cu.memHostAlloc(&memory, std::max<uint64_t>(bytes, 1), 0),
+             "cannot allocate " + std::to_string(bytes) + " bytes that the GPU can copy");
+    hostMemory.push_back(memory);
+    return static_cast<uint8_t *>(memory);
+  }
+
+  void load(const bundle::Bundle &bundle) override;
+  void launch(uint32_t kernel, void *const *operands) override;
+
+  size_t prepareGemm(const GemmProblem &problem, const uint64_t (&alignment)[3]) override {
+    if (!blas)
+      blas = std::make_unique<BlasLt>(stream);
+    return blas->prepare(problem, alignment);
+  }
+
+  void gemm(size_t prepared, const void *a, const void *b, void *c) override { blas->run(prepared, a, b, c); }
+
+  void copy(void *dst, const void *src, uint64_t bytes) override {
+    if (bytes != 0)
+      cu.check(cu.memcpyAsync(addressOf(dst), addressOf(src), bytes, stream), "cannot copy");
+  }
+
+  void fill(void *dst, uint8_t byte, uint64_t bytes) override {
+    if (bytes != 0)
+      cu.check(cu.memsetAsync(addressOf(dst), byte, bytes, stream), "cannot fill memory");
+  }
+
+  void beginGraph() override { cu.check(cu.streamBeginCapture(stream, captureRelaxed), "cannot begin a graph"); }
+
+  size_t endGraph() override {
+    Graph graph = nullptr;
+    cu.check(cu.streamEndCapture(stream, &graph), "cannot end a graph");
+    GraphExec executable = nullptr;
+    Result result = cu.graphInstantiate(&executable, graph, 0);
+    cu.graphDestroy(graph);
+    cu.check(result, "cannot make a graph executable");
+    graphs.push_back(executable);
+    return graphs.size() - 1;
+  }
+
+  void launchGraph(size_t graph) override { cu.check(cu.graphLaunch(graphs[graph], stream), "cannot launch a graph"); }
+
+  uint64_t workspaceBytes() const override { return scratchBytes + (blas ? BlasLt::workspaceBytes : 0); }
+
+  void synchronize() override { cu.check(cu.streamSynchronize(stream), "the GPU failed"); }
+
+private:
+  /// How a kernel is launched.
+  struct Loaded {
+    Function function;
+    unsigned grid[3];
+    unsigned threads, sharedBytes, pointers, trailing;
+  };
+
+  const Driver &cu;
+  Device device = 0;
+  Context context = nullptr;
+  Stream stream = nullptr;
+  std::vector<Address> deviceMemory;
+  std::vector<void *> hostMemory;
+  std::vector<Module> modules;
+  std::vector<Loaded> kernels;
+  std::vector<GraphExec> graphs;
+  std::vector<void *> parameters;
+  void *scratch = nullptr;
+  uint64_t scratchBytes = 0;
+  void *nothing = nullptr;
+  std::unique_ptr<BlasLt> blas;
+
+  static Address addressOf(const void *pointer) { return reinterpret_cast<Address>(pointer); }
+
+  void loadCode(const bundle::CodeObject &code, size_t index);
+  Loaded describe(const bundle::Kernel &kernel, Function function);
+};
+
+void CudaGpu::loadCode(const bundle::CodeObject &code, size_t index) {
+  Module module = nullptr;
+  cu.check(cu.moduleLoadData(&module, code.data()->data()), "cannot load code object " + std::to_string(index) +
+                                                                " made for '" + code.target()->str() + "' on " +
+                                                                name());
+  modules.push_back(module);
+}
+
+CudaGpu::Loaded CudaGpu::describe(const bundle::Kernel &kernel, Function function) {
+  Loaded loaded{function,
+                {1, 1, 1},
+                warpThreads * kernel.num_warps(),
+                kernel.shared_bytes(),
+                kernel.num_args(),
+                kernel.trailing_pointers()};
+  for (unsigned i = 0; i < kernel.grid()->size(); ++i)
+    loaded.grid[i] = kernel.grid()->Get(i);
+  // More than this a kernel gets only when it says so before.
+  constexpr unsigned usualShared = 48u << 10;
+  if (loaded.sharedBytes > usualShared)
+    cu.check(cu.funcSetAttribute(function, functionMaxDynamicShared, static_cast<int>(loaded.sharedBytes)),
+             "kernel '" + kernel.name()->str() + "': cannot have " + std::to_string(loaded.sharedBytes) +
+                 " bytes of shared memory");
+  return loaded;
+}
+
+void CudaGpu::load(const bundle::Bundle &bundle) {
+  for (unsigned i = 0; bundle.code() && i < bundle.code()->size(); ++i)
+    loadCode(*bundle.code()->Get(i), i);
+  std::string missing;
+  size_t mostParameters = 0;
+  for (unsigned i = 0; bundle.kernels() && i < bundle.kernels()->size(); ++i) {
+    const bundle::Kernel &kernel = *bundle.kernels()->Get(i);
+    Function function = nullptr;
+    if (cu.moduleGetFunction(&function, modules[kernel.code()], kernel.symbol()->c_str()) != 0) {
+      missing += (missing.empty() ? "" : ", ") + kernel.symbol()->str();
+      continue;
+    }
+    kernels.push_back(describe(kernel, function));
+    const Loaded &loaded = kernels.back();
+    uint64_t blocks = uint64_t(loaded.grid[0]) * loaded.grid[1] * loaded.grid[2];
+    scratchBytes = std::max(scratchBytes, blocks * kernel.global_scratch_bytes());
+    mostParameters = std::max<size_t>(mostParameters, loaded.pointers + loaded.trailing);
+  }
+  if (!missing.empty())
+    throw Error("the bundle's code lacks these kernels: " + missing);
+  if (scratchBytes != 0) {
+    scratch = allocate(scratchBytes);
+    fill(scratch, 0, scratchBytes);
+  }
+  parameters.resize(mostParameters);
+}
+
+void CudaGpu::launch(uint32_t index, void *const *operands) {
+  const Loaded &kernel = kernels[index];
+  // The driver takes the address of each parameter, and copies it.
+  for (unsigned i = 0; i < kernel.pointers; ++i)
+    parameters[i] = const_cast<void **>(&operands[i]);
+  // Triton's kernels take scratch memory, and then memory for profiles, which is not asked for.
+  for (unsigned i = 0; i < kernel.trailing; ++i)
+    parameters[kernel.pointers + i] = i == 0 ? &scratch : &nothing;
+  cu.check(cu.launchKernel(kernel.function, kernel.grid[0], kernel.grid[1], kernel.grid[2], kernel.threads, 1, 1,
+                           kernel.sharedBytes, stream, parameters.data(), nullptr),
+           "cannot launch the kernel");
+}
+
+} // namespace
+
+std::unique_ptr<Gpu> openCudaGpu(int ordinal) { return std::make_unique<CudaGpu>(ordinal); }
+
+} // namespace raddle::runtime

@@ -1,0 +1,89 @@
+// One rank whose programs run on a GPU.
+#pragma once
+
+#include "Gpu.h"
+
+#include "../exec/RankExecutor.h"
+
+#include <memory>
+#include <optional>
+
+namespace raddle::runtime {
+
+/// Everything lies on the device: states, one arena, constants, inputs and outputs, whose values go through memory of
+/// the host that the device copies from and to. A program's first run does one instruction after the other; the second
+/// is kept as a graph, copies of inputs and outputs included, and from then on a run is one launch of it.
+class GpuExecutor : public RankExecutor {
+public:
+  /// Throws Error, also naming every instruction that a GPU cannot do yet.
+  GpuExecutor(const bundle::Bundle &bundle, std::unique_ptr<Gpu> gpu, const Groups &groups, bool trace);
+
+  void load(uint64_t seed, const std::string &weights) override;
+
+  /// An index that is not allowed is found before the run where a caller's input holds it; one that the program
+  /// computes is found after the run. With tracing every instruction is waited for, and an error names it.
+  void run(size_t program, void *const *inputs, void *const *outputs) override;
+
+  void readState(uint32_t state, uint64_t offset, void *dst, uint64_t bytes) override;
+  void writeState(uint32_t state, uint64_t offset, const void *src, uint64_t bytes) override;
+
+  int rank() const override { return groups.all.rank(); }
+  const Program &program(size_t index) const override { return lowered[index].program; }
+  const std::vector<Trace> &recorded() const override { return traces; }
+  uint64_t stateBytes() const override { return layout.bytes; }
+  uint64_t arenaBytes() const override { return largestArena(bundle); }
+  uint64_t workspaceBytes() const override { return gpu->workspaceBytes(); }
+  uint64_t bytesCommunicated() const override { return 0; }
+  uint64_t bytesCopied() const override { return copied; }
+  double launchSeconds() const override { return launched; }
+
+private:
+  /// An array that the caller hands over or gets: where it lies from the start of the arrays of its kind.
+  struct Array {
+    uint64_t offset, bytes;
+  };
+  struct Lowered {
+    explicit Lowered(Program &&lowered) : program(std::move(lowered)) {}
+
+    Program program;
+    std::vector<Array> inputs, outputs;
+    uint64_t inputBytes = 0, outputBytes = 0, copiedBytes = 0;
+    /// Checks of what a caller hands over, by input; and of what the program computes, in the order of their reports.
+    std::vector<std::pair<size_t, const Step *>> hostChecks;
+    std::vector<const Step *> deviceChecks;
+    std::vector<size_t> gemms; ///< numbers of the prepared ones, in the order of the steps
+    uint64_t runs = 0;
+    std::optional<size_t> graph;
+  };
+
+  const bundle::Bundle &bundle;
+  Groups groups;
+  StateLayout layout;
+  std::unique_ptr<Gpu> gpu;
+  std::vector<uint8_t *> states, constants;
+  std::vector<Lowered> lowered;
+  std::vector<Trace> traces;
+  // Inputs of a program, then its outputs, then reports of checks; on the device and on the host.
+  uint8_t *deviceArrays = nullptr, *hostArrays = nullptr;
+  // For copies between runs.
+  static constexpr uint64_t stagingBytes = 16u << 20;
+  uint8_t *staging = nullptr;
+  double launched = 0;
+  uint64_t copied = 0;
+
+  void refuseUnsupported() const;
+  void uploadConstants();
+  void lower(const bundle::Variant &variant, uint8_t *arena);
+  void sortChecks(Lowered &program, const bundle::Variant &variant);
+  void prepare(Lowered &program);
+  uint64_t reportsOffset(const Lowered &program) const;
+  void checkInputs(const Lowered &program, void *const *inputs) const;
+  void submit(Lowered &program);
+  void submitAll(Lowered &program);
+  void execute(const Lowered &program, const Step &step, size_t &gemms, size_t &checks);
+  void readReports(const Lowered &program) const;
+  void upload(uint8_t *dst, const uint8_t *src, uint64_t bytes);
+  void download(uint8_t *dst, const uint8_t *src, uint64_t bytes);
+};
+
+} // namespace raddle::runtime

@@ -1,0 +1,170 @@
+"""Packs what a GPU host needs into a folder: bundles, weights, inputs, the CPU's results, raddle-run and its libraries.
+
+    .venv/bin/python scripts/pack_gpu.py FOLDER
+    scripts/check-gpu FOLDER        # on the host, which needs a driver, cuBLASLt and Python with NumPy
+
+The cases are the demo's Llama, trained, a BERT with the widths of all-MiniLM, its inference and its training, an MLP, and the
+architectures of test/e2e/architectures.py, inference and training.
+"""
+
+import argparse
+import itertools
+import json
+import pathlib
+import re
+import shutil
+import subprocess
+import sys
+
+import numpy
+import torch
+from transformers import BertConfig, BertModel
+
+ROOT = pathlib.Path(__file__).resolve().parents[1]
+TOOLS = ROOT / "build" / "bin"
+# Both folders have a module of models; that of the examples is meant.
+sys.path[:0] = [str(ROOT / "examples"), str(ROOT / "test" / "e2e")]
+
+import raddle
+from architectures import ARCHITECTURES, build
+from models import SentenceEmbedder, draw_batches, make_llama, source_bytes
+
+TARGETS = ("cpu", "cuda:sm_90")
+STEPS = 8
+TOKENS = 128
+OPTIMIZER = ["--mode=train", "--optimizer=adamw", "--lr=1e-3", "--weight-decay=0.01", "--clip-norm=1.0"]
+# Libraries that every host has, in a version of its own.
+SYSTEM = re.compile(r"(ld-linux|libc|libm|libdl|librt|libpthread|libstdc\+\+|libgcc_s)[.-]")
+
+
+class Classifier(torch.nn.Module):
+    """Sentences into classes: float32 vectors of a BERT, and the mean cross-entropy as loss."""
+
+    def __init__(self, embedder, width, classes):
+        super().__init__()
+        self.embedder = embedder
+        self.classify = torch.nn.Linear(width, classes)
+
+    def forward(self, input_ids, attention_mask, labels):
+        return torch.nn.functional.cross_entropy(self.classify(self.embedder(input_ids, attention_mask)), labels)
+
+
+class Regression(torch.nn.Module):
+    """Two layers and the mean of squares of their error."""
+
+    def __init__(self, inputs=13, hidden=33, outputs=7):
+        super().__init__()
+        self.layers = torch.nn.Sequential(
+            torch.nn.Linear(inputs, hidden), torch.nn.GELU(), torch.nn.Linear(hidden, outputs)
+        )
+
+    def forward(self, x, y):
+        return torch.nn.functional.mse_loss(self.layers(x), y)
+
+
+def make_bert(vocabulary=512, layers=1, width=384):
+    config = BertConfig(
+        vocab_size=vocabulary, hidden_size=width, intermediate_size=4 * width, num_hidden_layers=layers,
+        num_attention_heads=12, max_position_embeddings=TOKENS, hidden_dropout_prob=0.0,
+        attention_probs_dropout_prob=0.0,
+    )
+    return SentenceEmbedder(BertModel(config, add_pooling_layer=False)).eval()
+
+
+def demo_cases():
+    """Names, modules, arguments and options of the compiler by the ends of the bundles' names."""
+    torch.manual_seed(0)
+    batch = draw_batches(source_bytes(), 1, 8, TOKENS, seed=0)[0]
+    yield "mlp", Regression(), (torch.randn(24, 13), torch.randn(24, 7)), {"": OPTIMIZER}
+    ids = torch.randint(0, 512, (6, 48))
+    mask = (torch.arange(48) < torch.tensor([48, 31, 7, 48, 20, 1])[:, None]).long()
+    bert = make_bert()
+    yield "sentences", bert, (ids, mask), {"": []}
+    yield "sentences-train", Classifier(bert, 384, 5), (ids, mask, torch.randint(0, 5, (6,))), {"": OPTIMIZER}
+    yield "llama", make_llama(TOKENS, seed=0), (batch, batch), {"": OPTIMIZER}
+
+
+def architecture_cases():
+    for name, case in ARCHITECTURES.items():
+        module, batch = build(case)
+        yield re.sub(r"[^a-z0-9]+", "-", name.lower()), module, batch, {"-infer": [], "-train": OPTIMIZER}
+
+
+def compile_case(folder, source, name, arguments, options):
+    """Bundles for both targets."""
+    for target in TARGETS:
+        bundle = folder / f"{name}.{target.split(':')[0]}.raddle"
+        batch = f"--batch={len(arguments[0])}"
+        command = [TOOLS / "raddle-compile", source, f"--target={target}", batch, *options, "-o", bundle]
+        subprocess.run(command, check=True)
+
+
+def input_names(bundle):
+    text = subprocess.run(
+        [TOOLS / "raddle-translate", "--bundle-to-json", bundle], check=True, capture_output=True, text=True
+    ).stdout
+    variant = json.loads(text)["entries"][0]["variants"][0]
+    return [entry["name"] for entry in variant["inputs"] if entry.get("role", "Batch") == "Batch"]
+
+
+def write_inputs(folder, name, arguments):
+    """Files of the arguments, as options of raddle-run."""
+    options = []
+    for key, argument in zip(input_names(folder / f"{name}.cpu.raddle"), arguments):
+        file = f"{name}.{key}.npy"
+        numpy.save(folder / file, argument.numpy())
+        options.append(f"--input={key}={file}")
+    return options
+
+
+def run_on_cpu(folder, name, options):
+    command = [TOOLS / "raddle-run", f"{name}.cpu.raddle", *options, "--json", f"--output={name}.expected"]
+    result = subprocess.run(command, check=True, capture_output=True, text=True, cwd=folder)
+    (folder / f"{name}.expected.json").write_text(result.stdout)
+
+
+def copy_tools(folder):
+    """raddle-run without symbols, and the libraries that it needs beside those of every system."""
+    shutil.copy(TOOLS / "raddle-run", folder / "raddle-run")
+    subprocess.run(["strip", folder / "raddle-run"], check=True)
+    libraries = folder / "lib"
+    libraries.mkdir(exist_ok=True)
+    listed = subprocess.run(["ldd", folder / "raddle-run"], check=True, capture_output=True, text=True).stdout
+    for match in re.finditer(r"(\S+) => (\S+)", listed):
+        if not SYSTEM.match(match[1]):
+            shutil.copy(match[2], libraries / match[1])
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("folder", type=pathlib.Path)
+    parser.add_argument("--only", help="comma-separated names of models")
+    options = parser.parse_args()
+    options.folder.mkdir(parents=True, exist_ok=True)
+    wanted = options.only.split(",") if options.only else None
+    table, refused = [], []
+    for model, module, arguments, modes in itertools.chain(demo_cases(), architecture_cases()):
+        if wanted and model not in wanted:
+            continue
+        source = options.folder / f"{model}.pt2"
+        raddle.export(module, arguments, source)
+        for end, compiler in modes.items():
+            name = model + end
+            try:
+                compile_case(options.folder, source, name, arguments, compiler)
+                command = write_inputs(options.folder, name, arguments) + [f"--steps={STEPS if compiler else 3}"]
+                run_on_cpu(options.folder, name, command)
+            except subprocess.CalledProcessError as error:
+                refused.append(f"{name}: {pathlib.Path(error.cmd[0]).name} failed")
+                continue
+            table.append({"name": name, "options": command})
+        print(f"packed {model}", file=sys.stderr)
+    (options.folder / "cases.json").write_text(json.dumps(table, indent=1))
+    copy_tools(options.folder)
+    shutil.copy(ROOT / "scripts" / "check_gpu.py", options.folder)
+    if refused:
+        sys.exit("not packed: " + "; ".join(refused))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,324 @@
+// Launch plans of programs for a GPU, on a device that records what it is asked and does it on the host.
+#include "TestBundle.h"
+
+#include "cuda/BlasLt.h"
+#include "cuda/GpuExecutor.h"
+
+#include "raddle/runtime/BundleFile.h"
+#include "raddle/runtime/Error.h"
+#include "raddle/runtime/LocalCommunicator.h"
+
+#include <cstring>
+#include <gtest/gtest.h>
+
+using namespace raddle::runtime;
+
+namespace {
+
+using Strings = std::vector<std::string>;
+using Kernels = std::vector<std::function<void(void *const *)>>;
+
+class RecordingGpu : public Gpu {
+public:
+  RecordingGpu(Strings &log, Kernels kernels) : log(log), kernels(std::move(kernels)) {}
+
+  std::string name() const override { return "recorder"; }
+  void enter() override {}
+  uint8_t *allocate(uint64_t bytes) override {
+    memory.emplace_back();
+    EXPECT_TRUE(memory.back().allocate(bytes + deviceAlignment));
+    uintptr_t start = reinterpret_cast<uintptr_t>(memory.back().data());
+    return reinterpret_cast<uint8_t *>((start + deviceAlignment - 1) / deviceAlignment * deviceAlignment);
+  }
+  uint8_t *allocateHost(uint64_t bytes) override { return allocate(bytes); }
+  void load(const raddle::bundle::Bundle &bundle) override {
+    log.push_back("load");
+    for (const raddle::bundle::Kernel *kernel : *bundle.kernels())
+      arguments.push_back(kernel->num_args());
+  }
+
+  void launch(uint32_t kernel, void *const *operands) override {
+    // As a driver does, it copies the addresses now.
+    std::vector<void *> addresses(operands, operands + arguments[kernel]);
+    add("kernel " + std::to_string(kernel), [this, kernel, addresses] { kernels[kernel](addresses.data()); });
+  }
+  size_t prepareGemm(const GemmProblem &problem, const uint64_t (&alignment)[3]) override {
+    log.push_back("prepare gemm aligned " + std::to_string(alignment[0]) + " " + std::to_string(alignment[1]) + " " +
+                  std::to_string(alignment[2]));
+    problems.push_back(problem);
+    return problems.size() - 1;
+  }
+  void gemm(size_t prepared, const void *a, const void *b, void *c) override {
+    add("gemm " + std::to_string(prepared), [=] { runGemm(problems[prepared], a, b, c, pool); });
+  }
+  void copy(void *dst, const void *src, uint64_t bytes) override {
+    add("copy " + std::to_string(bytes), [=] { std::memmove(dst, src, bytes); });
+  }
+  void fill(void *dst, uint8_t byte, uint64_t bytes) override {
+    add("fill " + std::to_string(bytes), [=] { std::memset(dst, byte, bytes); });
+  }
+  void beginGraph() override {
+    log.push_back("begin graph");
+    capturing = true;
+    graphs.emplace_back();
+  }
+  size_t endGraph() override {
+    log.push_back("end graph");
+    capturing = false;
+    return graphs.size() - 1;
+  }
+  void launchGraph(size_t graph) override {
+    log.push_back("launch graph " + std::to_string(graph));
+    for (const auto &operation : graphs[graph])
+      pending.push_back(operation);
+  }
+  uint64_t workspaceBytes() const override { return 0; }
+
+  // Nothing is done before it is waited for: what reads results too early reads the old ones.
+  void synchronize() override {
+    for (const auto &operation : pending)
+      operation();
+    pending.clear();
+  }
+
+private:
+  static constexpr uint64_t deviceAlignment = 256;
+  Strings &log;
+  Kernels kernels;
+  std::vector<uint32_t> arguments;
+  std::vector<AlignedBuffer> memory;
+  std::vector<GemmProblem> problems;
+  std::vector<std::vector<std::function<void()>>> graphs;
+  std::vector<std::function<void()>> pending;
+  ThreadPool pool{1};
+  bool capturing = false;
+
+  void add(const std::string &what, std::function<void()> operation) {
+    log.push_back(what);
+    (capturing ? graphs.back() : pending).push_back(std::move(operation));
+  }
+};
+
+constexpr uint64_t width = sizeof(float);
+
+/// y = (x + state) * W, state += 1, with indices that are given and indices that are computed from them.
+std::vector<uint8_t> stepBundle() {
+  using Space = fb::Space;
+  TestBundle b;
+  b.target = "cuda:sm_90";
+  b.numStreams = 1;
+  b.arenaBytes = 1024;
+  b.state("counter", 6);
+  float matrix[12];
+  for (int i = 0; i < 12; ++i)
+    matrix[i] = static_cast<float>(i);
+  b.constant(std::string(reinterpret_cast<const char *>(matrix), sizeof(matrix)));
+  uint32_t code = b.code(std::string("ptx\0", 4), fb::CodeFormat::Ptx);
+  b.launched("add", 3, {2, 1, 1}, 4, code);
+  b.launched("increment", 2, {1}, 1, code);
+  b.launched("shift", 2, {1}, 1, code);
+  b.launched("check", 2, {1}, 1, code);
+  b.input("x", {2, 3}, false);
+  b.input("rows", {2}, false, fb::DType::I64);
+  b.output("y", {2, 4}, false);
+  auto x = [&] { return b.operand(Space::Input, 0, 0, {2, 3}); };
+  auto rows = [&] { return b.operand(Space::Input, 1, 0, {2}, fb::DType::I64); };
+  auto shifted = [&] { return b.arena(512, {2}, fb::DType::I64); };
+  auto state = [&] { return b.operand(Space::State, 0, 0, {2, 3}); };
+  auto list = [&](std::vector<flatbuffers::Offset<fb::Operand>> operands) { return b.builder.CreateVector(operands); };
+  auto dispatch = [&](uint32_t kernel, std::vector<flatbuffers::Offset<fb::Operand>> in,
+                      std::vector<flatbuffers::Offset<fb::Operand>> out, const char *name) {
+    auto inputs = list(in), outputs = list(out);
+    b.instruction(fb::Action::Dispatch, fb::CreateDispatch(b.builder, kernel, inputs, outputs), name);
+  };
+  auto check = [&](flatbuffers::Offset<fb::Operand> src, int32_t kernel, const char *name) {
+    auto what = b.builder.CreateString("row of a table");
+    b.instruction(fb::Action::CheckIndex, fb::CreateCheckIndex(b.builder, src, 8, false, 0, what, 0, kernel), name);
+  };
+  check(rows(), -1, "given");
+  dispatch(2, {rows()}, {shifted()}, "shift");
+  check(shifted(), 3, "computed");
+  dispatch(0, {x(), state()}, {b.arena(0, {2, 3})}, "sum");
+  b.gemm(b.arena(0, {2, 3}), b.operand(Space::Constant, 0, 0, {3, 4}), b.operand(Space::Output, 0, 0, {2, 4}), 2, 4, 3);
+  dispatch(1, {state()}, {state()}, "next");
+  b.instruction(fb::Action::Zero, fb::CreateZero(b.builder, b.arena(0, {2, 3})), "clear");
+  return b.finish();
+}
+
+Kernels stepKernels() {
+  return {[](void *const *at) {
+            for (int i = 0; i < 6; ++i)
+              static_cast<float *>(at[2])[i] = static_cast<float *>(at[0])[i] + static_cast<float *>(at[1])[i];
+          },
+          [](void *const *at) {
+            for (int i = 0; i < 6; ++i)
+              static_cast<float *>(at[1])[i] = static_cast<float *>(at[0])[i] + 1;
+          },
+          [](void *const *at) {
+            for (int i = 0; i < 2; ++i)
+              static_cast<int64_t *>(at[1])[i] = static_cast<int64_t *>(at[0])[i] + 1;
+          },
+          // What the compiler's kernels do (lib/Codegen/NVVM/LaunchedKernel.cpp).
+          [](void *const *at) {
+            for (uint64_t i = 0; i < 2; ++i) {
+              int64_t index = static_cast<int64_t *>(at[0])[i];
+              uint64_t found = i << 32 | static_cast<uint32_t>(index), &report = *static_cast<uint64_t *>(at[1]);
+              if (index < 0 || index >= 8)
+                report = std::min(report, found);
+            }
+          }};
+}
+
+class GpuExecutorTest : public testing::Test {
+protected:
+  Strings log;
+  std::vector<uint8_t> bytes = stepBundle();
+  const fb::Bundle &bundle = *fb::GetBundle(bytes.data());
+  LocalGroup group{1};
+  Groups groups{group.member(0), group.member(0), group.member(0)};
+
+  std::unique_ptr<GpuExecutor> make(bool trace = false) {
+    return std::make_unique<GpuExecutor>(bundle, std::make_unique<RecordingGpu>(log, stepKernels()), groups, trace);
+  }
+
+  std::vector<float> run(GpuExecutor &executor, std::vector<int64_t> rows = {3, 6}) {
+    std::vector<float> x{1, 2, 3, 4, 5, 6}, y(8, -1);
+    void *inputs[] = {x.data(), rows.data()}, *outputs[] = {y.data()};
+    log.clear();
+    executor.run(0, inputs, outputs);
+    return y;
+  }
+
+  static std::vector<float> expected(float counter) {
+    std::vector<float> y(8, 0);
+    for (int r = 0; r < 2; ++r)
+      for (int c = 0; c < 4; ++c)
+        for (int k = 0; k < 3; ++k)
+          y[r * 4 + c] += (static_cast<float>(r * 3 + k + 1) + counter) * static_cast<float>(k * 4 + c);
+    return y;
+  }
+};
+
+TEST_F(GpuExecutorTest, TheBundleVerifies) {
+  std::string why;
+  EXPECT_TRUE(verifyBundle(bytes.data(), bytes.size(), why)) << why;
+}
+
+TEST_F(GpuExecutorTest, RunsStepByStepThenAsOneGraph) {
+  auto executor = make();
+  EXPECT_EQ(run(*executor), expected(0));
+  // Inputs of 24 and 16 bytes begin at multiples of 256; 32 bytes of the output; one report.
+  Strings steps{"copy 512", "fill 8", "kernel 2", "kernel 3", "kernel 0", "gemm 0", "kernel 1", "fill 24", "copy 264"};
+  EXPECT_EQ(log, steps);
+  EXPECT_EQ(run(*executor), expected(1));
+  Strings second{"begin graph"};
+  second.insert(second.end(), steps.begin(), steps.end());
+  second.insert(second.end(), {"end graph", "launch graph 0"});
+  EXPECT_EQ(log, second);
+  for (float call = 2; call < 5; ++call) {
+    EXPECT_EQ(run(*executor), expected(call));
+    EXPECT_EQ(log, Strings{"launch graph 0"});
+  }
+  EXPECT_GT(executor->launchSeconds(), 0);
+}
+
+TEST_F(GpuExecutorTest, LoadsCodeAndChoosesProductsOnce) {
+  auto executor = make();
+  EXPECT_EQ(std::count(log.begin(), log.end(), "load"), 1);
+  EXPECT_EQ(std::count(log.begin(), log.end(), "prepare gemm aligned 256 256 256"), 1);
+}
+
+TEST_F(GpuExecutorTest, ReadsAndWritesStates) {
+  auto executor = make();
+  run(*executor);
+  float values[2] = {7, 8}, found[3];
+  executor->writeState(0, width, values, sizeof(values));
+  executor->readState(0, 0, found, sizeof(found));
+  EXPECT_EQ(found[0], 1);
+  EXPECT_EQ(found[1], 7);
+  EXPECT_EQ(found[2], 8);
+}
+
+static std::string errorOf(const std::function<void()> &body) {
+  try {
+    body();
+  } catch (const Error &error) {
+    return error.what();
+  }
+  return "";
+}
+
+TEST_F(GpuExecutorTest, FindsWrongIndicesThatAreGivenBeforeTheRun) {
+  auto executor = make();
+  EXPECT_EQ(
+      errorOf([&] { run(*executor, {3, 9}); }),
+      "rank 0, instruction 'given': row of a table: expected 0 to 7, found 9 at position 1 of this rank's indices");
+  EXPECT_TRUE(log.empty());
+}
+
+TEST_F(GpuExecutorTest, FindsWrongIndicesThatAreComputed) {
+  auto executor = make();
+  for (int call = 0; call < 3; ++call)
+    EXPECT_EQ(errorOf([&] { run(*executor, {7, 7}); }),
+              "rank 0, instruction 'computed': row of a table: expected 0 to 7, found 8 at position 0 of this rank's "
+              "indices");
+  EXPECT_NO_THROW(run(*executor));
+}
+
+TEST_F(GpuExecutorTest, TracesEveryInstructionWithoutAGraph) {
+  auto executor = make(/*trace=*/true);
+  run(*executor);
+  run(*executor);
+  EXPECT_EQ(std::count(log.begin(), log.end(), "begin graph"), 0);
+  ASSERT_EQ(executor->recorded().size(), 1u);
+}
+
+TEST_F(GpuExecutorTest, NamesInstructionsThatItCannotDo) {
+  std::vector<uint8_t> training = linearTraining(1, 4);
+  std::string why = errorOf([&] {
+    GpuExecutor(*fb::GetBundle(training.data()), std::make_unique<RecordingGpu>(log, Kernels()), groups, false);
+  });
+  EXPECT_NE(why.find("entry 'train_step', instruction 2: Collective on stream 1"), std::string::npos) << why;
+}
+
+TEST(LaunchTest, TheVerifierKnowsWhatCanBeLaunched) {
+  TestBundle b;
+  b.target = "cuda:sm_90";
+  uint32_t code = b.code("no zero", fb::CodeFormat::Ptx);
+  b.launched("many", 0, {1, 70000}, 33, code, 3);
+  b.launched("none", 0, {}, 1, code);
+  b.launched("scratch", 0, {1u << 30}, 1, code, 1, uint64_t(1) << 40);
+  std::vector<uint8_t> bytes = b.finish();
+  std::string why;
+  EXPECT_FALSE(verifyBundle(bytes.data(), bytes.size(), why));
+  for (const char *part :
+       {"PTX does not end in a zero", "num_warps: expected 1 up to 32, found 33",
+        "trailing_pointers: expected 0 up to 2, found 3", "grid: expected 1 up to 65535, found 70000",
+        "dimensions of grid: expected 1 up to 3, found 0", "bytes for each block overflow"})
+    EXPECT_NE(why.find(part), std::string::npos) << part << " in " << why;
+}
+
+TEST(BatchPlanTest, JoinsLoopsAndKeepsOverwritesApart) {
+  GemmProblem problem;
+  problem.batch = {8, 2, 3};
+  // Two heads of keys for six of queries: the key's loops do not join the last one.
+  problem.strideA = {600, 300, 100};
+  problem.strideB = {40, 20, 0};
+  problem.strideC = {6, 3, 1};
+  cuda::BatchPlan plan = cuda::planBatches(problem);
+  EXPECT_EQ(plan.count, 16);
+  EXPECT_EQ(plan.strides.b, 20);
+  ASSERT_EQ(plan.calls.size(), 3u);
+  EXPECT_EQ(plan.calls[2].a, 200);
+  EXPECT_EQ(plan.calls[2].b, 0);
+  EXPECT_EQ(plan.calls[2].c, 2);
+  problem.batch = {5};
+  problem.strideA = {1};
+  problem.strideB = {1};
+  problem.strideC = {0};
+  plan = cuda::planBatches(problem);
+  EXPECT_EQ(plan.count, 1);
+  EXPECT_EQ(plan.calls.size(), 5u);
+}
+
+} // namespace
