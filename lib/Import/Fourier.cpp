@@ -110,6 +110,10 @@ ComplexParts transform(NodeBuilder &node, ComplexParts z, const Plan &plan) {
   if (node.failed())
     return {};
   Type element = node.elementOf(z.real);
+  if (!isa<FloatType>(element)) {
+    node.fail(node.node.target + " of numbers that are neither floating-point nor complex");
+    return {};
+  }
   Value cosine = buildMatrix(node, plan, false, from, to, element);
   Value sine = buildMatrix(node, plan, true, from, to, element);
   Value real =

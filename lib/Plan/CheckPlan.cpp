@@ -122,7 +122,7 @@ private:
         if (run.begin != end)
           problem(what, ", ", nameOf(region), ": has ", std::to_string(end), " elements, then ",
                   std::to_string(run.begin));
-        if (wanted != expected.end() && run.unit != wanted->second.unit)
+        if (run.elements > 0 && wanted != expected.end() && run.unit != wanted->second.unit)
           problem(what, ", ", nameOf(region), ": has units of ", std::to_string(run.unit), ", expected ",
                   std::to_string(wanted->second.unit));
         end = run.begin + run.elements;

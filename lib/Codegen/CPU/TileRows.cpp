@@ -62,7 +62,8 @@ std::optional<Tiling> chooseTiling(ArrayRef<linalg::LinalgOp> ops) {
   linalg::LinalgOp first = ops.front();
   Tiling tiling;
   SmallVector<int64_t> ranges = first.getStaticLoopRanges();
-  for (unsigned loop : ArrayRef<unsigned>(rowLoops(first)).take_front(count))
+  SmallVector<unsigned> loops = rowLoops(first);
+  for (unsigned loop : ArrayRef<unsigned>(loops).take_front(count))
     tiling.extents.push_back(ranges[loop]);
   if (llvm::is_contained(tiling.extents, 0))
     return std::nullopt;
