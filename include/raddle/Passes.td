@@ -269,6 +269,8 @@ def FuseOutline : Pass<"fuse-outline", "::mlir::ModuleOp"> {
   }];
   let dependentDialects = ["::raddle::exec::ExecDialect", "::mlir::func::FuncDialect", "::mlir::tensor::TensorDialect",
                            "::mlir::linalg::LinalgDialect", "::mlir::scf::SCFDialect"];
+  let options = [Option<"joinRows", "join-rows", "bool", "true",
+                        "Whether groups that walk the same rows become one kernel, as suits a thread with caches">];
   let statistics = [Statistic<"numKernels", "kernels", "Number of distinct kernels">,
                     Statistic<"numDispatches", "dispatches", "Number of dispatches">,
                     Statistic<"numGemms", "gemms", "Number of library matrix products">,

@@ -27,12 +27,7 @@ using namespace raddle;
 namespace {
 
 struct FuseOutlinePass : raddle::impl::FuseOutlineBase<FuseOutlinePass> {
-  FuseOutlinePass() = default;
-  FuseOutlinePass(const FuseOutlinePass &other) : FuseOutlineBase(other) {}
-
-  Option<bool> joinRows{*this, "join-rows", llvm::cl::init(true),
-                        llvm::cl::desc("Whether groups that walk the same rows become one kernel, as suits a thread "
-                                       "with caches")};
+  using Base::Base;
 
   void runOnOperation() override {
     symbols.emplace(getOperation());

@@ -56,15 +56,6 @@ static void addStep(OpPassManager &manager, const PipelineOptions &options) {
   manager.addPass(createTrainVerify());
 }
 
-/// Rows of several ops in one kernel suit a thread with caches; a GPU's threads share out one op after the other.
-static std::unique_ptr<Pass> createOutline(const PipelineOptions &options) {
-  std::unique_ptr<Pass> outline = createFuseOutline();
-  auto unknown = [](const Twine &why) -> LogicalResult { llvm::report_fatal_error(why); };
-  if (options.target != "cpu")
-    (void)outline->initializeOptions("join-rows=false", unknown);
-  return outline;
-}
-
 void addStage(OpPassManager &manager, Stage stage, const PipelineOptions &options) {
   switch (stage) {
   case Stage::Import:
@@ -117,7 +108,8 @@ void addStage(OpPassManager &manager, Stage stage, const PipelineOptions &option
       manager.addNestedPass<func::FuncOp>(createFuseAttention());
     manager.addPass(createNNDecompose());
     addCleanup(manager);
-    manager.addPass(createOutline(options));
+    // Rows of several ops in one kernel suit a thread with caches; a GPU's threads share out one op after the other.
+    manager.addPass(createFuseOutline({/*joinRows=*/options.target == "cpu"}));
     addCleanup(manager);
     manager.addPass(createFuseVerify());
     return;
