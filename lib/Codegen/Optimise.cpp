@@ -31,6 +31,20 @@ std::unique_ptr<llvm::Module> translateCode(ModuleOp module, llvm::LLVMContext &
   return translated;
 }
 
+static llvm::OptimizationLevel levelOf(llvm::CodeGenOptLevel level) {
+  switch (level) {
+  case llvm::CodeGenOptLevel::None:
+    return llvm::OptimizationLevel::O0;
+  case llvm::CodeGenOptLevel::Less:
+    return llvm::OptimizationLevel::O1;
+  case llvm::CodeGenOptLevel::Default:
+    return llvm::OptimizationLevel::O2;
+  case llvm::CodeGenOptLevel::Aggressive:
+    break;
+  }
+  return llvm::OptimizationLevel::O3;
+}
+
 void optimise(llvm::Module &module, llvm::TargetMachine &machine) {
   llvm::LoopAnalysisManager loops;
   llvm::FunctionAnalysisManager functions;
@@ -42,7 +56,9 @@ void optimise(llvm::Module &module, llvm::TargetMachine &machine) {
   builder.registerFunctionAnalyses(functions);
   builder.registerLoopAnalyses(loops);
   builder.crossRegisterProxies(loops, functions, graph, modules);
-  builder.buildPerModuleDefaultPipeline(llvm::OptimizationLevel::O3).run(module, modules);
+  llvm::OptimizationLevel level = levelOf(machine.getOptLevel());
+  bool isPlain = level == llvm::OptimizationLevel::O0;
+  (isPlain ? builder.buildO0DefaultPipeline(level) : builder.buildPerModuleDefaultPipeline(level)).run(module, modules);
 }
 
 LogicalResult emitCode(llvm::Module &module, llvm::TargetMachine &machine, llvm::CodeGenFileType type,

@@ -12,7 +12,7 @@ namespace raddle {
 /// Translates the functions of the LLVM dialect in `module`, and only them, to LLVM IR. Null after an error.
 std::unique_ptr<llvm::Module> translateCode(mlir::ModuleOp module, llvm::LLVMContext &context);
 
-/// Optimises for a machine, at the level of `-O3`.
+/// Optimises for a machine, at the level that it was made with.
 void optimise(llvm::Module &module, llvm::TargetMachine &machine);
 
 /// Writes an object file or assembly of the module's code. `why` gets the reason for a failure.

@@ -31,7 +31,7 @@ constexpr StringRef kProcessors[] = {"native"};
 StringRef hostLevel() { return llvm::sys::getHostCPUName(); }
 #endif
 
-std::unique_ptr<llvm::TargetMachine> createMachine(StringRef processor, std::string &why) {
+std::unique_ptr<llvm::TargetMachine> createMachine(StringRef processor, unsigned level, std::string &why) {
   llvm::InitializeNativeTarget();
   llvm::InitializeNativeTargetAsmPrinter();
   llvm::Triple triple(llvm::sys::getDefaultTargetTriple());
@@ -40,7 +40,7 @@ std::unique_ptr<llvm::TargetMachine> createMachine(StringRef processor, std::str
     return nullptr;
   return std::unique_ptr<llvm::TargetMachine>(target->createTargetMachine(
       triple, processor == "native" ? hostLevel() : processor, /*Features=*/"", llvm::TargetOptions(),
-      llvm::Reloc::PIC_, std::nullopt, llvm::CodeGenOptLevel::Aggressive));
+      llvm::Reloc::PIC_, std::nullopt, static_cast<llvm::CodeGenOptLevel>(level)));
 }
 
 LogicalResult writeObject(llvm::Module &module, llvm::TargetMachine &machine, StringRef path, std::string &why) {
@@ -75,14 +75,14 @@ LogicalResult link(StringRef object, StringRef library, std::string &why) {
 
 ArrayRef<StringRef> knownProcessors() { return kProcessors; }
 
-FailureOr<ObjectCode> compileForCpu(ModuleOp module, StringRef processor) {
+FailureOr<ObjectCode> compileForCpu(ModuleOp module, StringRef processor, unsigned level) {
   llvm::LLVMContext context;
   std::unique_ptr<llvm::Module> translated = translateCode(module, context);
   if (!translated)
     return failure();
 
   std::string why;
-  std::unique_ptr<llvm::TargetMachine> machine = createMachine(processor, why);
+  std::unique_ptr<llvm::TargetMachine> machine = createMachine(processor, level, why);
   if (!machine)
     return module.emitError("no code generator for this machine: ") << why, failure();
   translated->setTargetTriple(machine->getTargetTriple());
