@@ -21,7 +21,7 @@ Session::Session(const std::string &path, const SessionOptions &options) : impl(
 Session::~Session() = default;
 
 void Session::Implementation::open(const std::string &path, const SessionOptions &options) {
-  residentBefore = residentBytes();
+  residentBefore = residentBytes() - residentFileBytes();
   if (std::optional<std::string> problem = readBundleFile(path, file))
     throw Error(*problem);
   bundle = bundle::GetBundle(file.data());
@@ -213,9 +213,10 @@ Statistics Session::statistics() const {
   result.stateBytes = first.stateBytes();
   result.arenaBytes = first.arenaBytes();
   result.workspaceBytes = first.workspaceBytes();
-  result.plannedBytes = result.stateBytes + result.arenaBytes + result.workspaceBytes + impl->file.size() / ranksHere;
+  uint64_t shared = impl->file.size() + (impl->code ? impl->code->bytes() : 0);
+  result.plannedBytes = result.stateBytes + result.arenaBytes + result.workspaceBytes + shared / ranksHere;
   result.peakResidentBytes = peakResidentBytes();
-  result.residentGrowthBytes = (result.peakResidentBytes - impl->residentBefore) / ranksHere;
+  result.residentGrowthBytes = (result.peakResidentBytes - residentFileBytes() - impl->residentBefore) / ranksHere;
   for (const std::unique_ptr<RankExecutor> &executor : impl->executors) {
     result.bytesCommunicated += executor->bytesCommunicated();
     result.bytesCopied += executor->bytesCopied();

@@ -69,7 +69,7 @@ struct HostArray {
 struct Statistics {
   /// A rank's memory in bytes: kept between calls; for intermediate results; what the BLAS and reductions hold beside.
   uint64_t stateBytes = 0, arenaBytes = 0, workspaceBytes = 0;
-  /// The sum of these and a rank's share of the bundle, which all ranks of a process have together.
+  /// The sum of these and a rank's share of the bundle and of its code, which all ranks of a process have together.
   uint64_t plannedBytes = 0;
   /// Bytes that a rank received from others, and that copy instructions moved, over all calls so far: the mean of all
   /// ranks, counted where it is done.
@@ -80,8 +80,8 @@ struct Statistics {
   uint64_t peakResidentBytes = 0;
   /// On a GPU: seconds that the first rank's thread spent on calls of `run` without waiting for the device.
   double launchSeconds = 0;
-  /// By how much it had grown then since the session was opened, divided by the ranks of the process; the largest of all
-  /// processes. What else the process does counts, too.
+  /// By how much that, less the pages of mapped files, had grown then since the session was opened, divided by the ranks of
+  /// the process; the largest of all processes. What else the process does counts, too.
   uint64_t residentGrowthBytes = 0;
   /// The processor family whose GEMM kernels are in use.
   std::string blas;
