@@ -53,7 +53,6 @@ private:
     return failure();
   }
 
-
   /// Operands of every gradient: the forward inputs, inits that an elementwise body reads, the incoming gradients, and
   /// what an extremum compares with.
   void collectInputs() {
