@@ -139,6 +139,7 @@ def compile(
     cpu="native",
     param_arguments=(),
     param_constants=(),
+    trace=False,
 ):
     """Compiles a ``torch.nn.Module`` or the path of a ``.pt2`` or ``.mlir`` and returns a ``Program``.
 
@@ -159,6 +160,8 @@ def compile(
 
     ``cpu`` says which processors run the program: ``"native"``, the best that this machine's has, or a level of the
     x86-64 ABI, ``"x86-64-v2"``, ``"x86-64-v3"`` (AVX2) or ``"x86-64-v4"`` (AVX-512), for a bundle that goes elsewhere.
+
+    ``trace`` records how long every instruction takes, for ``Program.write_report`` and ``Program.write_trace``.
 
     Of MLIR, ``param_arguments`` names the leading arguments of ``@main``, which are parameters, and ``param_constants``
     the constants that are, by their resource keys: a list of names or a regular expression.
@@ -194,7 +197,7 @@ def compile(
                 raise FileNotFoundError(f"'{source}' is not a file")
         bundle = pathlib.Path(folder) / "program.raddle"
         _run_compiler(_command(source, bundle, mode, ranks, batch, options))
-        return Program(bundle, weights=source, folder=folder)
+        return Program(bundle, weights=source, folder=folder, trace=trace)
     except BaseException:
         shutil.rmtree(folder, ignore_errors=True)
         raise
