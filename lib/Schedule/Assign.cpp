@@ -373,7 +373,7 @@ private:
     program.setArena(arena);
     program.setAllocationsAttr(describe(placement.allocations));
     numArenaBytes.updateMax(arena);
-    numLowerBound.updateMax(lowerBoundBytes(placement.allocations));
+    numLowerBound.updateMax(mostLiveBytes(placement.allocations).bytes);
   }
 
   void checkBudget(exec::ProgramOp program) {

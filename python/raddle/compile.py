@@ -141,6 +141,7 @@ def compile(
     opt_level=3,
     param_arguments=(),
     param_constants=(),
+    trace=False,
 ):
     """Compiles a ``torch.nn.Module`` or the path of a ``.pt2`` or ``.mlir`` and returns a ``Program``.
 
@@ -163,6 +164,8 @@ def compile(
     x86-64 ABI, ``"x86-64-v2"``, ``"x86-64-v3"`` (AVX2) or ``"x86-64-v4"`` (AVX-512), for a bundle that goes elsewhere.
     ``opt_level`` is LLVM's level of optimisation of kernels for the CPU, 0 to 3: 0 compiles several times faster, and what
     it makes is much slower.
+
+    ``trace`` records how long every instruction takes, for ``Program.write_report`` and ``Program.write_trace``.
 
     Of MLIR, ``param_arguments`` names the leading arguments of ``@main``, which are parameters, and ``param_constants``
     the constants that are, by their resource keys: a list of names or a regular expression.
@@ -200,7 +203,7 @@ def compile(
                 raise FileNotFoundError(f"'{source}' is not a file")
         bundle = pathlib.Path(folder) / "program.raddle"
         _run_compiler(_command(source, bundle, mode, ranks, batch, options))
-        return Program(bundle, weights=source, folder=folder)
+        return Program(bundle, weights=source, folder=folder, trace=trace)
     except BaseException:
         shutil.rmtree(folder, ignore_errors=True)
         raise

@@ -6,7 +6,8 @@ import os
 import numpy
 import pytest
 import torch
-from tools import demo_models, json_lines, make_bundle, succeed
+from models import demo_models
+from tools import json_lines, make_bundle, succeed
 
 TOLERANCE = 0.02
 # Large beside what libraries need in any process.

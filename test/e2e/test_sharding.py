@@ -5,9 +5,9 @@ import json
 import numpy
 import pytest
 import torch
-from models import Mlp, mlp_batches, tiny_llama, token_batches
+from models import Mlp, demo_models, mlp_batches, tiny_llama, token_batches
 from parity import compare_training
-from tools import assert_refused, demo_models, json_lines, make_bundle, run, succeed
+from tools import assert_refused, json_lines, make_bundle, run, succeed
 
 import raddle
 

@@ -1,6 +1,5 @@
 """Runs Raddle's programs as a user would, and says how a failure has to look."""
 
-import importlib.util
 import json
 import os
 import pathlib
@@ -21,14 +20,6 @@ MPI_ENVIRONMENT = {
     "OMPI_MCA_rmaps_base_oversubscribe": "1",
     "OMPI_MCA_btl_vader_single_copy_mechanism": "none",
 }
-
-
-def demo_models():
-    """examples/models.py, whose name is that of a file here."""
-    spec = importlib.util.spec_from_file_location("demo_models", ROOT / "examples" / "models.py")
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
 
 
 def run(name, *args, ranks=None, cwd=None, environment=()):

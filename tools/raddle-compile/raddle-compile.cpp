@@ -17,6 +17,7 @@
 #include "raddle/Report/Report.h"
 #include "raddle/Utils/Guard.h"
 #include "raddle/runtime/BundleFile.h"
+#include "raddle/runtime/MachineLimits.h"
 #include "llvm/ADT/StringExtras.h"
 #include "llvm/Support/FileSystem.h"
 #include "llvm/Support/FormatVariadic.h"
@@ -29,6 +30,7 @@
 #include <CLI/CLI.hpp>
 #include <chrono>
 #include <filesystem>
+#include <thread>
 
 using namespace mlir;
 
@@ -100,7 +102,10 @@ void addOptions(CLI::App &app, Options &o) {
                  "Print the IR of a stage and stop: import, rewrite, differentiate, step, shard, fuse, schedule or "
                  "generate");
   app.add_option("--start-at", o.startAt, "Resume from the IR of a stage that --stop-after or --dump-stages wrote");
-  app.add_option("--report", o.reportPath, "Write a report on the bundle, an HTML file");
+  app.add_option(
+      "--report", o.reportPath,
+      "Write a report on the bundle, an HTML file, with the times that this machine's measured limits would allow; "
+      "raddle-run --report adds the times that a run took");
   app.add_option("--timing", o.timing, "Print the times of stages and passes to standard error: text or json");
 }
 
@@ -358,6 +363,14 @@ std::string relativeWeights(ModuleOp module) {
   return error || relative.empty() ? weights.getValue().str() : relative.string();
 }
 
+/// What this machine would allow a rank, if all ranks ran on it.
+raddle::runtime::Measurements machineLimits() {
+  raddle::runtime::Measurements measured;
+  if (o.target == "cpu")
+    measured.limits = raddle::runtime::machineLimits(std::thread::hardware_concurrency()).shareOf(o.ranks);
+  return measured;
+}
+
 LogicalResult writeOutputs(ModuleOp module, Progress &progress) {
   progress.begin("bundle");
   raddle::BundleOptions options;
@@ -371,7 +384,7 @@ LogicalResult writeOutputs(ModuleOp module, Progress &progress) {
     return failure();
   // The report first: after an error there is neither.
   if (!o.reportPath.empty())
-    if (auto why = raddle::writeReport(*raddle::bundle::GetBundle(bundle->data()), o.reportPath))
+    if (auto why = raddle::writeReport(*raddle::bundle::GetBundle(bundle->data()), o.reportPath, machineLimits()))
       return fail(*why);
   if (auto why = raddle::runtime::writeBundleFile(o.outputPath, bundle->data(), bundle->size())) {
     if (!o.reportPath.empty())

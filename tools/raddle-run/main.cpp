@@ -5,6 +5,7 @@
 #include "Reporter.h"
 #include "Schedule.h"
 
+#include "raddle/Report/Report.h"
 #include "raddle/runtime/Convert.h"
 #include "raddle/runtime/Error.h"
 
@@ -122,12 +123,21 @@ static std::string traceName(const std::string &path, int rank) {
   return suffix ? path.substr(0, dot) + number + path.substr(dot) : path + number;
 }
 
+// All processes take part in what is measured, the first one writes.
+static void report(const Session &session, const std::string &path, bool first) {
+  Measurements measured = session.measurements();
+  std::optional<std::string> problem = first ? writeReport(session.bundle(), path, measured) : std::nullopt;
+  if (problem)
+    throw Error(*problem);
+}
+
 static void run(const Options &options, const std::shared_ptr<Communicator> &world) {
   SessionOptions sessionOptions;
   sessionOptions.weights = options.weights;
   sessionOptions.seed = options.seed;
   sessionOptions.threads = options.threads;
-  sessionOptions.trace = !options.trace.empty();
+  sessionOptions.trace = !options.trace.empty() || !options.report.empty();
+  sessionOptions.measureLimits = options.measureLimits;
   sessionOptions.world = world;
   Session session(options.bundle, sessionOptions);
   if (options.ranks && *options.ranks != session.ranks())
@@ -168,6 +178,8 @@ static void run(const Options &options, const std::shared_ptr<Communicator> &wor
     writeOutputs(call, options.output);
   if (!options.trace.empty())
     session.writeTrace(traceName(options.trace, world ? world->rank() : 0));
+  if (!options.report.empty())
+    report(session, options.report, first);
 }
 
 } // namespace raddle::run

@@ -253,7 +253,7 @@ void GpuExecutor::submitAll(Lowered &program) {
       throw Error("rank " + std::to_string(rank()) + ", instruction '" + step.name + "': " + error.what());
     }
     const char *kind = kindOf(step);
-    traces[0].add({*step.name ? step.name : kind, kind, computeStream, begin, Trace::Clock::now()});
+    traces[0].add({*step.name ? step.name : kind, kind, computeStream, begin, Trace::Clock::now(), step.source});
   }
   gpu->copy(hostArrays + program.inputBytes, deviceArrays + program.inputBytes, program.outputBytes + reportBytes);
 }

@@ -76,6 +76,9 @@ void Session::Implementation::makeRanks(const SessionOptions &options) {
   unsigned threadCount =
       options.threads ? options.threads : std::thread::hardware_concurrency() / ranksHere(*bundle, world.get());
   threadCount = std::max(threadCount, 1u);
+  threadsOfRank = threadCount;
+  ranksOfMachine = ranksHere(*bundle, world.get());
+  measureLimits = options.measureLimits;
   size_t count = world ? 1 : bundle->ranks();
   if (!world)
     group = std::make_unique<LocalGroup>(static_cast<int>(count));
@@ -236,14 +239,41 @@ Statistics Session::statistics() const {
 
 double Session::launchSeconds() const { return impl->executors[0]->launchSeconds(); }
 
-void Session::writeTrace(const std::string &path) const {
+std::vector<const Trace *> Session::Implementation::traces() const {
   std::vector<const Trace *> traces;
-  for (const std::unique_ptr<RankExecutor> &executor : impl->executors)
+  for (const std::unique_ptr<RankExecutor> &executor : executors)
     for (const Trace &trace : executor->recorded())
       traces.push_back(&trace);
   if (traces.empty())
-    throw Error("cannot write a trace: the session was made without tracing");
-  runtime::writeTrace(path, traces, impl->start);
+    throw Error("there is no trace: the session was made without tracing");
+  return traces;
+}
+
+// One process measures: others at the same time would be in its way.
+std::optional<MachineLimits> Session::Implementation::limitsOfRank() const {
+  if (!code)
+    return std::nullopt;
+  if (limits)
+    return limits;
+  MachineLimits whole;
+  if (!world || world->rank() == 0)
+    whole = machineLimits(std::min(threadsOfRank * ranksOfMachine, std::thread::hardware_concurrency()), measureLimits);
+  if (world)
+    world->broadcast(&whole, sizeof(whole), 0);
+  return limits = whole.shareOf(ranksOfMachine);
+}
+
+Measurements Session::measurements() const {
+  Measurements result;
+  for (const Trace *trace : impl->traces())
+    trace->addTo(result);
+  result.limits = impl->limitsOfRank();
+  return result;
+}
+
+void Session::writeTrace(const std::string &path) const {
+  std::vector<const Trace *> traces = impl->traces();
+  runtime::writeTrace(path, traces, impl->start, *impl->bundle, impl->limitsOfRank());
 }
 
 } // namespace raddle::runtime

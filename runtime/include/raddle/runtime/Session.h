@@ -5,6 +5,7 @@
 #include "raddle/runtime/AlignedBuffer.h"
 #include "raddle/runtime/Communicator.h"
 #include "raddle/runtime/DType.h"
+#include "raddle/runtime/Measurements.h"
 
 #include <memory>
 #include <optional>
@@ -22,6 +23,8 @@ struct SessionOptions {
   unsigned threads = 0;
   /// Record when each instruction runs.
   bool trace = false;
+  /// Measure the machine's limits, where they are asked for, even if they are remembered from before.
+  bool measureLimits = false;
   /// The communicator of this process where ranks are processes. Null: all ranks are threads of this process.
   std::shared_ptr<Communicator> world;
 };
@@ -133,7 +136,12 @@ public:
   /// `launchSeconds` of the statistics alone, which asks no other process.
   double launchSeconds() const;
 
-  /// Writes what the ranks of this process recorded. Throws Error, also when the session was made without tracing.
+  /// How long instructions took on the ranks of this process, which must have been traced, beside the machine's limits.
+  /// With processes, all of them must call it. Throws Error, also when the session was made without tracing.
+  Measurements measurements() const;
+
+  /// Writes what the ranks of this process recorded. With processes, all of them must call it. Throws Error, also when
+  /// the session was made without tracing.
   void writeTrace(const std::string &path) const;
 
 private:
