@@ -25,6 +25,7 @@ struct Options {
   std::string output, weights, trace;
   std::optional<uint64_t> seed;
   unsigned threads = 0;
+  uint64_t timeout = 600;
   bool json = false;
 };
 

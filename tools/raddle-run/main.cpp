@@ -122,13 +122,16 @@ static std::string traceName(const std::string &path, int rank) {
   return suffix ? path.substr(0, dot) + number + path.substr(dot) : path + number;
 }
 
-static void run(const Options &options, const std::shared_ptr<Communicator> &world) {
+static void run(const Options &options, const std::shared_ptr<Communicator> &world,
+                const std::optional<Launch> &launch) {
   SessionOptions sessionOptions;
   sessionOptions.weights = options.weights;
   sessionOptions.seed = options.seed;
   sessionOptions.threads = options.threads;
   sessionOptions.trace = !options.trace.empty();
   sessionOptions.world = world;
+  sessionOptions.launch = launch;
+  sessionOptions.patience = std::chrono::seconds(options.timeout);
   Session session(options.bundle, sessionOptions);
   if (options.ranks && *options.ranks != session.ranks())
     throw InvalidArgument("--ranks is " + std::to_string(*options.ranks) + ", the bundle is for " +
@@ -145,7 +148,7 @@ static void run(const Options &options, const std::shared_ptr<Communicator> &wor
   if (val)
     evaluation = std::make_unique<Call>(session, "eval", options, val.get(), seed);
 
-  bool first = !world || world->rank() == 0;
+  bool first = session.firstRank() == 0;
   Reporter reporter(options, first);
   std::optional<float> rate;
   float peak = options.learningRate.value_or(session.bundle().learning_rate());
@@ -167,7 +170,7 @@ static void run(const Options &options, const std::shared_ptr<Communicator> &wor
   if (!options.output.empty() && first)
     writeOutputs(call, options.output);
   if (!options.trace.empty())
-    session.writeTrace(traceName(options.trace, world ? world->rank() : 0));
+    session.writeTrace(traceName(options.trace, session.firstRank()));
 }
 
 } // namespace raddle::run
@@ -180,9 +183,10 @@ int main(int argc, char **argv) {
     return failed ? EXIT_FAILURE : EXIT_SUCCESS;
   std::shared_ptr<runtime::Communicator> world;
   try {
-    if (runtime::startedByMpi())
+    std::optional<runtime::Launch> launch = runtime::launchedByTorchrun();
+    if (!launch && runtime::startedByMpi())
       world = runtime::connectMpi();
-    run::run(*options, world);
+    run::run(*options, world, launch);
     return EXIT_SUCCESS;
   } catch (const std::bad_alloc &) {
     std::cerr << "raddle-run: error: out of memory" << std::endl;

@@ -5,6 +5,7 @@
 #include "raddle/runtime/AlignedBuffer.h"
 #include "raddle/runtime/Communicator.h"
 #include "raddle/runtime/DType.h"
+#include "raddle/runtime/Launch.h"
 
 #include <memory>
 #include <optional>
@@ -24,6 +25,10 @@ struct SessionOptions {
   bool trace = false;
   /// The communicator of this process where ranks are processes. Null: all ranks are threads of this process.
   std::shared_ptr<Communicator> world;
+  /// Instead of `world`: what torchrun said to this process, which has one rank on a GPU.
+  std::optional<Launch> launch;
+  /// Of ranks on GPUs: how long one waits for the others when they connect, and in a collective.
+  std::chrono::seconds patience{600};
 };
 
 /// An input or output of an entry point, over all ranks.
@@ -80,8 +85,8 @@ struct Statistics {
   uint64_t peakResidentBytes = 0;
   /// On a GPU: seconds that the first rank's thread spent on calls of `run` without waiting for the device.
   double launchSeconds = 0;
-  /// By how much it had grown then since the session was opened, divided by the ranks of the process; the largest of all
-  /// processes. What else the process does counts, too.
+  /// By how much it had grown then since the session was opened, divided by the ranks of the process; the largest of
+  /// all processes. What else the process does counts, too.
   uint64_t residentGrowthBytes = 0;
   /// The processor family whose GEMM kernels are in use.
   std::string blas;
@@ -101,6 +106,8 @@ public:
 
   const bundle::Bundle &bundle() const;
   uint32_t ranks() const;
+  /// The rank of this process, or of its first thread.
+  int firstRank() const;
   const std::vector<EntryInfo> &entries() const;
 
   /// The index of an entry point. Throws InvalidArgument with the names that there are.
