@@ -130,13 +130,13 @@ private:
                                      integer(Compute));
         })
         .Case([&](ragged::GatherOp gather) {
-          writeCollective(loc, exec::CollectiveKind::AllGather, exec::Reduction::Sum, shards(), gather.getSlice(),
-                          gather.getFull());
+          writeCollective(named("gather of ", gather.getBucket(), loc), exec::CollectiveKind::AllGather,
+                          exec::Reduction::Sum, shards(), gather.getSlice(), gather.getFull());
         })
         .Case([&](ragged::ReduceScatterOp scatter) {
           waitFor(pending.waitForScatters());
-          writeCollective(loc, exec::CollectiveKind::ReduceScatter, reductionOf(scatter.getReduction()), shards(),
-                          scatter.getFull(), scatter.getSlice());
+          writeCollective(named("gradients of ", scatter.getBucket(), loc), exec::CollectiveKind::ReduceScatter,
+                          reductionOf(scatter.getReduction()), shards(), scatter.getFull(), scatter.getSlice());
         })
         .Case([&](ragged::AllReduceOp reduce) {
           auto group = static_cast<exec::Group>(static_cast<uint32_t>(reduce.getGroup()));
@@ -149,6 +149,11 @@ private:
         .Case([&](ragged::PackOp pack) { writePack(pack); })
         .Case([&](func::ReturnOp terminator) { writeResults(terminator); })
         .Default([](Operation *op) { llvm_unreachable("verifyFused refuses all others"); });
+  }
+
+  /// What traces and errors of the runtime call a collective.
+  static Location named(StringRef what, StringRef bucket, Location loc) {
+    return NameLoc::get(StringAttr::get(loc.getContext(), what + bucket), loc);
   }
 
   static exec::Reduction reductionOf(ragged::Reduction reduction) {

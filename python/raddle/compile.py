@@ -38,8 +38,6 @@ def _refuse_unsupported(options):
     ]
     if options["target"] not in _TARGETS:
         problems.append(f"target={options['target']!r} (only {', '.join(map(repr, _TARGETS))})")
-    elif options["target"] != "cpu" and options["ranks"] != 1:
-        problems.append(f"target={options['target']!r} with ranks={options['ranks']} (only one rank)")
     if problems:
         raise NotImplementedError("this release does not support " + ", ".join(problems))
 
@@ -146,7 +144,7 @@ def compile(
     """Compiles a ``torch.nn.Module`` or the path of a ``.pt2`` or ``.mlir`` and returns a ``Program``.
 
     ``args`` is a tuple of tensors with the shapes of the global batch; each of ``ranks`` ranks gets an equal part of
-    dimension 0. ``target`` is ``"cpu"`` or ``"cuda:sm_90"``, one rank on an NVIDIA GPU, which must be there when the
+    dimension 0. ``target`` is ``"cpu"`` or ``"cuda:sm_90"``, an NVIDIA GPU for each rank, which must be there when the
     program is made. With ``mode="train"``, ``loss`` is the index of the scalar output to minimise and the options from
     ``optimizer`` on describe a step; ``mode="infer"`` needs none of them. The module does not change, and nothing is
     shared with it afterwards.

@@ -129,8 +129,6 @@ LogicalResult checkOptions() {
   };
   oneOf("mode", o.mode, {"infer", "train"});
   oneOf("target", o.target, {"cpu", "cuda:sm_90"});
-  if (o.target != "cpu" && o.ranks != 1)
-    problems.push_back("--target=" + o.target + " is for one rank so far, --ranks is " + std::to_string(o.ranks));
   oneOf("cpu", o.cpu, raddle::knownProcessors());
   if (o.target != "cpu" && o.cpu != "native")
     problems.push_back("--cpu=" + o.cpu + " is for --target=cpu, --target is " + o.target);

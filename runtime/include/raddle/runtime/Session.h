@@ -5,6 +5,7 @@
 #include "raddle/runtime/AlignedBuffer.h"
 #include "raddle/runtime/Communicator.h"
 #include "raddle/runtime/DType.h"
+#include "raddle/runtime/Launch.h"
 #include "raddle/runtime/Measurements.h"
 
 #include <memory>
@@ -27,6 +28,10 @@ struct SessionOptions {
   bool measureLimits = false;
   /// The communicator of this process where ranks are processes. Null: all ranks are threads of this process.
   std::shared_ptr<Communicator> world;
+  /// Instead of `world`: what torchrun said to this process, which has one rank on a GPU.
+  std::optional<Launch> launch;
+  /// Of ranks on GPUs: how long one waits for the others when they connect, and in a collective.
+  std::chrono::seconds patience{600};
 };
 
 /// An input or output of an entry point, over all ranks.
@@ -104,6 +109,8 @@ public:
 
   const bundle::Bundle &bundle() const;
   uint32_t ranks() const;
+  /// The rank of this process, or of its first thread.
+  int firstRank() const;
   const std::vector<EntryInfo> &entries() const;
 
   /// The index of an entry point. Throws InvalidArgument with the names that there are.
