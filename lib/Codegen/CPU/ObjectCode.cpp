@@ -1,5 +1,6 @@
 #include "raddle/Codegen/CPU/ObjectCode.h"
 
+#include "Prefetch.h"
 #include "raddle/Codegen/Optimise.h"
 #include "llvm/MC/TargetRegistry.h"
 #include "llvm/Support/FileSystem.h"
@@ -96,7 +97,11 @@ FailureOr<ObjectCode> compileForCpu(ModuleOp module, StringRef processor, unsign
     // Reciprocals are allowed where they replace many divisions, estimates of them nowhere.
     function.addFnAttr("reciprocal-estimates", "none");
   }
-  optimise(*translated, *machine);
+  optimise(*translated, *machine, [](llvm::PassBuilder &builder) {
+    builder.registerOptimizerLastEPCallback([](llvm::ModulePassManager &manager, auto, auto) {
+      manager.addPass(llvm::createModuleToFunctionPassAdaptor(PrefetchRowsPass()));
+    });
+  });
 
   SmallString<128> object, library;
   if (llvm::sys::fs::createTemporaryFile("raddle-kernels", "o", object) ||
