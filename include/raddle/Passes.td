@@ -199,10 +199,11 @@ def RaggedAssignRoots : Pass<"ragged-assign-roots", "::mlir::ModuleOp"> {
 }
 
 def RaggedCastBeforeGather : Pass<"ragged-cast-before-gather", "::mlir::ModuleOp"> {
-  let summary = "Cast slices rather than gathered buckets";
+  let summary = "Cast or quantise slices rather than gathered buckets";
   let description = [{
-    Where all that is read of a gathered bucket is cast to one narrower element type first, the rank's slice is cast, so that
-    less is communicated and held.
+    Where all that is read of a gathered bucket goes through the same elementwise ops first, at the end of which it is
+    narrower, as by a cast or a quantisation with given scales, the rank's slice does instead, so that less is communicated
+    and held.
 
     ```mlir
     %full = ragged.gather %slice of @b : tensor<96xf32> -> tensor<384xf32>

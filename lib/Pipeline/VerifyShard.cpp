@@ -28,7 +28,8 @@ struct RaggedVerifyPass : raddle::impl::RaggedVerifyBase<RaggedVerifyPass> {
     symbols.emplace(getOperation());
     for (auto function : getOperation().getOps<func::FuncOp>()) {
       if (mesh)
-        function.walk([&](ragged::AllReduceOp op) { checkRanks(op, *mesh); });
+        for (auto op : function.getBody().getOps<ragged::AllReduceOp>())
+          checkRanks(op, *mesh);
       checkStates(function);
     }
   }

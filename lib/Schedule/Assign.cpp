@@ -42,7 +42,7 @@ public:
   ProgramWriter(func::FuncOp function, Placement &placement, SymbolTableCollection &symbols, bool replicated,
                 CopyCounts &counts)
       : function(function), placement(placement), symbols(symbols), replicated(replicated), counts(counts),
-        builder(function.getContext()) {}
+        builder(function.getContext()), compute(integer(Compute)), communication(integer(Communication)) {}
 
   exec::ProgramOp run() {
     builder.setInsertionPoint(function);
@@ -74,7 +74,12 @@ private:
     return known;
   }
 
-  Value bufferOf(Value value) { return bufferAt(value.getLoc(), placement.lookup(value), value.getType()); }
+  Value bufferOf(Value value) {
+    Value &known = ofValue[value];
+    if (!known)
+      known = bufferAt(value.getLoc(), placement.lookup(value), value.getType());
+    return known;
+  }
 
   SmallVector<Value> buffersOf(ValueRange values) {
     return llvm::map_to_vector(values, [&](Value value) { return bufferOf(value); });
@@ -93,7 +98,7 @@ private:
   void waitFor(ArrayRef<PendingCollective> done) {
     if (done.empty())
       return;
-    auto wait = exec::WaitOp::create(builder, function.getLoc(), integer(done.back().event), integer(Compute));
+    auto wait = exec::WaitOp::create(builder, function.getLoc(), integer(done.back().event), compute);
     for (const PendingCollective &collective : done)
       for (const Place &place : collective.places)
         if (place.space == exec::Space::Arena)
@@ -110,24 +115,23 @@ private:
     llvm::TypeSwitch<Operation *>(op)
         .Case([&](exec::DispatchOp dispatch) {
           exec::DispatchOp::create(builder, loc, TypeRange{}, dispatch.getKernelAttr(), buffersOf(dispatch.getIns()),
-                                   buffersOf(dispatch.getTensors()), integer(Compute));
+                                   buffersOf(dispatch.getTensors()), compute);
         })
         .Case([&](exec::GemmOp gemm) {
           SmallVector<Value> ins = buffersOf(gemm.getIns()), outs = buffersOf(gemm.getTensors());
           exec::GemmOp::create(builder, loc, TypeRange{}, ins, outs, gemm.getMAttr(), gemm.getNAttr(), gemm.getKAttr(),
                                gemm.getLdAttr(), gemm.getTransAttr(), gemm.getAlphaAttr(), gemm.getBatchAttr(),
-                               gemm.getStrideAAttr(), gemm.getStrideBAttr(), gemm.getStrideCAttr(), integer(Compute));
+                               gemm.getStrideAAttr(), gemm.getStrideBAttr(), gemm.getStrideCAttr(), compute);
         })
         .Case([&](exec::AttentionOp attention) {
           SmallVector<Value> ins = buffersOf(attention.getIns()), outs = buffersOf(attention.getTensors());
           exec::AttentionOp::create(builder, loc, TypeRange{}, ins, outs, attention.getExtentsAttr(),
                                     attention.getStridesAttr(), attention.getScaleAttr(), attention.getCausalAttr(),
-                                    attention.getMaskedAttr(), attention.getBackwardAttr(), integer(Compute));
+                                    attention.getMaskedAttr(), attention.getBackwardAttr(), compute);
         })
         .Case([&](exec::CheckIndexOp check) {
           exec::CheckIndexOp::create(builder, loc, bufferOf(check.getIndices()), check.getSizeAttr(),
-                                     check.getLowestAttr(), check.getIgnoreAttr(), check.getWhatAttr(),
-                                     integer(Compute));
+                                     check.getLowestAttr(), check.getIgnoreAttr(), check.getWhatAttr(), compute);
         })
         .Case([&](ragged::GatherOp gather) {
           writeCollective(loc, exec::CollectiveKind::AllGather, exec::Reduction::Sum, shards(), gather.getSlice(),
@@ -163,13 +167,13 @@ private:
     int64_t ready = events++, done = events++;
     Value from = bufferOf(src), into = bufferOf(dst);
     MLIRContext *context = builder.getContext();
-    exec::RecordOp::create(builder, loc, integer(ready), integer(Compute));
-    exec::WaitOp::create(builder, loc, integer(ready), integer(Communication));
-    exec::CollectiveOp::create(
-        builder, loc, exec::CollectiveKindAttr::get(context, kind), exec::ReductionAttr::get(context, reduction), from,
-        into, exec::GroupAttr::get(context, group), pieces,
-        what.isTriviallyEmpty() ? StringAttr() : builder.getStringAttr(what), integer(Communication));
-    exec::RecordOp::create(builder, loc, integer(done), integer(Communication));
+    exec::RecordOp::create(builder, loc, integer(ready), compute);
+    exec::WaitOp::create(builder, loc, integer(ready), communication);
+    exec::CollectiveOp::create(builder, loc, exec::CollectiveKindAttr::get(context, kind),
+                               exec::ReductionAttr::get(context, reduction), from, into,
+                               exec::GroupAttr::get(context, group), pieces,
+                               what.isTriviallyEmpty() ? StringAttr() : builder.getStringAttr(what), communication);
+    exec::RecordOp::create(builder, loc, integer(done), communication);
     pending.start({kind == exec::CollectiveKind::ReduceScatter, done, {placement.lookup(src), placement.lookup(dst)}});
   }
 
@@ -192,7 +196,7 @@ private:
   /// What no slot covers is zero.
   void clearPadding(Location loc, ragged::BucketOp bucket, Value slice) {
     if (bucket.getPadding() != 0)
-      exec::ZeroOp::create(builder, loc, bufferOf(slice), integer(Compute));
+      exec::ZeroOp::create(builder, loc, bufferOf(slice), compute);
   }
 
   void writeRedistribution(ragged::RedistributeOp op) {
@@ -223,7 +227,7 @@ private:
   }
 
   void writeCopy(Location loc, Value value, Place place) {
-    exec::CopyOp::create(builder, loc, bufferOf(value), bufferAt(loc, place, value.getType()), integer(Compute));
+    exec::CopyOp::create(builder, loc, bufferOf(value), bufferAt(loc, place, value.getType()), compute);
   }
 
   /// Copies what could not be written in its slot, and clears what no slot covers.
@@ -238,8 +242,7 @@ private:
     auto clear = [&](int64_t from, int64_t to) {
       if (from < to)
         exec::ZeroOp::create(builder, pack.getLoc(),
-                             bufferAt(pack.getLoc(), at(from), MemRefType::get({to - from}, element)),
-                             integer(Compute));
+                             bufferAt(pack.getLoc(), at(from), MemRefType::get({to - from}, element)), compute);
     };
     SmallVector<std::pair<ragged::SlotAttr, OpOperand *>> slots;
     for (auto [slot, operand] : llvm::zip(bucket.getSlots().getAsRange<ragged::SlotAttr>(), pack.getTensorsMutable()))
@@ -281,7 +284,7 @@ private:
       intoStates.push_back({source, target});
     }
     for (auto [source, target] : intoStates)
-      exec::CopyOp::create(builder, loc, source, bufferAt(loc, target, source.getType()), integer(Compute));
+      exec::CopyOp::create(builder, loc, source, bufferAt(loc, target, source.getType()), compute);
   }
 
   func::FuncOp function;
@@ -290,8 +293,11 @@ private:
   bool replicated;
   CopyCounts &counts;
   OpBuilder builder;
+  IntegerAttr compute, communication; // streams
   exec::ProgramOp program;
-  llvm::MapVector<std::tuple<int64_t, int64_t, int64_t, Type>, Value> buffers;
+  /// Buffers by place and type; those of values, which are found faster.
+  llvm::DenseMap<std::tuple<int64_t, int64_t, int64_t, Type>, Value> buffers;
+  llvm::DenseMap<Value, Value> ofValue;
   PendingCollectives pending;
   SmallVector<std::pair<Operation *, int64_t>> held;
   int64_t events = 0;

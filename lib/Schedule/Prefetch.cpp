@@ -21,8 +21,9 @@ struct Start {
 };
 
 /// Moves the gathers of a function up, in their order, while no more than `limit` bytes live.
-SmallVector<Start> prefetch(func::FuncOp function, LiveMemory live, int64_t limit) {
+SmallVector<Start> prefetch(func::FuncOp function, const LiveMemory &live, int64_t limit) {
   SmallVector<Start> starts;
+  Profile alive = live.bytes;
   // Where compute begins to use the gather before.
   int64_t earliest = 0;
   for (auto gather : llvm::make_early_inc_range(function.getBody().front().getOps<ragged::GatherOp>())) {
@@ -32,12 +33,12 @@ SmallVector<Start> prefetch(func::FuncOp function, LiveMemory live, int64_t limi
     int64_t bytes = bytesOf(gather.getFull().getType()), before = live.position(gather);
     Operation *slice = gather.getSlice().getDefiningOp();
     int64_t bound = std::max(earliest, slice ? live.position(slice) + 1 : 0);
-    int64_t now = bound < before ? live.bytes.lastAbove(bound, before, limit - bytes) + 1 : before;
+    int64_t now = bound < before ? alive.lastAbove(bound, before, limit - bytes) + 1 : before;
     earliest = uses.front();
     starts.push_back({gather, gather->getNextNode(), bytes, bound, before, now});
     if (now == before)
       continue;
-    live.bytes.add(now, before, bytes);
+    alive.add(now, before, bytes);
     gather->moveBefore(live.at(now));
   }
   return starts;
@@ -78,17 +79,21 @@ private:
     for (;;) {
       SmallVector<Start> starts = prefetch(function, *live, limit);
       int64_t moved = llvm::count_if(starts, [](const Start &start) { return start.now != start.before; });
-      FailureOr<LiveMemory> after = LiveMemory::compute(function, symbols);
-      if (failed(after))
-        return failure();
-      int64_t excess = budget ? after->arenaBytes() - room : 0;
-      if (excess <= 0 || moved == 0) {
+      int64_t excess = 0;
+      if (budget && moved != 0) {
+        FailureOr<LiveMemory> after = LiveMemory::compute(function, symbols);
+        if (failed(after))
+          return failure();
+        excess = after->arenaBytes() - room;
+        peak = after->bytes.peak();
+      }
+      if (excess <= 0) {
         numMoved += moved;
         explainLate(starts, limit);
         return success();
       }
       moveBack(starts);
-      limit = std::min(limit, after->bytes.peak()) - lessFor(excess);
+      limit = std::min(limit, peak) - lessFor(excess);
     }
   }
 };

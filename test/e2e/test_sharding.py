@@ -7,6 +7,7 @@ import pytest
 import torch
 from models import Mlp, demo_models, mlp_batches, tiny_llama, token_batches
 from parity import compare_training
+from partitioning import train
 from tools import assert_refused, json_lines, make_bundle, run, succeed
 
 import raddle
@@ -351,6 +352,43 @@ def test_gathers_start_while_the_bucket_before_is_in_use(tmp_path):
             early += any(i["action_type"] in ("Dispatch", "Gemm", "Attention") for i in instructions[start:position])
     # That of the second layer; the first layer's is needed where the embedding is, of the bucket before.
     assert early >= 1
+
+
+class Narrow(torch.nn.Module):
+    """Multiplies in bf16, with weights that have a scale of their own."""
+
+    def __init__(self):
+        super().__init__()
+        self.layers = torch.nn.ParameterList(torch.nn.Parameter(torch.randn(11, 11) / 11) for _ in range(3))
+
+    def forward(self, x):
+        for weight in self.layers:
+            x = x + torch.tanh((x.bfloat16() @ (weight * 0.5).bfloat16()).float())
+        return x.square().mean()
+
+
+def test_weights_that_are_cast_travel_as_they_are_used(tmp_path):
+    """The same bits come out as where whole weights are gathered first, for half the bytes."""
+    batches = [(torch.randn(12, 11),) for _ in range(3)]
+    path, step = tmp_path / "narrow.pt2", tmp_path / "step.mlir"
+    raddle.export(Narrow(), batches[0], path)
+    options = ("--mode=train", "--ranks=2", "--opt-level=0")
+    succeed("raddle-compile", path, *options, "--batch=12", "--stop-after=step", "-o", step)
+    wide = succeed("raddle-opt", step, "--ragged-plan=ranks=2", "--ragged-partition", "--ragged-verify").stdout
+    texts = {
+        "narrow": succeed("raddle-compile", step, *options, "--stop-after=shard").stdout,
+        "wide": wide.replace('nn.stage = "step"', 'nn.stage = "shard"'),
+    }
+    results = {}
+    for name, text in texts.items():
+        kind = "xbf16>" if name == "narrow" else "xf32>"
+        gathers = [line for line in text.splitlines() if "ragged.gather" in line]
+        assert gathers and all(line.endswith(kind) for line in gathers)
+        (tmp_path / f"{name}.mlir").write_text(text)
+        succeed("raddle-compile", tmp_path / f"{name}.mlir", *options, "-o", tmp_path / f"{name}.raddle")
+        results[name] = train(path, tmp_path / f"{name}.raddle", batches)
+    (numbers, state), (expected, other) = results["narrow"], results["wide"]
+    assert numbers == expected and all(torch.equal(state[name], value) for name, value in other.items())
 
 
 def test_replicas_that_do_not_divide_are_refused(tmp_path):

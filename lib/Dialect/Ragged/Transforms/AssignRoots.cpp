@@ -1,4 +1,5 @@
 // ragged-assign-roots: which rank holds which whole tensor.
+#include "mlir/Dialect/Func/IR/FuncOps.h"
 #include "mlir/IR/BuiltinOps.h"
 #include "raddle/Dialect/Ragged/IR/RaggedOps.h"
 #include "raddle/Passes.h"
@@ -27,12 +28,13 @@ struct RaggedAssignRootsPass : raddle::impl::RaggedAssignRootsBase<RaggedAssignR
     llvm::SetVector<Operation *> rooted;
     SymbolTableCollection symbols;
     SmallVector<Operation *> open;
-    getOperation().walk([&](Operation *op) {
-      if (!isa<GatherToRootsOp, ScatterFromRootsOp>(op) || op->hasAttr("roots"))
-        return;
-      open.push_back(op);
-      rooted.insert(bucketOf(op, symbols));
-    });
+    for (auto function : getOperation().getOps<func::FuncOp>())
+      for (Operation &op : function.getBody().getOps()) {
+        if (!isa<GatherToRootsOp, ScatterFromRootsOp>(op) || op.hasAttr("roots"))
+          continue;
+        open.push_back(&op);
+        rooted.insert(bucketOf(&op, symbols));
+      }
     // All buckets together: a rank that has much of one gets little of the next.
     std::vector<double> costs;
     for (Operation *bucket : rooted)

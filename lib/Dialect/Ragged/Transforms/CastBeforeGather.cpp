@@ -1,8 +1,13 @@
 // ragged-cast-before-gather: what works element by element commutes with a gather.
 #include "mlir/Dialect/Arith/IR/Arith.h"
+#include "mlir/Dialect/Func/IR/FuncOps.h"
 #include "mlir/Dialect/Linalg/IR/Linalg.h"
 #include "mlir/Dialect/Tensor/IR/Tensor.h"
 #include "mlir/IR/BuiltinOps.h"
+#include "mlir/IR/IRMapping.h"
+#include "mlir/IR/OperationSupport.h"
+#include "mlir/Interfaces/SideEffectInterfaces.h"
+#include "mlir/Transforms/RegionUtils.h"
 #include "raddle/Dialect/Ragged/IR/RaggedOps.h"
 #include "raddle/Passes.h"
 #include "raddle/Utils/LinalgBuilders.h"
@@ -18,72 +23,133 @@ using namespace raddle::ragged;
 
 namespace {
 
-/// The element type to which the op casts the whole tensor, element by element, if that is all that it does.
-Type narrowingCast(Operation *op) {
+bool isConstant(Value value) {
+  Operation *op = value.getDefiningOp();
+  return op && op->hasTrait<OpTrait::ConstantLike>();
+}
+
+/// Whether the op computes each element of its result from the same element of its operand and from nothing else, so
+/// that it can work on any part of a bucket, padding included.
+bool isElementwise(Operation *op) {
   auto generic = dyn_cast<linalg::GenericOp>(op);
   if (!generic || generic.getNumDpsInputs() != 1 || generic->getNumResults() != 1 ||
       generic.getNumParallelLoops() != generic.getNumLoops() ||
-      !llvm::all_of(generic.getIndexingMapsArray(), [](AffineMap map) { return map.isIdentity(); }))
-    return {};
-  Block &body = *generic.getBody();
-  auto cast = dyn_cast<arith::TruncFOp>(body.front());
-  auto yield = mlir::cast<linalg::YieldOp>(body.getTerminator());
-  if (!cast || cast.getIn() != body.getArgument(0) || yield.getOperand(0) != cast.getResult())
-    return {};
-  return cast.getType();
+      !llvm::all_of(generic.getIndexingMapsArray(), [](AffineMap map) { return map.isIdentity(); }) ||
+      !generic.getRegionOutputArgs().front().use_empty())
+    return false;
+  llvm::SetVector<Value> captured;
+  getUsedValuesDefinedAbove(generic.getRegion(), captured);
+  return llvm::all_of(captured, isConstant) && llvm::all_of(generic.getBody()->without_terminator(), [](Operation &op) {
+           return !isa<linalg::IndexOp>(op) && isMemoryEffectFree(&op) && isSpeculatable(&op);
+         });
 }
 
-/// The type that everything read of the bucket is cast to first.
-Type commonCast(GatherOp gather) {
-  Type common;
+/// Whether two elementwise ops compute the same, of tensors of any shape.
+bool areEqual(Operation *a, Operation *b) {
+  llvm::DenseMap<Value, Value> matched; // what is computed inside of the two
+  auto areSame = [&](Value left, Value right) {
+    return success(left == right || matched.lookup(left) == right ||
+                   (isConstant(left) && isConstant(right) &&
+                    OperationEquivalence::isEquivalentTo(left.getDefiningOp(), right.getDefiningOp(),
+                                                         OperationEquivalence::IgnoreLocations)));
+  };
+  return a == b || OperationEquivalence::isRegionEquivalentTo(
+                       &a->getRegion(0), &b->getRegion(0), areSame,
+                       [&](Value left, Value right) { matched[left] = right; }, OperationEquivalence::IgnoreLocations);
+}
+
+unsigned widthOf(Value tensor) { return getElementTypeOrSelf(tensor).getIntOrFloatBitWidth(); }
+
+/// Of the elementwise ops that all readers of a bucket begin with, one after the other, those up to the narrowest
+/// result: of each step its ops, one a slot or more.
+SmallVector<SmallVector<Operation *>> commonSteps(GatherOp gather) {
+  SmallVector<SmallVector<Operation *>> steps;
+  SmallVector<Value> read;
   for (Operation *slot : gather.getFull().getUsers()) {
     if (!isa<SlotOp>(slot))
       return {};
-    for (Operation *user : slot->getResult(0).getUsers()) {
-      Type type = narrowingCast(user);
-      if (!type || (common && common != type))
-        return {};
-      common = type;
+    read.push_back(slot->getResult(0));
+  }
+  size_t narrowest = 0;
+  for (unsigned least = widthOf(gather.getFull());;) {
+    SmallVector<Operation *> step;
+    for (Value tensor : read)
+      for (Operation *user : tensor.getUsers()) {
+        if (!isElementwise(user) || (!step.empty() && !areEqual(step.front(), user)))
+          return steps.resize(narrowest), steps;
+        step.push_back(user);
+      }
+    if (step.empty())
+      return steps.resize(narrowest), steps;
+    read = llvm::map_to_vector(step, [](Operation *op) -> Value { return op->getResult(0); });
+    steps.push_back(step);
+    if (widthOf(read.front()) < least) {
+      least = widthOf(read.front());
+      narrowest = steps.size();
     }
   }
-  return common;
 }
 
-void narrow(GatherOp gather, Type type) {
+/// What `step` computes, of a rank's slice.
+Value buildStep(OpBuilder &builder, Operation *step, Value slice) {
+  auto generic = cast<linalg::GenericOp>(step);
+  auto type = RankedTensorType::get(cast<RankedTensorType>(slice.getType()).getShape(),
+                                    getElementTypeOrSelf(step->getResult(0)));
+  return buildElementwise(builder, step->getLoc(), type, slice, {}, [&](const Scalars &scalars, ValueRange args) {
+    IRMapping mapping;
+    mapping.map(generic.getBody()->getArgument(0), args[0]);
+    llvm::SetVector<Value> captured;
+    getUsedValuesDefinedAbove(generic.getRegion(), captured);
+    for (Value value : captured)
+      scalars.builder.clone(*value.getDefiningOp(), mapping);
+    for (Operation &op : generic.getBody()->without_terminator())
+      scalars.builder.clone(op, mapping);
+    return mapping.lookup(generic.getBody()->getTerminator()->getOperand(0));
+  });
+}
+
+void narrow(GatherOp gather, ArrayRef<SmallVector<Operation *>> steps) {
   OpBuilder builder(gather);
-  Location loc = gather.getLoc();
-  auto cast = [&](Value value) {
-    auto shape = mlir::cast<RankedTensorType>(value.getType()).getShape();
-    return RankedTensorType::get(shape, type);
+  Value slice = gather.getSlice();
+  for (const SmallVector<Operation *> &step : steps)
+    slice = buildStep(builder, step.front(), slice);
+  auto retyped = [&](Value value) {
+    return cast<RankedTensorType>(value.getType()).clone(getElementTypeOrSelf(slice.getType()));
   };
-  Value slice =
-      buildElementwise(builder, loc, cast(gather.getSlice()), gather.getSlice(), {},
-                       [&](const Scalars &scalars, ValueRange args) { return scalars.castFloat(args[0], type); });
-  Value full =
-      GatherOp::create(builder, loc, cast(gather.getFull()), slice, gather.getBucketAttr(), gather.getPhaseAttr());
+  Value full = GatherOp::create(builder, gather.getLoc(), retyped(gather.getFull()), slice, gather.getBucketAttr(),
+                                gather.getPhaseAttr());
   for (Operation *user : llvm::make_early_inc_range(gather.getFull().getUsers())) {
-    auto slot = mlir::cast<SlotOp>(user);
+    auto slot = cast<SlotOp>(user);
     builder.setInsertionPoint(slot);
-    Value tensor =
-        SlotOp::create(builder, slot.getLoc(), cast(slot.getTensor()), full, slot.getSlotAttr(), slot.getBucketAttr());
-    for (Operation *narrowing : llvm::make_early_inc_range(slot.getTensor().getUsers())) {
-      narrowing->getResult(0).replaceAllUsesWith(tensor);
-      narrowing->erase();
+    Value tensor = SlotOp::create(builder, slot.getLoc(), retyped(slot.getTensor()), full, slot.getSlotAttr(),
+                                  slot.getBucketAttr());
+    SmallVector<Value> last{slot.getTensor()};
+    for (size_t step = 0; step < steps.size(); ++step) {
+      SmallVector<Value> results;
+      for (Value value : last)
+        for (Operation *op : value.getUsers())
+          results.push_back(op->getResult(0));
+      last = results;
     }
-    slot.erase();
+    for (Value value : last)
+      value.replaceAllUsesWith(tensor);
   }
+  for (const SmallVector<Operation *> &step : llvm::reverse(steps))
+    for (Operation *op : step)
+      op->erase();
+  for (Operation *slot : llvm::make_early_inc_range(gather.getFull().getUsers()))
+    slot->erase();
   gather.erase();
 }
 
 struct RaggedCastBeforeGatherPass : raddle::impl::RaggedCastBeforeGatherBase<RaggedCastBeforeGatherPass> {
   void runOnOperation() override {
-    SmallVector<GatherOp> gathers;
-    getOperation().walk([&](GatherOp gather) { gathers.push_back(gather); });
-    for (GatherOp gather : gathers)
-      if (Type type = commonCast(gather)) {
-        narrow(gather, type);
-        ++numCasts;
-      }
+    for (auto function : getOperation().getOps<func::FuncOp>())
+      for (auto gather : llvm::make_early_inc_range(function.getBody().getOps<GatherOp>()))
+        if (SmallVector<SmallVector<Operation *>> steps = commonSteps(gather); !steps.empty()) {
+          narrow(gather, steps);
+          ++numCasts;
+        }
   }
 };
 

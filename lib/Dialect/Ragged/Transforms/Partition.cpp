@@ -87,15 +87,16 @@ private:
       byArgument[function.getArgument(index)] = found->second;
       wholeArguments.insert(function.getArgument(index));
     }
-    function.walk([&](Operation *op) {
+    // The bodies of other ops hold none of what this pass looks for: nothing here walks through them.
+    for (Operation &op : function.getBody().front()) {
       if (!isa<nn::AdamWOp, nn::SGDOp>(op))
-        return;
-      auto [use, slot] = byArgument.lookup(op->getOperand(0));
+        continue;
+      auto [use, slot] = byArgument.lookup(op.getOperand(0));
       if (!use)
-        return;
+        continue;
       use->updates.resize(use->parameters.size());
-      use->updates[slot] = op;
-    });
+      use->updates[slot] = &op;
+    }
   }
 
   /// All tensors of a bucket are updated by one rule, or none.
@@ -225,8 +226,7 @@ private:
 
   /// Norms over gradients become norms over slices, added over the ranks. Padding is zero and adds nothing.
   void shardNorms() {
-    SmallVector<nn::SquaredNormOp> norms;
-    function.walk([&](nn::SquaredNormOp op) { norms.push_back(op); });
+    SmallVector<nn::SquaredNormOp> norms(function.getBody().getOps<nn::SquaredNormOp>());
     // Equal gradients of several parameters are one value, which then counts once for each.
     llvm::DenseMap<Value, SmallVector<BucketUse *>> owners;
     for (auto &entry : uses)
@@ -314,18 +314,18 @@ private:
   void reduceCounts() {
     if (ranks == 1)
       return;
-    function.walk([&](nn::CrossEntropyOp op) {
+    for (auto op : function.getBody().getOps<nn::CrossEntropyOp>()) {
       if (op.getCount().use_empty())
-        return;
+        continue;
       builder.setInsertionPointAfter(op);
       Value mean = allReduce(op.getCount(), Reduction::Mean);
       op.getCount().replaceAllUsesExcept(mean, mean.getDefiningOp());
-    });
-    function.walk([&](nn::RankMeanOp op) {
+    }
+    for (auto op : llvm::make_early_inc_range(function.getBody().getOps<nn::RankMeanOp>())) {
       builder.setInsertionPointAfter(op);
       op.replaceAllUsesWith(allReduce(op.getInput(), Reduction::Mean));
       op.erase();
-    });
+    }
   }
 
   /// Whether the value does not depend on the batch.
