@@ -87,18 +87,21 @@ Value movingAverage(NodeBuilder &node, StringRef old, Value current, double mome
                           });
 }
 
-/// Statistics for the backward pass: the mean and 1 / sqrt(variance + eps); nothing where the op does not train.
+/// Statistics for the backward pass: the mean and 1 / sqrt(variance + eps), which have no gradients, in the type that
+/// the file says; nothing where the op does not train.
 SmallVector<Value> savedStatistics(NodeBuilder &node, const ChannelNorm &norm, nn::BatchNormOp op) {
-  Type type = node.elementOf(norm.input);
+  Type type = node.elementOf(norm.input), declared = node.declaredElement(1);
+  if (node.failed())
+    return {};
   if (!op.getTraining())
-    return {node.fill({0}, type, Scalar::ofInt(0)), node.fill({0}, type, Scalar::ofInt(0))};
+    return {node.fill({0}, declared, Scalar::ofInt(0)), node.fill({0}, declared, Scalar::ofInt(0))};
   Value rstd = node.elementwise({op.getVariance()}, type, type,
                                 [&](OpBuilder &builder, Location loc, ValueRange elements) -> Value {
                                   Body body{builder, loc};
                                   Value sum = body.add(elements[0], body.constant(type, norm.epsilon));
                                   return body.make<math::RsqrtOp>(sum);
                                 });
-  return {op.getMean(), rstd};
+  return {node.detach(node.cast(op.getMean(), declared)), node.detach(node.cast(rstd, declared))};
 }
 
 /// These forms update running statistics in place when they train: only without any do they mean what they return.

@@ -97,7 +97,9 @@ LOSSES = {
         lambda x, t, w: F.multi_margin_loss(x, t, p=2, margin=0.7, weight=w.detach()), "scores", "labels", "weights",
     ),
     "multilabel_margin": (_reductions(F.multilabel_margin_loss), "scores", "label_lists"),
-    "multilabel_margin_one_row": (lambda x, t: _reductions(F.multilabel_margin_loss)(x, t[0]), "one_row", "label_lists"),
+    "multilabel_margin_one_row": (
+        lambda x, t: F.multilabel_margin_loss(x, t[0], reduction="none").flatten(), "one_row", "label_lists",
+    ),
     "multilabel_soft_margin": (_apart(_reductions(F.multilabel_soft_margin_loss)), "scores", "unit_target"),
     "poisson_nll": (_apart(_with_options(F.poisson_nll_loss, full=True)), "scores", "counts"),
     "poisson_nll_plain": (_apart(_with_options(F.poisson_nll_loss, log_input=False)), "unit", "counts"),
