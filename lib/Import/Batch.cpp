@@ -62,6 +62,7 @@ Expected<Batch> bindBatch(const Program &program, const ImportOptions &options, 
     return batchError("the batch is " + Twine(*options.batch) + ", expected at least 1");
 
   Batch batch;
+  batch.ranks = options.ranks;
   StringMap<std::optional<int64_t>> hints;
   SmallVector<std::pair<StringRef, const TensorMeta *>> inputs;
   for (const InputSpec &spec : program.inputs) {

@@ -11,6 +11,7 @@ namespace raddle::import {
 struct Batch {
   /// Size of a rank's part; nothing for a program without inputs that have dimensions.
   std::optional<int64_t> perRank;
+  int64_t ranks = 1;
   /// The symbols that stand for it; empty for a program of static shape.
   llvm::StringSet<> symbols;
 

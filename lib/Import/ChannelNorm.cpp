@@ -1,6 +1,6 @@
 // Norms of channels: over the batch, over groups of channels, over each of them.
-#include "Body.h"
 #include "Operators.h"
+#include "ReductionOps.h"
 #include "raddle/Dialect/NN/IR/NNOps.h"
 #include <cmath>
 
@@ -15,6 +15,8 @@ struct ChannelNorm {
   Value input, weight, bias, runningMean, runningVariance;
   Type type; // of the result
   double epsilon = 0;
+
+  bool isEmpty() const { return TensorBuilder::shapeOf(input)[0] == 0; }
 };
 
 ChannelNorm readChannelNorm(NodeBuilder &node, std::optional<double> epsilon = std::nullopt) {
@@ -29,7 +31,9 @@ ChannelNorm readChannelNorm(NodeBuilder &node, std::optional<double> epsilon = s
     return norm;
   norm.type = node.elementOf(norm.input);
   Shape shape(node.shapeOf(norm.input));
-  if (shape.size() < 2 || !isa<FloatType>(norm.type) || llvm::is_contained(shape, 0)) {
+  // A batch may be empty.
+  bool fits = shape.size() >= 2 && isa<FloatType>(norm.type) && !llvm::is_contained(ArrayRef(shape).drop_front(), 0);
+  if (!fits) {
     node.fail(node.node.target + " of a tensor of shape " + node.describe(shape) +
               ": expected floating-point numbers [N, C, ...]");
     return norm;
@@ -52,6 +56,11 @@ ChannelNorm readChannelNorm(NodeBuilder &node, std::optional<double> epsilon = s
 nn::BatchNormOp buildBatchNorm(NodeBuilder &node, const ChannelNorm &norm, bool training) {
   if (node.failed())
     return {};
+  if (norm.isEmpty()) {
+    node.fail(node.node.target + " of a tensor of shape " + node.describe(node.shapeOf(norm.input)) +
+              ": expected at least one sample");
+    return {};
+  }
   if (!training && !norm.runningMean) {
     node.fail(node.node.target + " without running statistics outside of training");
     return {};
@@ -78,18 +87,21 @@ Value movingAverage(NodeBuilder &node, StringRef old, Value current, double mome
                           });
 }
 
-/// Statistics for the backward pass: the mean and 1 / sqrt(variance + eps); nothing where the op does not train.
+/// Statistics for the backward pass: the mean and 1 / sqrt(variance + eps), which have no gradients, in the type that
+/// the file says; nothing where the op does not train.
 SmallVector<Value> savedStatistics(NodeBuilder &node, const ChannelNorm &norm, nn::BatchNormOp op) {
-  Type type = node.elementOf(norm.input);
+  Type type = node.elementOf(norm.input), declared = node.declaredElement(1);
+  if (node.failed())
+    return {};
   if (!op.getTraining())
-    return {node.fill({0}, type, Scalar::ofInt(0)), node.fill({0}, type, Scalar::ofInt(0))};
+    return {node.fill({0}, declared, Scalar::ofInt(0)), node.fill({0}, declared, Scalar::ofInt(0))};
   Value rstd = node.elementwise({op.getVariance()}, type, type,
                                 [&](OpBuilder &builder, Location loc, ValueRange elements) -> Value {
                                   Body body{builder, loc};
                                   Value sum = body.add(elements[0], body.constant(type, norm.epsilon));
                                   return body.make<math::RsqrtOp>(sum);
                                 });
-  return {op.getMean(), rstd};
+  return {node.detach(node.cast(op.getMean(), declared)), node.detach(node.cast(rstd, declared))};
 }
 
 /// These forms update running statistics in place when they train: only without any do they mean what they return.
@@ -145,8 +157,8 @@ template <bool alwaysUpdates> LogicalResult functionalBatchNorm(NodeBuilder &nod
 }
 
 /// A norm of each of `groups` runs of channels, as a norm of rows; the third dimension of the rows is what a group's
-/// channels have. Gives the normalised input, mean and 1 / standard deviation [N · groups].
-nn::LayerNormOp normaliseGroups(NodeBuilder &node, const ChannelNorm &norm, int64_t groups) {
+/// channels have. Gives the normalised input.
+Value normaliseGroups(NodeBuilder &node, const ChannelNorm &norm, int64_t groups) {
   ArrayRef<int64_t> shape = node.shapeOf(norm.input);
   int64_t rows = shape[0] * groups;
   Value flat = node.reshape(norm.input, {rows, node.typeOf(norm.input).getNumElements() / rows});
@@ -154,7 +166,8 @@ nn::LayerNormOp normaliseGroups(NodeBuilder &node, const ChannelNorm &norm, int6
     return {};
   auto stats = RankedTensorType::get({rows}, node.elementOf(flat));
   return nn::LayerNormOp::create(node.builder, node.loc, TypeRange{flat.getType(), stats, stats}, flat, Value(),
-                                 Value(), node.builder.getF64FloatAttr(norm.epsilon));
+                                 Value(), node.builder.getF64FloatAttr(norm.epsilon))
+      .getOut();
 }
 
 /// The normalised input times the channels' weights plus their biases, in the result's type.
@@ -185,14 +198,43 @@ bool checkGroups(NodeBuilder &node, const ChannelNorm &norm, int64_t groups) {
   return !node.failed();
 }
 
+Value buildGroupNorm(NodeBuilder &node, const ChannelNorm &norm, int64_t groups) {
+  if (norm.isEmpty())
+    return node.cast(norm.input, norm.type);
+  Value normalised = normaliseGroups(node, norm, groups);
+  return node.failed() ? nullptr : scaleChannels(node, norm, normalised);
+}
+
 LogicalResult groupNorm(NodeBuilder &node) {
   constexpr double kEpsilon = 1e-5;
   ChannelNorm norm = readChannelNorm(node, kEpsilon);
   int64_t groups = node.integer("num_groups");
   if (!checkGroups(node, norm, groups))
     return failure();
-  nn::LayerNormOp op = normaliseGroups(node, norm, groups);
-  return node.failed() ? failure() : node.result(scaleChannels(node, norm, op.getOut()));
+  return node.result(buildGroupNorm(node, norm, groups));
+}
+
+/// The mean and 1 / √(variance + eps) of each group [N, groups]. PyTorch has gradients through both.
+std::pair<Value, Value> groupStatistics(NodeBuilder &node, const ChannelNorm &norm, int64_t groups) {
+  Shape shape{node.shapeOf(norm.input)[0], groups};
+  Type type = node.elementOf(norm.input);
+  if (norm.isEmpty())
+    return {node.fill(shape, norm.type, Scalar::ofInt(0)), node.fill(shape, norm.type, Scalar::ofInt(0))};
+  shape.push_back(node.typeOf(norm.input).getNumElements() / (shape[0] * groups));
+  Value rows = node.reshape(norm.input, shape);
+  if (node.failed())
+    return {};
+  Value mean = meanOver(node, rows, {2}, /*keep=*/true, type);
+  Value squares = applyBinary(node, rows, mean, type, type, [](const Body &body, Value element, Value center) {
+    Value delta = body.sub(element, center);
+    return body.mul(delta, delta);
+  });
+  Value variance = meanOver(node, squares, {2}, /*keep=*/false, type);
+  Value rstd = applyFn(node, {variance}, type, norm.type, [&](const Body &body, ValueRange elements) {
+    return body.make<math::RsqrtOp>(body.add(elements[0], norm.epsilon));
+  });
+  shape.pop_back();
+  return {node.cast(node.reshape(mean, shape), norm.type), rstd};
 }
 
 LogicalResult nativeGroupNorm(NodeBuilder &node) {
@@ -200,12 +242,8 @@ LogicalResult nativeGroupNorm(NodeBuilder &node) {
   int64_t groups = node.integer("group");
   if (!checkGroups(node, norm, groups))
     return failure();
-  nn::LayerNormOp op = normaliseGroups(node, norm, groups);
-  if (node.failed())
-    return failure();
-  Shape stats{node.shapeOf(norm.input)[0], groups};
-  return node.results({scaleChannels(node, norm, op.getOut()), node.cast(node.reshape(op.getMean(), stats), norm.type),
-                       node.cast(node.reshape(op.getRstd(), stats), norm.type)});
+  auto [mean, rstd] = groupStatistics(node, norm, groups);
+  return node.results({buildGroupNorm(node, norm, groups), mean, rstd});
 }
 
 /// Each channel of each sample by itself; with running statistics instead of its own it is a batch norm.
@@ -221,8 +259,7 @@ LogicalResult instanceNorm(NodeBuilder &node) {
     return node.fail(node.node.target +
                      " that updates running statistics in place: expected track_running_stats=False"),
            failure();
-  nn::LayerNormOp op = normaliseGroups(node, norm, node.shapeOf(norm.input)[1]);
-  return node.failed() ? failure() : node.result(scaleChannels(node, norm, op.getOut()));
+  return node.result(buildGroupNorm(node, norm, node.shapeOf(norm.input)[1]));
 }
 
 } // namespace

@@ -213,6 +213,7 @@ void registerComplexOperators(OperatorTable &table) {
                     "aten.contiguous.default",
                     "aten.lift_fresh_copy.default",
                     "aten.detach.default",
+                    "aten._assert_tensor_metadata.default",
                     "aten.view.default",
                     "aten.reshape.default",
                     "aten._unsafe_view.default",

@@ -1,5 +1,6 @@
 // Convolutions, transposed convolutions, and the gathering of windows.
 #include "Body.h"
+#include "ExactWindows.h"
 #include "Operators.h"
 #include "Spatial.h"
 #include "raddle/Dialect/NN/IR/NNOps.h"
@@ -19,6 +20,9 @@ struct Convolution {
   bool same = false; // padding that keeps the extents
 
   ArrayRef<int64_t> kernel() const { return TensorBuilder::shapeOf(weight).drop_front(2); }
+  bool ofFloats() const { return isa<FloatType>(TensorBuilder::elementOf(input.value)); }
+  /// The windows of the untransposed convolution over `counts` places.
+  WindowPlaces places(ArrayRef<int64_t> counts) const { return {kernel(), stride, padding, dilation, counts}; }
 };
 
 /// Channels of the weight must be those of the input; `channelDim` is the weight's dimension of input channels.
@@ -78,8 +82,13 @@ LogicalResult buildConvolution(NodeBuilder &node, Convolution &convolution) {
   RankedTensorType type = node.tensorType(shape, node.elementOf(convolution.input.value));
   if (!type)
     return failure();
-  Value out = nn::ConvOp::create(node.builder, node.loc, type, convolution.input.value, convolution.weight,
-                                 convolution.stride, convolution.padding, convolution.dilation, convolution.groups);
+  Value out;
+  if (convolution.ofFloats())
+    out = nn::ConvOp::create(node.builder, node.loc, type, convolution.input.value, convolution.weight,
+                             convolution.stride, convolution.padding, convolution.dilation, convolution.groups);
+  else
+    out = exactConvolution(node, convolution.input.value, convolution.weight,
+                           convolution.places(ArrayRef(shape).drop_front(2)), convolution.groups);
   return node.result(convolution.input.restore(node, addBias(node, out, convolution.bias)));
 }
 
@@ -106,16 +115,21 @@ LogicalResult buildTransposed(NodeBuilder &node, Convolution &convolution) {
   RankedTensorType type = node.tensorType(shape, node.elementOf(convolution.input.value));
   if (!type)
     return failure();
-  Value out =
-      nn::ConvTransposeOp::create(node.builder, node.loc, type, convolution.input.value, convolution.weight,
-                                  convolution.stride, convolution.padding, convolution.dilation, convolution.groups);
+  Value out;
+  if (convolution.ofFloats())
+    out =
+        nn::ConvTransposeOp::create(node.builder, node.loc, type, convolution.input.value, convolution.weight,
+                                    convolution.stride, convolution.padding, convolution.dilation, convolution.groups);
+  else
+    out = exactTransposed(node, convolution.input.value, convolution.weight,
+                          convolution.places(ArrayRef(shape).drop_front(2)), convolution.groups);
   return node.result(convolution.input.restore(node, addBias(node, out, convolution.bias)));
 }
 
 /// Arguments other than the padding.
 Convolution readConvolution(NodeBuilder &node, int64_t rank, bool transposed) {
   Convolution convolution;
-  convolution.input = readSpatial(node, "input", rank);
+  convolution.input = readSpatial(node, "input", rank, SpatialElements::Numbers);
   convolution.weight = node.tensor("weight");
   convolution.bias = node.optionalTensor("bias");
   convolution.groups = node.integer("groups", 1);
@@ -193,7 +207,7 @@ SmallVector<int64_t> countWindows(NodeBuilder &node, ArrayRef<int64_t> extents, 
 
 /// [N, C, H, W] to [N, C · kernel, windows].
 LogicalResult im2col(NodeBuilder &node) {
-  SpatialInput input = readSpatial(node, "self", kPlane);
+  SpatialInput input = readSpatial(node, "self", kPlane, SpatialElements::All);
   SmallVector<int64_t> kernel = readPerDimension(node, "kernel_size", kPlane, 1, {}),
                        dilation = readPerDimension(node, "dilation", kPlane, 1, {}),
                        padding = readPerDimension(node, "padding", kPlane, 0, {}),
@@ -208,7 +222,11 @@ LogicalResult im2col(NodeBuilder &node) {
       node.tensorType({shape[0], shape[1], kernel[0], kernel[1], windows[0], windows[1]}, node.elementOf(input.value));
   if (!type)
     return failure();
-  Value out = nn::UnfoldOp::create(node.builder, node.loc, type, input.value, stride, padding, dilation);
+  Value out;
+  if (isa<FloatType>(type.getElementType()))
+    out = nn::UnfoldOp::create(node.builder, node.loc, type, input.value, stride, padding, dilation);
+  else
+    out = exactWindows(node, input.value, {kernel, stride, padding, dilation, windows});
   out = node.reshape(out, {shape[0], shape[1] * kernel[0] * kernel[1], windows[0] * windows[1]});
   return node.result(input.restore(node, out));
 }

@@ -76,6 +76,10 @@ LogicalResult multilabelMargin(NodeBuilder &node) {
                                  });
   Value losses = node.cast(sumOver(node, terms, {1, 2}, /*keep=*/false, wide), type);
   shape.resize(shape.size() < 2 ? 0 : 1);
+  // PyTorch gives a number for a single row, its exporter a vector of one element.
+  RankedTensorType declared = node.declaredResult(0);
+  if (shape.empty() && reduction == None && declared && declared.getShape() == ArrayRef<int64_t>{1})
+    shape.push_back(1);
   return reduceLoss(node, node.reshape(losses, shape), reduction);
 }
 

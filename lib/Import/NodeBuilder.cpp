@@ -92,11 +92,22 @@ Value NodeBuilder::runtimeInput(StringRef role) {
   return function.getArgument(count);
 }
 
+static std::optional<int64_t> batchDimensionOf(const GraphState &state, StringRef tensor) {
+  auto found = state.program.tensors.find(tensor);
+  return found == state.program.tensors.end() ? std::nullopt : state.batch.dimensionOf(found->second);
+}
+
 std::optional<int64_t> NodeBuilder::batchDimension() const {
   if (node.outputs.empty() || node.outputs.front().kind != Kind::Tensor)
     return std::nullopt;
-  auto found = state.program.tensors.find(node.outputs.front().text);
-  return found == state.program.tensors.end() ? std::nullopt : state.batch.dimensionOf(found->second);
+  return batchDimensionOf(state, node.outputs.front().text);
+}
+
+std::optional<int64_t> NodeBuilder::batchDimension(StringRef name) const {
+  const Argument *argument = node.find(name);
+  if (!argument || argument->kind != Kind::Tensor)
+    return std::nullopt;
+  return batchDimensionOf(state, argument->text);
 }
 
 Type NodeBuilder::declaredElement(size_t result) {
@@ -105,12 +116,19 @@ Type NodeBuilder::declaredElement(size_t result) {
   // Nothing reads a result without a name: any type will do.
   if (result > 0 && (result >= node.outputs.size() || node.outputs[result].kind != Kind::Tensor))
     result = 0;
-  if (result >= node.outputs.size() || node.outputs[result].kind != Kind::Tensor)
-    return fail("result " + Twine(result) + " of " + node.target + " is no tensor"), nullptr;
+  RankedTensorType type = declaredResult(result);
+  if (!type && !failed())
+    fail("result " + Twine(result) + " of " + node.target + " is no tensor");
+  return type ? type.getElementType() : Type();
+}
+
+RankedTensorType NodeBuilder::declaredResult(size_t result) {
+  if (failed() || result >= node.outputs.size() || node.outputs[result].kind != Kind::Tensor)
+    return nullptr;
   llvm::Expected<RankedTensorType> type = state.declaredType(builder.getContext(), node.outputs[result].text);
   if (!type)
     return fail(llvm::toString(type.takeError())), nullptr;
-  return type->getElementType();
+  return *type;
 }
 
 Value NodeBuilder::detach(Value value) {

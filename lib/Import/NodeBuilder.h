@@ -67,6 +67,8 @@ public:
 
   /// Element type of one of the node's results as the file declares it.
   mlir::Type declaredElement(size_t result = 0);
+  /// Type of one of the node's results as the file declares it; null for one without a name, which nothing reads.
+  mlir::RankedTensorType declaredResult(size_t result);
   /// The value, without gradients.
   mlir::Value detach(mlir::Value value);
   /// The operands' common type. A floating-point type that no tensor among them has is PyTorch's default type at
@@ -81,6 +83,10 @@ public:
   int64_t newStream() { return state.numStreams++; }
   /// The dimension of the node's first result that is cut over the ranks, if one is.
   std::optional<int64_t> batchDimension() const;
+  /// That of a tensor argument.
+  std::optional<int64_t> batchDimension(llvm::StringRef name) const;
+  /// The ranks that share the batch.
+  int64_t numRanks() const { return state.batch.ranks; }
 
   /// Defines the node's results. Each must have the type that the file declares: a difference means that the file is
   /// damaged, or that the operator was understood wrongly.

@@ -17,6 +17,7 @@ OperatorTable::OperatorTable() {
   registerDistanceOperators(*this);
   registerDivisionOperators(*this);
   registerEinsumOperators(*this);
+  registerEmbeddingBagOperators(*this);
   registerExpertOperators(*this);
   registerCumulativeOperators(*this);
   registerExtremumOperators(*this);
@@ -110,7 +111,7 @@ std::string refusalOf(const Node &node) {
     return "whose result's shape depends on the data";
   if (target.starts_with("repeat_interleave.") && target != "repeat_interleave.self_int" && !hasValue("output_size"))
     return "without output_size, so that its result's shape depends on the data";
-  if (target == "embedding.default" && isTrue("scale_grad_by_freq"))
+  if ((target == "embedding.default" || target.starts_with("embedding_bag.")) && isTrue("scale_grad_by_freq"))
     return "with scale_grad_by_freq=True";
   return std::string();
 }

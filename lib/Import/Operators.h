@@ -51,6 +51,7 @@ void registerCumulativeOperators(OperatorTable &table);
 void registerDistanceOperators(OperatorTable &table);
 void registerDivisionOperators(OperatorTable &table);
 void registerEinsumOperators(OperatorTable &table);
+void registerEmbeddingBagOperators(OperatorTable &table);
 void registerExpertOperators(OperatorTable &table);
 void registerExtremumOperators(OperatorTable &table);
 void registerFourierOperators(OperatorTable &table);

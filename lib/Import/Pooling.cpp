@@ -1,5 +1,6 @@
 // Pooling over windows of given extents, and over as many windows as there are results ("adaptive").
 #include "Body.h"
+#include "ExactWindows.h"
 #include "Operators.h"
 #include "Spatial.h"
 #include "raddle/Dialect/NN/IR/NNOps.h"
@@ -25,9 +26,10 @@ int64_t countWindows(int64_t extent, int64_t kernel, int64_t stride, int64_t pad
   return ceil && (count - 1) * stride >= extent + padding ? count - 1 : count;
 }
 
-Pooling readPooling(NodeBuilder &node, int64_t rank, bool dilated) {
+Pooling readPooling(NodeBuilder &node, int64_t rank, bool dilated,
+                    SpatialElements elements = SpatialElements::Floats) {
   Pooling pooling;
-  pooling.input = readSpatial(node, "self", rank);
+  pooling.input = readSpatial(node, "self", rank, elements);
   pooling.kernel = readPerDimension(node, "kernel_size", rank, 1, {});
   if (node.failed())
     return pooling;
@@ -75,7 +77,12 @@ template <int64_t rank, bool withIndices> LogicalResult maxPool(NodeBuilder &nod
   return node.results({out, pooling.input.restore(node, op.getIndices())});
 }
 
-/// `value` divided, in each spatial dimension, by what `lengths` says for its position.
+/// The type of constants to divide by: numbers of elements are exact in any.
+Type divisorType(NodeBuilder &node, Type type) {
+  return isa<FloatType>(type) ? arithmeticType(type) : node.builder.getF64Type();
+}
+
+/// `value` divided, in each spatial dimension, by what `lengths` says for its position; integers are cut off.
 Value divideByLengths(NodeBuilder &node, Value value, ArrayRef<SmallVector<double>> lengths) {
   Type type = node.elementOf(value);
   int64_t rank = node.rankOf(value);
@@ -85,7 +92,8 @@ Value divideByLengths(NodeBuilder &node, Value value, ArrayRef<SmallVector<doubl
     if (llvm::all_equal(list))
       common *= list.front();
     else
-      operands.push_back(constantAlong(node, list, arithmeticType(type), 2 + dim, rank));
+      operands.push_back(
+          node.cast(constantAlong(node, list, divisorType(node, type), 2 + dim, rank), arithmeticType(type)));
   }
   if (node.failed())
     return nullptr;
@@ -95,7 +103,8 @@ Value divideByLengths(NodeBuilder &node, Value value, ArrayRef<SmallVector<doubl
                             Value divisor = body.constant(elements[0].getType(), common);
                             for (Value length : elements.drop_front())
                               divisor = body.mul(divisor, length);
-                            return body.div(elements[0], divisor);
+                            return Body::isFloat(divisor) ? body.div(elements[0], divisor)
+                                                          : body.make<arith::DivSIOp>(elements[0], divisor);
                           });
 }
 
@@ -112,7 +121,7 @@ SmallVector<double> windowLengths(const Pooling &pooling, int64_t dim, bool coun
 }
 
 template <int64_t rank> LogicalResult averagePool(NodeBuilder &node) {
-  Pooling pooling = readPooling(node, rank, /*dilated=*/false);
+  Pooling pooling = readPooling(node, rank, /*dilated=*/false, SpatialElements::Numbers);
   bool countPadding = node.boolean("count_include_pad", true);
   bool hasDivisor = node.has("divisor_override");
   int64_t divisor = hasDivisor ? node.integer("divisor_override") : 1;
@@ -120,8 +129,14 @@ template <int64_t rank> LogicalResult averagePool(NodeBuilder &node) {
     return node.fail(node.node.target + " with divisor_override 0"), failure();
   if (node.failed())
     return failure();
-  Value sum = nn::SumPoolOp::create(node.builder, node.loc, pooling.type, pooling.input.value, pooling.kernel,
-                                    pooling.stride, pooling.padding, pooling.dilation);
+  Value sum;
+  if (isa<FloatType>(pooling.type.getElementType()))
+    sum = nn::SumPoolOp::create(node.builder, node.loc, pooling.type, pooling.input.value, pooling.kernel,
+                                pooling.stride, pooling.padding, pooling.dilation);
+  else
+    sum = exactWindowSums(node, pooling.input.value,
+                          {pooling.kernel, pooling.stride, pooling.padding, pooling.dilation,
+                           pooling.type.getShape().drop_front(2)});
   SmallVector<SmallVector<double>> lengths;
   if (hasDivisor)
     lengths.push_back(SmallVector<double>(pooling.type.getDimSize(2), divisor));

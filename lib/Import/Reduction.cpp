@@ -183,8 +183,8 @@ void registerReductionOperators(OperatorTable &table) {
   table.add({"aten.std.correction", "aten.std.dim", "aten.std.default"}, variance<true, false>);
   table.add({"aten.var_mean.correction", "aten.var_mean.dim", "aten.var_mean.default"}, variance<false, true>);
   table.add({"aten.std_mean.correction", "aten.std_mean.dim", "aten.std_mean.default"}, variance<true, true>);
-  table.add({"aten.any.default", "aten.any.dim", "aten.any.dims"}, anyOrAll<true>);
-  table.add({"aten.all.default", "aten.all.dim", "aten.all.dims"}, anyOrAll<false>);
+  table.add({"aten.any.default", "aten.any.dim", "aten.any.dims", "aten._is_any_true.default"}, anyOrAll<true>);
+  table.add({"aten.all.default", "aten.all.dim", "aten.all.dims", "aten._is_all_true.default"}, anyOrAll<false>);
   table.add({"aten.logsumexp.default", "aten.special_logsumexp.default"}, logSumExp);
   table.add("aten.trace.default", trace);
 }

@@ -275,39 +275,6 @@ LogicalResult put(NodeBuilder &node) {
   return node.result(scatterRows(node, accumulate ? ScatterKind::Add : ScatterKind::Set, self, places, source, 1));
 }
 
-/// Elements of a source, one after the other, where a mask is true. A mask that asks for more than there are is an
-/// error at run time.
-LogicalResult maskedScatter(NodeBuilder &node) {
-  Value self = node.tensor("self"), mask = node.tensor("mask"), source = node.tensor("source");
-  if (node.failed())
-    return failure();
-  Type type = node.elementOf(self), i64 = node.builder.getI64Type();
-  if (!node.elementOf(mask).isInteger(1) || node.elementOf(source) != type)
-    return node.fail("masked_scatter needs a boolean mask and a source of the tensor's type"), failure();
-  Shape shape = node.broadcastShape({self, mask});
-  int64_t size = ShapedType::getNumElements(shape);
-  self = node.broadcast(self, shape);
-  mask = node.broadcast(mask, shape);
-  if (node.failed() || size == 0 || node.typeOf(source).getNumElements() == 0)
-    return node.result(self);
-  Value ones = node.cast(node.reshape(mask, {size}), i64);
-  if (node.failed())
-    return failure();
-  Value counts =
-      nn::CumsumOp::create(node.builder, node.loc, ones.getType(), ones, node.builder.getI64IntegerAttr(0), UnitAttr());
-  Value next = node.mapElements({size}, {counts, ones}, i64, [&](OpBuilder &builder, Location loc, ValueRange args) {
-    Body body{builder, loc};
-    // Where nothing is read any place will do.
-    return body.mul(body.sub(args[0], body.constant(i64, 1)), args[1]);
-  });
-  Value places = checkedIndex(node, next, node.typeOf(source).getNumElements(), /*fromEnd=*/false);
-  Value values = gatherRows(node, source, places, 1, shape);
-  return node.result(
-      node.mapElements(shape, {mask, values, self}, type, [](OpBuilder &builder, Location loc, ValueRange args) {
-        return Body{builder, loc}.select(args[0], args[1], args[2]);
-      }));
-}
-
 } // namespace
 
 void registerScatterOperators(OperatorTable &table) {
@@ -321,7 +288,6 @@ void registerScatterOperators(OperatorTable &table) {
   table.add({"aten.index_fill.int_Scalar", "aten.index_fill.int_Tensor"}, indexFill);
   table.add("aten.index_reduce.default", indexReduce);
   table.add("aten.put.default", put);
-  table.add("aten.masked_scatter.default", maskedScatter);
 }
 
 } // namespace raddle::import

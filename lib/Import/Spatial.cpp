@@ -13,16 +13,23 @@ Value SpatialInput::restore(NodeBuilder &node, Value result) const {
   return node.reshape(result, node.shapeOf(result).drop_front());
 }
 
-SpatialInput readSpatial(NodeBuilder &node, StringRef name, int64_t spatialRank) {
+static bool accepts(SpatialElements elements, Type type) {
+  if (isa<FloatType>(type) || elements == SpatialElements::All)
+    return true;
+  return elements == SpatialElements::Numbers && !type.isInteger(1);
+}
+
+SpatialInput readSpatial(NodeBuilder &node, StringRef name, int64_t spatialRank, SpatialElements elements) {
   SpatialInput input;
   input.value = node.tensor(name);
   input.rank = spatialRank;
   if (node.failed())
     return input;
   int64_t rank = node.rankOf(input.value);
-  if ((rank != spatialRank + 1 && rank != spatialRank + 2) || !isa<FloatType>(node.elementOf(input.value))) {
-    node.fail(node.node.target + " of a tensor of shape " + node.describe(node.shapeOf(input.value)) +
-              ": expected floating-point numbers of rank " + Twine(spatialRank + 1) + " or " + Twine(spatialRank + 2));
+  if ((rank != spatialRank + 1 && rank != spatialRank + 2) || !accepts(elements, node.elementOf(input.value))) {
+    static constexpr StringLiteral kNames[] = {"floating-point numbers", "numbers", "elements"};
+    node.fail(node.node.target + " of a tensor of shape " + node.describe(node.shapeOf(input.value)) + ": expected " +
+              kNames[size_t(elements)] + " of rank " + Twine(spatialRank + 1) + " or " + Twine(spatialRank + 2));
     return input;
   }
   if (rank == spatialRank + 1) {

@@ -18,9 +18,12 @@ struct SpatialInput {
   mlir::Value restore(NodeBuilder &node, mlir::Value result) const;
 };
 
-/// The node's tensor `name` as one with `spatialRank` spatial dimensions; fails where it has other ranks or no
-/// floating-point elements.
-SpatialInput readSpatial(NodeBuilder &node, llvm::StringRef name, int64_t spatialRank);
+/// The elements that an operator takes.
+enum class SpatialElements { Floats, Numbers, All };
+
+/// The node's tensor `name` as one with `spatialRank` spatial dimensions; fails where it has other ranks or elements.
+SpatialInput readSpatial(NodeBuilder &node, llvm::StringRef name, int64_t spatialRank,
+                         SpatialElements elements = SpatialElements::Floats);
 
 /// `rank` numbers from `least` on: the node's list `name`, one number for all dimensions, or `absent`.
 llvm::SmallVector<int64_t> readPerDimension(NodeBuilder &node, llvm::StringRef name, int64_t rank, int64_t least,

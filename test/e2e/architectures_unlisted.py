@@ -5,6 +5,7 @@ from architectures import (
     BATCH, CLASSES, EXPERTS, LATENT, PIXELS, STAGES, Causal, Classifier, causal, image, masked, tiny, token_batch,
     translator,
 )  # fmt: skip
+from architectures_modules import MODULES
 from torch import nn
 from torch.nn import functional as F
 from transformers import XLNetConfig, XLNetLMHeadModel
@@ -15,6 +16,10 @@ MELS = 10
 
 def sound_batch():
     return torch.randn(BATCH, SAMPLES), torch.randint(0, CLASSES, (BATCH,))
+
+
+def large_image_batch():
+    return torch.randn(BATCH, 3, 64, 64), torch.randint(0, CLASSES, (BATCH,))
 
 
 def wav2vec2():
@@ -53,8 +58,8 @@ class Pair(nn.Module):
         self.model = model
 
     def forward(self, ids, pixels):
-        result = self.model(input_ids=ids, pixel_values=pixels)
-        return F.cross_entropy(result.logits_per_image, torch.arange(BATCH)), result.logits_per_image
+        result = self.model(input_ids=ids, pixel_values=pixels, return_loss=True)
+        return result.loss, result.logits_per_image
 
 
 def pair(model_type):
@@ -80,75 +85,25 @@ def segformer():
         depths=[1, 1, 1, 1], num_attention_heads=[1, 2, 2, 4], drop_path_rate=0.0, classifier_dropout_prob=0.0,
         decoder_hidden_size=16,
     )  # fmt: skip
-    return Classifier(model), (torch.randn(BATCH, 3, 64, 64), torch.randint(0, CLASSES, (BATCH,)))
+    return Classifier(model), large_image_batch()
 
 
-class Autoencoder(nn.Module):
-    """A variational autoencoder of images; the noise is an input."""
-
-    def __init__(self):
-        super().__init__()
-        self.encoder = nn.Sequential(
-            nn.Conv2d(3, 8, 4, stride=2, padding=1), nn.GroupNorm(2, 8), nn.SiLU(), nn.Conv2d(8, 12, 3, stride=2, padding=1)
-        )
-        self.decoder = nn.Sequential(
-            nn.ConvTranspose2d(6, 8, 4, stride=2, padding=1), nn.ReLU(), nn.ConvTranspose2d(8, 3, 4, stride=2, padding=1)
-        )
-
-    def forward(self, x, noise):
-        mean, log_variance = self.encoder(x).chunk(2, dim=1)
-        image = torch.sigmoid(self.decoder(mean + noise * torch.exp(0.5 * log_variance)))
-        divergence = -0.5 * torch.mean(1 + log_variance - mean**2 - log_variance.exp())
-        return F.mse_loss(image, x) + divergence, image
-
-
-class UNet(nn.Module):
-    """Two levels with a skip connection and a step embedding, as in diffusion models."""
-
-    def __init__(self):
-        super().__init__()
-        self.step = nn.Sequential(nn.Linear(16, 12), nn.SiLU(), nn.Linear(12, 8))
-        self.first = nn.Conv2d(3, 8, 3, padding=1)
-        self.down = nn.Conv2d(8, 12, 3, stride=2, padding=1)
-        self.norm = nn.GroupNorm(3, 12)
-        self.attention = nn.MultiheadAttention(12, 2, batch_first=True)
-        self.last = nn.Conv2d(20, 3, 3, padding=1)
-
-    def forward(self, x, time, target):
-        rates = torch.exp(-torch.arange(8) * 0.5)
-        angles = time[:, None] * rates
-        shallow = self.first(x) + self.step(torch.cat([angles.sin(), angles.cos()], -1))[:, :, None, None]
-        deep = F.silu(self.norm(self.down(shallow)))
-        tokens = deep.flatten(2).transpose(1, 2)
-        tokens = tokens + self.attention(tokens, tokens, tokens, need_weights=False)[0]
-        deep = tokens.transpose(1, 2).reshape(deep.shape)
-        result = self.last(torch.cat([shallow, F.interpolate(deep, scale_factor=2, mode="nearest")], 1))
-        return F.mse_loss(result, target), result
-
-
-class Recurrent(nn.Module):
-    def __init__(self):
-        super().__init__()
-        self.embed = nn.Embedding(61, 12)
-        self.recurrence = nn.LSTM(12, 10, num_layers=2, batch_first=True, bidirectional=True)
-        self.head = nn.Linear(20, CLASSES)
-
-    def forward(self, ids, labels):
-        logits = self.head(self.recurrence(self.embed(ids))[0][:, -1])
-        return F.cross_entropy(logits, labels), logits
-
-
-class Vgg(nn.Module):
-    def __init__(self):
-        super().__init__()
-        self.features = nn.Sequential(
-            nn.Conv2d(3, 6, 3, padding=1), nn.ReLU(), nn.MaxPool2d(2), nn.Conv2d(6, 10, 5), nn.Tanh(), nn.AvgPool2d(2)
-        )
-        self.head = nn.Sequential(nn.Flatten(), nn.Linear(360, 20), nn.LeakyReLU(0.1), nn.Linear(20, CLASSES))
+class LeViT(Classifier):
+    """Its biases have gradients in every call: transformers keeps those of the first one, with or without."""
 
     def forward(self, x, labels):
-        logits = self.head(self.features(x))
-        return F.cross_entropy(logits, labels), logits
+        for part in self.modules():
+            if hasattr(part, "attention_bias_cache"):
+                part.attention_bias_cache = {}
+        return super().forward(x, labels)
+
+
+def levit():
+    model = tiny(
+        "ForImageClassification", "levit", hidden_sizes=[16, 24, 32], num_attention_heads=[2, 2, 4], depths=[1, 1, 1],
+        key_dim=[8, 8, 8], image_size=64, patch_size=16,
+    )  # fmt: skip
+    return LeViT(model), large_image_batch()
 
 
 def masked_without_mask(model_type):
@@ -170,9 +125,6 @@ def xlnet():
     config = XLNetConfig(vocab_size=61, d_model=32, n_layer=2, n_head=4, d_inner=44, dropout=0.0)
     return Permuted(XLNetLMHeadModel(config)), token_batch()
 
-
-labels = lambda: torch.randint(0, CLASSES, (BATCH,))
-pixels = lambda: torch.randn(BATCH, 3, 32, 32)
 
 UNLISTED = {
     "T5": t5_like("t5"),
@@ -230,7 +182,7 @@ UNLISTED = {
     ),
     "Mamba": causal("mamba", state_size=8, expand=2, time_step_rank=4, use_mambapy=False),
     "Falcon-Mamba": causal("falcon_mamba", state_size=8, expand=2, time_step_rank=4, use_mambapy=False),
-    "RWKV": causal("rwkv", attention_hidden_size=32),
+    "RWKV": causal("rwkv", attention_hidden_size=32, rescale_every=0),
     "RecurrentGemma": causal("recurrent_gemma", lru_width=32, attention_window_size=4, head_dim=8, num_hidden_layers=3),
     "Bamba": causal(
         "bamba", mamba_n_heads=4, mamba_d_head=16, mamba_d_state=8, mamba_n_groups=1, mamba_chunk_size=4,
@@ -248,15 +200,10 @@ UNLISTED = {
         "pvt_v2", hidden_sizes=[8, 12, 16, 24], depths=[1, 1, 1, 1], num_attention_heads=[1, 2, 2, 4], drop_path_rate=0.0,
     ),
     "PoolFormer": image("poolformer", hidden_sizes=[8, 12, 16, 24], depths=[1, 1, 1, 1], drop_path_rate=0.0),
-    "LeViT": image(
-        "levit", hidden_sizes=[16, 24, 32], num_attention_heads=[2, 2, 4], depths=[1, 1, 1], key_dim=[8, 8, 8], image_size=64,
-    ),
+    "LeViT": levit,
     "SegFormer": segformer,
     "DINOv2 with registers": image("dinov2_with_registers", num_register_tokens=2),
     "Swin-V2": image("swinv2", embed_dim=12, depths=[2, 1], num_attention_heads=[2, 4], window_size=4, patch_size=2, drop_path_rate=0.0),
     "Wav2Vec2": wav2vec2,
-    "Autoencoder": lambda: (Autoencoder(), (pixels(), torch.randn(BATCH, 6, 8, 8))),
-    "U-Net": lambda: (UNet(), (pixels(), torch.rand(BATCH), pixels())),
-    "LSTM": lambda: (Recurrent(), (token_batch()[0], labels())),
-    "VGG": lambda: (Vgg(), (pixels(), labels())),
+    **MODULES,
 }  # fmt: skip

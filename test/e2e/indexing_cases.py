@@ -5,6 +5,7 @@ of `VALUES` is a module's function and its arguments, for what has no gradient o
 """
 
 import torch
+from torch.nn import functional as F
 
 ROWS = 4  # dimension 0 of the arguments; two ranks share it
 
@@ -172,6 +173,34 @@ VALUES = {
     "index_booleans": (lambda x, i: (x > 2)[torch.arange(x.shape[0])[:, None], i], [INTEGERS, SCATTERED]),
     "index_put_mask": (lambda x, y: x.index_put((x > 0,), torch.tensor(9)), [INTEGERS, INTEGERS]),
     "index_nothing": (lambda x: x[:, torch.zeros(0, dtype=torch.long)].sum(1), [INTEGERS]),
+}
+
+# Bags of rows: some empty, rows more than once in one, indices after the last bag, rows that do not count.
+_TABLE, _IDS = RANDOM[:, :18].double().reshape(-1, 3), torch.tensor([5, 0, 5, 11, 2, 2, 7])
+_BEGINS = torch.tensor([0, 2, 2, 5])
+_WEIGHTS = RANDOM[1, :7].double()
+
+
+def _bags(**options):
+    return lambda table, ids, begins: F.embedding_bag(ids, table, begins, **options)
+
+
+BAGS = {
+    "bag_sum": (_bags(mode="sum"), [_TABLE, _IDS, _BEGINS]),
+    "bag_mean": (_bags(mode="mean"), [_TABLE, _IDS, _BEGINS]),
+    "bag_max": (_bags(mode="max"), [_TABLE, _IDS, _BEGINS]),
+    "bag_max_of_equals": (_bags(mode="max"), [_TABLE.round(), _IDS, _BEGINS]),
+    "bag_mean_padded": (_bags(mode="mean", padding_idx=2), [_TABLE, _IDS, _BEGINS]),
+    "bag_max_padded": (_bags(mode="max", padding_idx=-7), [_TABLE, _IDS, _BEGINS]),
+    "bag_to_the_last": (_bags(mode="sum", include_last_offset=True), [_TABLE, _IDS, torch.tensor([0, 3, 3, 7])]),
+    "bag_rows": (lambda table, ids: F.embedding_bag(ids[:6].view(3, 2), table, mode="max"), [_TABLE, _IDS]),
+    "bag_weighted": (
+        lambda table, ids, begins, w: F.embedding_bag(ids, table, begins, mode="sum", per_sample_weights=w),
+        [_TABLE, _IDS, _BEGINS, _WEIGHTS],
+    ),
+    "bag_of_nothing": (lambda table, ids: F.embedding_bag(ids[:0], table, torch.zeros(2, dtype=torch.long)), [_TABLE, _IDS]),
+    "bag_half": (_bags(mode="mean"), [_TABLE.half(), _IDS, _BEGINS]),
+    "bag_short_indices": (_bags(mode="sum"), [_TABLE, _IDS.int(), _BEGINS.int()]),
 }
 
 # As VALUES, gradients too: what reads by a running count of other operands, and joins and products of what is empty.

@@ -25,6 +25,7 @@ VALUES = {
     "labels": torch.tensor([3, 0, 1, 1, 2]),
     "ignored": torch.tensor([3, -100, 1, -100, 2]),
     "two_ignored": torch.tensor([3, 2, 1, 2, 0]),
+    "label_lists": torch.tensor([[3, 0, -1, 1], [1, -1, 2, 2], [-1, 0, 1, 2], [0, 1, 2, 3], [2, 2, -1, 0]]),
     "image_labels": torch.arange(30).reshape(3, 2, 5) % 4,
     "label": torch.tensor(2),
     "signs": _SIGNS,
@@ -94,6 +95,10 @@ LOSSES = {
     "multi_margin": (_reductions(F.multi_margin_loss), "scores", "labels"),
     "multi_margin_squared": (
         lambda x, t, w: F.multi_margin_loss(x, t, p=2, margin=0.7, weight=w.detach()), "scores", "labels", "weights",
+    ),
+    "multilabel_margin": (_reductions(F.multilabel_margin_loss), "scores", "label_lists"),
+    "multilabel_margin_one_row": (
+        lambda x, t: F.multilabel_margin_loss(x, t[0], reduction="none").flatten(), "one_row", "label_lists",
     ),
     "multilabel_soft_margin": (_apart(_reductions(F.multilabel_soft_margin_loss)), "scores", "unit_target"),
     "poisson_nll": (_apart(_with_options(F.poisson_nll_loss, full=True)), "scores", "counts"),

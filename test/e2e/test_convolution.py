@@ -2,6 +2,7 @@
 
 import pytest
 import torch
+from batches import compare_values
 from parity import compare_training
 from torch import nn
 from torch.nn import functional as F
@@ -201,3 +202,27 @@ def test_other_floating_point_types(dtype):
     # Sums of narrow types are taken in single precision: one rounding of the result, one of the bias.
     roundings = 8 if dtype == torch.float64 else 2
     assert (found - expected).abs().max() <= roundings * torch.finfo(dtype).eps * expected.abs().max()
+
+
+_PLANES = torch.arange(2 * 4 * 6 * 7).reshape(2, 4, 6, 7) * 7919 % 23 - 11
+_FILTERS = torch.arange(6 * 2 * 3 * 2).reshape(6, 2, 3, 2) * 104729 % 13 - 6
+INTEGERS = {
+    "conv": (lambda x, w: F.conv2d(x, w, w[:, 0, 0, 0], 2, (2, 1), (1, 3), groups=2), [_PLANES, _FILTERS]),
+    "conv_same": (lambda x, w: F.conv1d(x[0], w[:, :, 0].repeat(1, 3, 1), padding="same"), [_PLANES, _FILTERS]),
+    "conv_narrow": (lambda x, w: F.conv2d(x, w, groups=2), [_PLANES.int(), _FILTERS.int()]),
+    "conv_transpose": (
+        lambda x, w: F.conv_transpose2d(x, w[:4], None, (2, 3), (1, 0), (1, 2), groups=2, dilation=(2, 1)),
+        [_PLANES, _FILTERS],
+    ),
+    # A padding that leaves out parts of what is written.
+    "conv_transpose_cut": (lambda x, w: F.conv_transpose2d(x, w[:4], stride=2, padding=(4, 3)), [_PLANES, _FILTERS]),
+    "average": (lambda x: F.avg_pool2d(x, 3, 2, 1), [_PLANES]),
+    "average_inside": (lambda x: F.avg_pool2d(x, (3, 2), 2, 1, ceil_mode=True, count_include_pad=False), [_PLANES]),
+    "average_divided": (lambda x: F.avg_pool2d(x, 2, divisor_override=-3), [_PLANES]),
+    "unfold": (lambda x: torch.ops.aten.im2col(x > 0, [3, 2], [2, 1], [1, 1], [2, 2]), [_PLANES]),
+}
+
+
+def test_integers():
+    """Cut off, not rounded, as PyTorch divides them."""
+    compare_values(INTEGERS)

@@ -3,7 +3,7 @@
 import pytest
 import torch
 from batches import compare_gradients, compare_values
-from indexing_cases import COUNTED, GRADIENTS, ROWS, VALUES
+from indexing_cases import BAGS, COUNTED, GRADIENTS, ROWS, VALUES
 from parity import compare_training
 from test_operators import Operator
 from torch import nn
@@ -51,6 +51,22 @@ def test_values():
             torch.testing.assert_close(found, expected, rtol=0, atol=0, equal_nan=True, msg=lambda text: f"{name}: {text}")
 
 
+def test_bags():
+    compare_values(BAGS)
+    compare_gradients(BAGS)
+
+
+def test_bags_that_begin_late():
+    function = lambda table, ids, begins: nn.functional.embedding_bag(ids, table, begins, mode="sum")
+    table, ids, begins = torch.randn(5, 3), torch.tensor([4, 1, 0, 2, 2]), torch.tensor([0, 2, 2, 3, 5])
+    program = raddle.compile(Function(function), (table, ids, begins))
+    torch.testing.assert_close(program(table, ids, begins)[0], function(table, ids, begins))
+    with pytest.raises(RuntimeError, match="index of aten.embedding_bag: expected 0 to 5, found -1 "):
+        program(table, ids, begins.clamp(min=1))
+    with pytest.raises(RuntimeError, match="index of aten.embedding_bag: expected 0 to 4, found 5 "):
+        program(table, ids + 1, begins)
+
+
 def test_counted():
     compare_values(COUNTED)
     compare_gradients(COUNTED)
@@ -72,6 +88,45 @@ def test_masks_that_ask_for_more_than_there_is():
     torch.testing.assert_close(program(x)[0], function(x))
     with pytest.raises(RuntimeError, match="index of aten.masked_scatter: expected 0 to 1, found 2 "):
         program(-x)
+
+
+class Pictures(nn.Module):
+    """A sequence in which two places are those of a picture's parts."""
+
+    def __init__(self, is_shared=False):
+        super().__init__()
+        self.is_shared = is_shared
+        self.embed, self.project, self.head = nn.Embedding(9, 6), nn.Linear(4, 6), nn.Linear(6, 9)
+
+    def forward(self, ids, parts):
+        parts = self.project.weight if self.is_shared else self.project(parts)
+        mixed = self.embed(ids).masked_scatter((ids == 0).unsqueeze(-1), parts)
+        return nn.functional.cross_entropy(self.head(mixed).flatten(0, 1), ids.flatten())
+
+
+def picture_batch(empty_rows=0):
+    ids = torch.randint(1, 9, (4, 5))
+    ids[:, 1] = ids[:, 3] = 0
+    ids[:empty_rows, 3] = 1
+    return ids, torch.randn(4, 2, 4)
+
+
+@pytest.mark.parametrize("ranks", [1, 2, 4])
+def test_masked_scatter_on_ranks(ranks):
+    compare_training(Pictures(), [picture_batch(), picture_batch()], ranks=ranks, optimizer="sgd", lr=0.1)
+
+
+def test_masked_scatter_on_ranks_that_leave_elements():
+    batch = picture_batch(empty_rows=1)
+    compare_training(Pictures(), [batch], ranks=1, optimizer="sgd", lr=0.1)
+    program = raddle.compile(Pictures(), picture_batch(), mode="train", ranks=2, optimizer="sgd")
+    with pytest.raises(RuntimeError, match="leaves of its part of the source in masked_scatter: expected 0 to 0, found 6 "):
+        program.step(*batch)["loss"]
+
+
+def test_masked_scatter_on_ranks_that_share_a_source():
+    with pytest.raises(RuntimeError, match="masked_scatter on 2 ranks of a tensor or a source that is not cut"):
+        raddle.compile(Pictures(is_shared=True), picture_batch(), mode="train", ranks=2)
 
 
 OUT_OF_RANGE = {
