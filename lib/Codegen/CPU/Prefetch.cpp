@@ -114,7 +114,7 @@ private:
       return false;
     // A row that no pass before the host has touched is the next to be used.
     bool comes = &host - passes.data() < stream.firstPass;
-    int64_t ahead = divideCeil(kSmallestDistance, stream.rowBytes) - (comes ? 1 : 0);
+    int64_t ahead = divideCeil(kSmallestDistance, stream.bytes) - (comes ? 1 : 0);
     Type *type = evolution.getEffectiveSCEVType(stream.start->getType());
     const SCEV *start =
         evolution.getAddExpr(stream.start, evolution.getConstant(type, ahead * stream.rowBytes, /*isSigned=*/true));
