@@ -121,19 +121,25 @@ private:
     const SCEV *address = host.loop == &rows ? start
                                              : evolution.getAddRecExpr(start, evolution.getConstant(type, step),
                                                                        host.loop, SCEV::FlagAnyWrap);
-    Instruction *place = &*host.loop->getHeader()->getFirstInsertionPt();
+    BasicBlock &header = *host.loop->getHeader();
+    Instruction *place = &*header.getFirstInsertionPt();
     SCEVExpander expander(evolution, "prefetch");
     if (!expander.isSafeToExpandAt(address, place))
       return false;
     Value *pointer = expander.expandCodeFor(address, stream.start->getType(), place);
-    IRBuilder<> builder(place);
+    // Spread over the pass: a processor has few requests for memory under way at a time.
+    SmallVector<Instruction *> places;
+    for (Instruction &instruction : make_range(place->getIterator(), header.end()))
+      places.push_back(&instruction);
     // What is only written has time until then, and leaves the first cache to what is read.
     constexpr unsigned toRead = 0, inSecondCache = 2, inAllCaches = 3, ofData = 1;
     unsigned locality = stream.read ? inAllCaches : inSecondCache;
-    for (int64_t line = 0; line < lines; ++line)
+    for (int64_t line = 0; line < lines; ++line) {
+      IRBuilder<> builder(places[line * places.size() / lines]);
       builder.CreateIntrinsic(Intrinsic::prefetch, {pointer->getType()},
                               {builder.CreateConstGEP1_64(builder.getInt8Ty(), pointer, line * kLine),
                                builder.getInt32(toRead), builder.getInt32(locality), builder.getInt32(ofData)});
+    }
     return true;
   }
 
