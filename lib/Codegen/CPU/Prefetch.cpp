@@ -31,11 +31,29 @@ struct Pass {
 
 /// What the passes over a row read or write of one array.
 struct Stream {
-  const SCEV *start; // lowest address, an affine function of the row
+  const SCEV *start; // lowest address, a function of the row
   int64_t bytes;     // of a row
-  int64_t rowBytes;  // from one row to the next
   unsigned firstPass;
   bool read;
+};
+
+/// An expression as it will be some passes of a loop later.
+class LaterPass : public SCEVRewriteVisitor<LaterPass> {
+public:
+  LaterPass(ScalarEvolution &evolution, const Loop &loop, int64_t passes)
+      : SCEVRewriteVisitor(evolution), loop(loop), passes(passes) {}
+
+  const SCEV *visitAddRecExpr(const SCEVAddRecExpr *moving) {
+    if (moving->getLoop() != &loop)
+      return moving;
+    const SCEV *step = moving->getStepRecurrence(SE);
+    const SCEV *distance = SE.getMulExpr(SE.getConstant(step->getType(), passes), step);
+    return SE.getAddRecExpr(SE.getAddExpr(moving->getStart(), distance), step, &loop, SCEV::FlagAnyWrap);
+  }
+
+private:
+  const Loop &loop;
+  int64_t passes;
 };
 
 class RowPrefetcher {
@@ -74,17 +92,17 @@ private:
   }
 
   void addAccess(Instruction &instruction, const SCEV *start, Loop *loop, int64_t trips) {
-    int64_t step = 0, rowBytes = 0;
+    int64_t step = 0;
     if (loop != &rows)
       start = startOf(start, loop, step);
-    if (!start || step < 0 || !startOf(start, &rows, rowBytes) || rowBytes <= 0)
+    if (!start || step < 0 || !evolution.hasComputableLoopEvolution(start, &rows))
       return;
     const DataLayout &layout = instruction.getDataLayout();
     int64_t bytes = step * (trips - 1) + layout.getTypeStoreSize(getLoadStoreType(&instruction)).getFixedValue();
     bool read = isa<LoadInst>(instruction);
     for (Stream &stream : streams) {
       std::optional<APInt> difference = evolution.computeConstantDifference(start, stream.start);
-      if (!difference || difference->abs().sge(stream.rowBytes))
+      if (!difference || difference->abs().sgt(stream.bytes))
         continue;
       int64_t distance = difference->getSExtValue();
       if (distance < 0)
@@ -93,7 +111,7 @@ private:
       stream.read |= read;
       return;
     }
-    streams.push_back({start, bytes, rowBytes, static_cast<unsigned>(passes.size()), read});
+    streams.push_back({start, bytes, static_cast<unsigned>(passes.size()), read});
   }
 
   /// Where an address that moves by a constant with each pass of a loop starts; null for another.
@@ -114,26 +132,31 @@ private:
       return false;
     // A row that no pass before the host has touched is the next to be used.
     bool comes = &host - passes.data() < stream.firstPass;
-    int64_t ahead = divideCeil(kSmallestDistance, stream.rowBytes) - (comes ? 1 : 0);
+    int64_t ahead = divideCeil(kSmallestDistance, stream.bytes) - (comes ? 1 : 0);
     Type *type = evolution.getEffectiveSCEVType(stream.start->getType());
-    const SCEV *start =
-        evolution.getAddExpr(stream.start, evolution.getConstant(type, ahead * stream.rowBytes, /*isSigned=*/true));
+    const SCEV *start = LaterPass(evolution, rows, ahead).visit(stream.start);
     const SCEV *address = host.loop == &rows ? start
                                              : evolution.getAddRecExpr(start, evolution.getConstant(type, step),
                                                                        host.loop, SCEV::FlagAnyWrap);
-    Instruction *place = &*host.loop->getHeader()->getFirstInsertionPt();
+    BasicBlock &header = *host.loop->getHeader();
+    Instruction *place = &*header.getFirstInsertionPt();
     SCEVExpander expander(evolution, "prefetch");
     if (!expander.isSafeToExpandAt(address, place))
       return false;
     Value *pointer = expander.expandCodeFor(address, stream.start->getType(), place);
-    IRBuilder<> builder(place);
+    // Spread over the pass: a processor has few requests for memory under way at a time.
+    SmallVector<Instruction *> places;
+    for (Instruction &instruction : make_range(place->getIterator(), header.end()))
+      places.push_back(&instruction);
     // What is only written has time until then, and leaves the first cache to what is read.
     constexpr unsigned toRead = 0, inSecondCache = 2, inAllCaches = 3, ofData = 1;
     unsigned locality = stream.read ? inAllCaches : inSecondCache;
-    for (int64_t line = 0; line < lines; ++line)
+    for (int64_t line = 0; line < lines; ++line) {
+      IRBuilder<> builder(places[line * places.size() / lines]);
       builder.CreateIntrinsic(Intrinsic::prefetch, {pointer->getType()},
                               {builder.CreateConstGEP1_64(builder.getInt8Ty(), pointer, line * kLine),
                                builder.getInt32(toRead), builder.getInt32(locality), builder.getInt32(ofData)});
+    }
     return true;
   }
 

@@ -1,8 +1,46 @@
 #include "raddle/runtime/ThreadPool.h"
 
 #include <algorithm>
+#include <chrono>
 
 namespace raddle::runtime {
+
+// Time to wait awake: waking a thread takes tens of microseconds, and others may want the processor.
+static constexpr std::chrono::microseconds patience(200);
+// Looks at the value between two looks at the clock, without giving way to other threads.
+static constexpr int looks = 64;
+
+static void pause() {
+#if defined(__x86_64__)
+  __builtin_ia32_pause();
+#endif
+}
+
+void AwaitedNumber::add(uint32_t amount) {
+  value.fetch_add(amount);
+  // A thread says that it will sleep before it looks for the last time: one of the two sees the other.
+  if (sleepers.load() > 0) {
+    std::lock_guard<std::mutex> lock(mutex);
+    changed.notify_all();
+  }
+}
+
+uint32_t AwaitedNumber::awaitChange(uint32_t old) {
+  auto end = std::chrono::steady_clock::now() + patience;
+  do {
+    for (int i = 0; i < looks; ++i) {
+      if (uint32_t found = get(); found != old)
+        return found;
+      pause();
+    }
+    std::this_thread::yield();
+  } while (std::chrono::steady_clock::now() < end);
+  std::unique_lock<std::mutex> lock(mutex);
+  sleepers.fetch_add(1);
+  changed.wait(lock, [&] { return value.load() != old; });
+  sleepers.fetch_sub(1);
+  return get();
+}
 
 ThreadPool::ThreadPool(unsigned threads) {
   helpers.reserve(threads - 1);
@@ -11,11 +49,8 @@ ThreadPool::ThreadPool(unsigned threads) {
 }
 
 ThreadPool::~ThreadPool() {
-  {
-    std::lock_guard<std::mutex> lock(mutex);
-    stopping = true;
-  }
-  wake.notify_all();
+  stopping = true;
+  generation.add(1);
   for (std::thread &helper : helpers)
     helper.join();
 }
@@ -38,33 +73,21 @@ void ThreadPool::run(int64_t range, int64_t grain, Function function, void *cont
     function(context, 0, range);
     return;
   }
-  Work mine{function, context, range, grain};
-  {
-    std::lock_guard<std::mutex> lock(mutex);
-    work = mine;
-    pending = static_cast<unsigned>(helpers.size());
-    ++generation;
-  }
-  wake.notify_all();
-  runPart(mine, 0);
-  std::unique_lock<std::mutex> lock(mutex);
-  done.wait(lock, [this] { return pending == 0; });
+  work = {function, context, range, grain};
+  pending.set(static_cast<uint32_t>(helpers.size()));
+  generation.add(1);
+  runPart(work, 0);
+  for (uint32_t left = pending.get(); left != 0;)
+    left = pending.awaitChange(left);
 }
 
 void ThreadPool::helperLoop(unsigned index) {
-  uint64_t seen = 0;
-  std::unique_lock<std::mutex> lock(mutex);
-  for (;;) {
-    wake.wait(lock, [&] { return stopping || generation != seen; });
+  for (uint32_t seen = 0;;) {
+    seen = generation.awaitChange(seen);
     if (stopping)
       return;
-    seen = generation;
-    Work mine = work;
-    lock.unlock();
-    runPart(mine, index);
-    lock.lock();
-    if (--pending == 0)
-      done.notify_one();
+    runPart(work, index);
+    pending.add(-1u);
   }
 }
 

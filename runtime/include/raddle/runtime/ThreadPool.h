@@ -1,6 +1,7 @@
 // Threads of one rank that share the work of one kernel at a time.
 #pragma once
 
+#include <atomic>
 #include <condition_variable>
 #include <cstdint>
 #include <mutex>
@@ -9,8 +10,30 @@
 
 namespace raddle::runtime {
 
+/// A number that threads wait for to change: awake for a while, then asleep.
+class AwaitedNumber {
+public:
+  uint32_t get() const { return value.load(std::memory_order_acquire); }
+
+  /// Only while nobody waits.
+  void set(uint32_t next) { value.store(next, std::memory_order_relaxed); }
+
+  /// Adds to the number, modulo 2^32, and wakes who waits for it.
+  void add(uint32_t amount);
+
+  /// Returns when the number is no longer `old`, and what it is then.
+  uint32_t awaitChange(uint32_t old);
+
+private:
+  std::atomic<uint32_t> value = 0, sleepers = 0;
+  std::mutex mutex;
+  std::condition_variable changed;
+};
+
 /// A pool of `threads` threads, the caller's included. Work is cut into one contiguous part a thread, so the same call
 /// has the same parts every time. Starting work allocates nothing. Only one thread at a time may call parallelFor.
+/// Threads without work look for some for a while before they sleep: within a step it is there sooner than a sleeper
+/// wakes up.
 class ThreadPool {
 public:
   /// `threads` is at least 1.
@@ -39,12 +62,10 @@ private:
   };
 
   std::vector<std::thread> helpers;
-  std::mutex mutex;
-  std::condition_variable wake, done;
+  // Written while no helper works; a new generation hands it over.
   Work work;
-  uint64_t generation = 0;
-  unsigned pending = 0;
   bool stopping = false;
+  AwaitedNumber generation, pending;
 
   void run(int64_t range, int64_t grain, Function function, void *context);
   void runPart(const Work &part, unsigned index) const;
