@@ -209,7 +209,8 @@ private:
     if (failed(raddle::checkBody(source)))
       return failure();
     if (result >= source.getNumResults())
-      return source.emitError("expects at least ") << result + 1 << " results, has " << source.getNumResults();
+      return source.emitError("expects result ")
+             << unsigned(result) << " to be the loss, the results are 0 to below " << source.getNumResults();
     Type type = source.getResultTypes()[result];
     if (!isFloatTensor(type) || (!withCotangent && cast<RankedTensorType>(type).getNumElements() != 1))
       return source.emitError("expects result ") << unsigned(result) << " to be a floating-point tensor"

@@ -19,7 +19,7 @@ func.func @main(%x: tensor<i64>) -> tensor<i64> { return %x : tensor<i64> }
 
 // -----
 
-// expected-error @+1 {{expects at least 1 results, has 0}}
+// expected-error @+1 {{expects result 0 to be the loss, the results are 0 to below 0}}
 func.func @main(%x: tensor<f32>) { return }
 
 // -----

@@ -128,7 +128,7 @@ def test_loss_that_is_no_scalar():
 def test_loss_that_does_not_exist():
     with pytest.raises(raddle.CompileError) as error:
         raddle.compile(Mlp(), (X, Y), mode="train", loss=3)
-    assert "expects at least 4 results, has 1" in str(error.value)
+    assert "expects result 3 to be the loss, the results are 0 to below 1" in str(error.value)
 
 
 class Unknown(nn.Module):

@@ -111,13 +111,26 @@ void addOptions(CLI::App &app, Options &o) {
 
 Options o;
 
+bool isArchive() { return StringRef(o.inputPath).ends_with(".pt2"); }
+
 LogicalResult fail(const llvm::Twine &message) {
   llvm::errs() << "raddle-compile: error: " << message << "\n";
   return failure();
 }
 
+bool isSameFile(const std::string &a, const std::string &b) { return a == b || llvm::sys::fs::equivalent(a, b); }
+
+/// What is written must not replace what is read, nor one result the other.
+void checkFiles(SmallVectorImpl<std::string> &problems) {
+  for (auto [option, path] : {std::pair{"-o ", &o.outputPath}, {"--report=", &o.reportPath}})
+    if (!path->empty() && isSameFile(*path, o.inputPath))
+      problems.push_back(option + *path + " is the input, which it would replace");
+  if (!o.reportPath.empty() && isSameFile(o.reportPath, o.outputPath))
+    problems.push_back("--report=" + o.reportPath + " is the file that -o names");
+}
+
 /// All that is wrong with the options, at once.
-LogicalResult checkOptions() {
+LogicalResult checkOptions(const CLI::App &app) {
   SmallVector<std::string> problems;
   auto oneOf = [&](StringRef option, StringRef value, ArrayRef<StringRef> allowed, ArrayRef<StringRef> planned = {}) {
     if (llvm::is_contained(allowed, value))
@@ -170,11 +183,14 @@ LogicalResult checkOptions() {
                        std::to_string(o.replicas));
   if (o.memoryBudget > static_cast<uint64_t>(std::numeric_limits<int64_t>::max()))
     problems.push_back("--memory-budget expects fewer than 2^63 bytes, is " + std::to_string(o.memoryBudget));
-  if (o.batch < 0)
+  if (app.count("--batch") && o.batch < 1)
     problems.push_back("--batch expects at least 1, is " + std::to_string(o.batch));
   for (auto [option, value] : {std::pair{"--stop-after", &o.stopAfter}, {"--start-at", &o.startAt}})
     if (!value->empty() && !raddle::parseStage(*value))
       problems.push_back(std::string(option) + "=" + *value + " is no stage");
+  if (isArchive() && !o.startAt.empty())
+    problems.push_back("--start-at=" + o.startAt + " expects the IR of a stage, '" + o.inputPath + "' is a .pt2");
+  checkFiles(problems);
   if (o.stopAfter.empty() && o.outputPath.empty())
     problems.push_back("expects -o OUT.raddle or --stop-after=STAGE");
   for (const std::string &problem : problems)
@@ -211,7 +227,7 @@ OwningOpRef<ModuleOp> importArchive(const raddle::ImportOptions &options, MLIRCo
 }
 
 OwningOpRef<ModuleOp> readInput(MLIRContext &context) {
-  if (StringRef(o.inputPath).ends_with(".pt2")) {
+  if (isArchive()) {
     raddle::ImportOptions options;
     if (o.batch)
       options.batch = o.batch;
@@ -416,7 +432,7 @@ LogicalResult runStage(ModuleOp module, raddle::Stage stage, bool imported, bool
 
 LogicalResult compile(MLIRContext &context, const CLI::App &app) {
   Progress progress;
-  bool imported = StringRef(o.inputPath).ends_with(".pt2");
+  bool imported = isArchive();
   progress.begin("import");
   OwningOpRef<ModuleOp> module = readInput(context);
   if (!module)
@@ -467,7 +483,7 @@ int main(int argc, char **argv) {
     (void)fail(error.what());
     return 1;
   }
-  if (failed(checkOptions()))
+  if (failed(checkOptions(app)))
     return 1;
   DialectRegistry registry;
   registerAllDialects(registry);

@@ -2,6 +2,8 @@
 
 #include <CLI/CLI.hpp>
 
+#include <cmath>
+#include <cstdlib>
 #include <iostream>
 
 namespace raddle::run {
@@ -13,6 +15,21 @@ static void splitInputs(const std::vector<std::string> &texts, Options &options)
       throw CLI::ValidationError("--input", "expected NAME=FILE.npy, found '" + text + "'");
     options.inputs.emplace_back(text.substr(0, equals), text.substr(equals + 1));
   }
+}
+
+// CLI11's own checks name the largest double as the other end of the range.
+static std::string checkPositive(const std::string &text) {
+  return text.find_first_of("123456789") == std::string::npos || text[0] == '-'
+             ? "expected a number from 1 on, found " + text
+             : "";
+}
+
+static std::string checkRate(const std::string &text) {
+  char *end = nullptr;
+  float value = std::strtof(text.c_str(), &end);
+  return *end == '\0' && end != text.c_str() && value >= 0 && std::isfinite(value)
+             ? ""
+             : "expected a finite number from 0 on, found " + text;
 }
 
 std::optional<Options> parseOptions(int argc, char **argv, bool &failed) {
@@ -27,7 +44,7 @@ std::optional<Options> parseOptions(int argc, char **argv, bool &failed) {
   app.add_option("BUNDLE", options.bundle, "The .raddle file")->required();
   app.add_option("--ranks", options.ranks, "Number of ranks; must be the bundle's, which is the default");
   app.add_option("--steps", options.steps, "How often the entry point is called")
-      ->check(CLI::PositiveNumber)
+      ->check(checkPositive)
       ->capture_default_str();
   app.add_option("--entry", options.entry, "The entry point; default: train_step where there is one, else main");
   app.add_option("--data", options.data,
@@ -39,11 +56,11 @@ std::optional<Options> parseOptions(int argc, char **argv, bool &failed) {
       ->capture_default_str();
   app.add_option("--val", options.val, "File of token ids for the entry point eval, as --data");
   app.add_option("--val-steps", options.valSteps, "Batches of an evaluation")
-      ->check(CLI::PositiveNumber)
+      ->check(checkPositive)
       ->capture_default_str();
   app.add_option("--val-every", options.valEvery, "Evaluate after so many steps; 0: after the last one only")
       ->capture_default_str();
-  app.add_option("--lr", options.learningRate, "Learning rate; default: the bundle's")->check(CLI::NonNegativeNumber);
+  app.add_option("--lr", options.learningRate, "Learning rate; default: the bundle's")->check(checkRate);
   app.add_option("--warmup", options.warmup, "Steps over which the learning rate rises from zero")
       ->capture_default_str();
   app.add_option("--schedule", schedule, "Learning rate after the warm-up: constant, or falling to zero by a cosine")

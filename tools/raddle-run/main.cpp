@@ -14,8 +14,10 @@
 #include <chrono>
 #include <cstdlib>
 #include <cstring>
+#include <filesystem>
 #include <iostream>
 #include <sys/stat.h>
+#include <unistd.h>
 
 namespace raddle::run {
 
@@ -96,6 +98,29 @@ static void writeOutputs(const Call &call, const std::string &folder) {
   }
 }
 
+// Whether what the last step leaves can be written, before the first one: a training is long.
+static void checkOutputs(const Options &options) {
+  namespace fs = std::filesystem;
+  std::error_code error;
+  auto checkFolder = [&](const fs::path &folder, const std::string &what) {
+    if (!fs::is_directory(folder, error))
+      throw InvalidArgument(what + ": '" + folder.string() + "' is no folder");
+    if (::access(folder.c_str(), W_OK | X_OK) != 0)
+      throw InvalidArgument(what + ": cannot write into '" + folder.string() + "': " + std::strerror(errno));
+  };
+  auto checkParent = [&](const std::string &path, const std::string &what) {
+    checkFolder(fs::absolute(path, error).lexically_normal().parent_path(), what);
+  };
+  if (!options.output.empty() && fs::exists(options.output, error))
+    checkFolder(options.output, "--output");
+  else if (!options.output.empty())
+    checkParent(options.output, "--output");
+  if (!options.trace.empty() && fs::is_directory(options.trace, error))
+    throw InvalidArgument("--trace: '" + options.trace + "' is a folder");
+  if (!options.trace.empty())
+    checkParent(options.trace, "--trace");
+}
+
 static bool hasInput(const Session &session, const std::string &entry, bundle::InputRole role) {
   const bundle::Variant &variant = *session.bundle().entries()->Get(session.findEntry(entry))->variants()->Get(0);
   for (size_t i = 0; variant.inputs() && i < variant.inputs()->size(); ++i)
@@ -133,6 +158,7 @@ static void report(const Session &session, const std::string &path, bool first) 
 
 static void run(const Options &options, const std::shared_ptr<Communicator> &world,
                 const std::optional<Launch> &launch) {
+  checkOutputs(options);
   SessionOptions sessionOptions;
   sessionOptions.weights = options.weights;
   sessionOptions.seed = options.seed;
@@ -199,6 +225,8 @@ int main(int argc, char **argv) {
     if (!launch && runtime::startedByMpi())
       world = runtime::connectMpi();
     run::run(*options, world, launch);
+    if (!std::cout.flush())
+      throw runtime::Error("cannot write all results to standard output");
     return EXIT_SUCCESS;
   } catch (const std::bad_alloc &) {
     std::cerr << "raddle-run: error: out of memory" << std::endl;

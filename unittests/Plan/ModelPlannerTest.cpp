@@ -226,8 +226,11 @@ TEST(ModelPlanner, CutsATableIntoFewBuckets) {
     for (int layer = 0; layer < layers; ++layer)
       c.parameters.push_back(make("layers." + std::to_string(layer) + ".w", {477, 461}));
     ModelPlan plan = planChecked(c);
-    EXPECT_LE(plan.buckets.size(), 2 * c.parameters.size());
-    EXPECT_LT(plan.padding(), 0.02);
+    auto ofTable = [](const PlannedBucket &bucket) {
+      return std::any_of(bucket.slots.begin(), bucket.slots.end(),
+                         [](const PlannedSlot &slot) { return slot.parameter == 0; });
+    };
+    EXPECT_LE(std::count_if(plan.buckets.begin(), plan.buckets.end(), ofTable), 5) << layers;
   }
 }
 
