@@ -68,8 +68,8 @@ bool RowGroups::tryJoin(int first, int second) {
   return true;
 }
 
-/// The values of other kernels and of library calls that a value is, looks at, or, if a kernel reads it, is computed
-/// again from.
+/// The values of other kernels and of library calls that a value is, looks at, or, if a kernel reads it directly, is
+/// computed again from.
 static void collectSources(Value value, bool isForKernel, llvm::SmallSetVector<Value, 4> &sources) {
   Operation *producer = value.getDefiningOp();
   if (!producer || !isa<TensorType>(value.getType()))
@@ -79,7 +79,7 @@ static void collectSources(Value value, bool isForKernel, llvm::SmallSetVector<V
     return;
   }
   for (Value operand : producer->getOperands())
-    collectSources(operand, isForKernel, sources);
+    collectSources(operand, isForKernel && !isView(producer), sources);
 }
 
 static bool isLibraryCall(Operation *op) { return isa<exec::GemmOp, exec::AttentionOp>(op); }
