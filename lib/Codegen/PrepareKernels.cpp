@@ -89,6 +89,29 @@ FailureOr<OwningOpRef<ModuleOp>> takeKernels(ModuleOp module, function_ref<void(
   return taken;
 }
 
+LogicalResult checkAllocations(func::FuncOp kernel) {
+  WalkResult allocates = kernel.walk([](memref::AllocOp op) {
+    op->emitOpError("is left: a kernel must not allocate memory");
+    return WalkResult::interrupt();
+  });
+  return failure(allocates.wasInterrupted());
+}
+
+EntryHead makeBody(LLVM::LLVMFuncOp kernel) {
+  EntryHead head{kernel.getSymName().str(), {}};
+  kernel.setSymName(head.name + "_body");
+  kernel.setLinkage(LLVM::Linkage::Internal);
+  kernel->removeAttr("exec.kernel");
+  for (StringRef estimate : {"exec.flops", "exec.bytes"})
+    if (Attribute value = kernel->removeAttr(estimate))
+      head.estimates.emplace_back(estimate, value);
+  return head;
+}
+
+void returnKernels(ModuleOp kernels, ModuleOp module) {
+  module.getBody()->getOperations().splice(module.getBody()->end(), kernels.getBody()->getOperations());
+}
+
 void addLoweringToLLVM(PassManager &manager) {
   manager.addPass(createLoopInvariantCodeMotionPass());
   manager.addPass(createCSEPass());

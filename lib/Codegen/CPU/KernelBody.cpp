@@ -1,5 +1,6 @@
 #include "KernelBody.h"
 
+#include "../PrepareKernels.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/Bufferization/IR/Bufferization.h"
 #include "mlir/Dialect/Linalg/IR/Linalg.h"
@@ -295,13 +296,7 @@ LogicalResult lowerToLoops(func::FuncOp kernel) {
     if (failed(scf::forallToForLoop(rewriter, loop)))
       return loop->emitOpError("cannot be lowered to loops");
   }
-  WalkResult allocates = kernel.walk([](Operation *op) {
-    if (!isa<memref::AllocOp>(op))
-      return WalkResult::advance();
-    op->emitOpError("is left: a kernel must not allocate memory");
-    return WalkResult::interrupt();
-  });
-  return failure(allocates.wasInterrupted());
+  return checkAllocations(kernel);
 }
 
 } // namespace raddle

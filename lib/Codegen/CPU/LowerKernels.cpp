@@ -62,8 +62,7 @@ private:
       if (found != shape.end())
         addEntry(body, found->second.first, found->second.second);
     }
-    for (Operation &op : llvm::make_early_inc_range(scratch->getBody()->getOperations()))
-      op.moveBefore(getOperation().getBody(), getOperation().getBody()->end());
+    returnKernels(*scratch, getOperation());
     return success();
   }
 
@@ -165,21 +164,17 @@ private:
     MLIRContext *context = &getContext();
     OpBuilder builder(context);
     Location loc = body.getLoc();
-    std::string name = body.getSymName().str();
-    body.setSymName(name + "_body");
-    body.setLinkage(LLVM::Linkage::Internal);
-    body->removeAttr("exec.kernel");
+    EntryHead head = makeBody(body);
     builder.setInsertionPointAfter(body);
     auto pointer = LLVM::LLVMPointerType::get(context);
     Type i64 = builder.getI64Type();
     auto type = LLVM::LLVMFunctionType::get(LLVM::LLVMVoidType::get(context), {pointer, i64, i64});
-    auto entry = LLVM::LLVMFuncOp::create(builder, loc, name, type);
+    auto entry = LLVM::LLVMFuncOp::create(builder, loc, head.name, type);
     entry->setAttr("exec.kernel", builder.getUnitAttr());
     entry->setAttr("exec.range", builder.getI64IntegerAttr(range));
     entry->setAttr("exec.args", builder.getI64IntegerAttr(pointers));
-    for (StringRef estimate : {"exec.flops", "exec.bytes"})
-      if (Attribute value = body->removeAttr(estimate))
-        entry->setAttr(estimate, value);
+    for (NamedAttribute estimate : head.estimates)
+      entry->setAttr(estimate.getName(), estimate.getValue());
     Block *block = entry.addEntryBlock(builder);
     builder.setInsertionPointToStart(block);
     SmallVector<Value> arguments;
