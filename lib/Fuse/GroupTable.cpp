@@ -56,22 +56,24 @@ SmallVector<int> GroupTable::producersOf(int group) const {
 }
 
 /// Where a value is ready: the position of its producer, seen through views and what is computed again; −1 for what
-/// is there from the start. Nothing where a view of a value of the two groups is read: it would lie inside.
-std::optional<int64_t> GroupTable::readyAt(Value value, int a, int b, bool direct) const {
+/// is there from the start. Nothing where a view of a value of the two groups is read: it would lie inside. A kernel
+/// computes nothing again behind a view, which it reads from memory.
+std::optional<int64_t> GroupTable::readyAt(Value value, int a, int b, bool direct, bool again) const {
   Operation *producer = value.getDefiningOp();
   if (!producer)
     return -1;
+  again &= isDuplicable(producer);
   int owner = groupOf(producer);
-  if (owner >= 0 && !isDuplicable(producer)) {
+  if (owner >= 0 && !again) {
     if (owner == a || owner == b)
       return direct ? std::optional<int64_t>(-1) : std::nullopt;
     return positionOf(owner);
   }
-  if (!isView(producer) && !isDuplicable(producer))
+  if (!isView(producer) && !again)
     return positions.lookup(producer);
   int64_t latest = -1;
   for (Value operand : producer->getOperands()) {
-    std::optional<int64_t> ready = readyAt(operand, a, b, false);
+    std::optional<int64_t> ready = readyAt(operand, a, b, false, again);
     if (!ready)
       return std::nullopt;
     latest = std::max(latest, *ready);

@@ -35,7 +35,7 @@ public:
   void finish();
 
 private:
-  std::optional<int64_t> readyAt(mlir::Value value, int a, int b, bool direct = true) const;
+  std::optional<int64_t> readyAt(mlir::Value value, int a, int b, bool direct = true, bool again = true) const;
   int64_t neededAt(mlir::Value value, int a, int b) const;
 
   mlir::Block &block;

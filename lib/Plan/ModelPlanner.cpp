@@ -76,16 +76,18 @@ private:
     findLargestLayer();
   }
 
-  /// Without layers, every bucket counts as one.
+  /// What lies outside of layers counts as one where all layers together are less, such as a recommender's tables.
   void findLargestLayer() {
-    for (bool onlyLayers : {true, false}) {
-      for (auto &[dtype, sameType] : groups)
-        for (const Group &group : sameType)
-          if (group.isLayer || !onlyLayers)
-            plan.largestLayer = std::max(plan.largestLayer, elementsOf(group.items));
-      if (plan.largestLayer > 0)
-        return;
-    }
+    int64_t inLayers = 0, largestOutside = 0;
+    for (auto &[dtype, sameType] : groups)
+      for (const Group &group : sameType) {
+        int64_t elements = elementsOf(group.items);
+        int64_t &largest = group.isLayer ? plan.largestLayer : largestOutside;
+        largest = std::max(largest, elements);
+        inLayers += group.isLayer ? elements : 0;
+      }
+    if (largestOutside > inLayers)
+      plan.largestLayer = largestOutside;
   }
 
   void planGroups(const std::string &dtype, const std::vector<Group> &sameType) {
@@ -144,8 +146,8 @@ private:
     if (found->second != dtype)
       name += "." + dtype;
     std::string unique = name;
-    for (int number = 2; !names.try_emplace(unique, dtype).second; ++number)
-      unique = name + "#" + std::to_string(number);
+    for (int &number = lastNumbers[name]; !names.try_emplace(unique, dtype).second;)
+      unique = name + "#" + std::to_string(++number + 1);
     return unique;
   }
 
@@ -167,6 +169,7 @@ private:
   std::map<std::string, std::vector<Group>> groups;
   std::vector<PartOf> parts;
   std::map<std::string, std::string> names; // of buckets, to their dtypes
+  std::map<std::string, int> lastNumbers;   // of buckets that have a name in common
 };
 
 } // namespace

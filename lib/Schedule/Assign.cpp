@@ -131,12 +131,12 @@ private:
         })
         .Case([&](ragged::GatherOp gather) {
           writeCollective(loc, exec::CollectiveKind::AllGather, exec::Reduction::Sum, shards(), gather.getSlice(),
-                          gather.getFull());
+                          gather.getFull(), "gather of " + gather.getBucket());
         })
         .Case([&](ragged::ReduceScatterOp scatter) {
           waitFor(pending.waitForScatters());
           writeCollective(loc, exec::CollectiveKind::ReduceScatter, reductionOf(scatter.getReduction()), shards(),
-                          scatter.getFull(), scatter.getSlice());
+                          scatter.getFull(), scatter.getSlice(), "gradients of " + scatter.getBucket());
         })
         .Case([&](ragged::AllReduceOp reduce) {
           auto group = static_cast<exec::Group>(static_cast<uint32_t>(reduce.getGroup()));
@@ -159,15 +159,16 @@ private:
   exec::Group shards() const { return replicated ? exec::Group::Shards : exec::Group::All; }
 
   void writeCollective(Location loc, exec::CollectiveKind kind, exec::Reduction reduction, exec::Group group, Value src,
-                       Value dst, DenseI64ArrayAttr pieces = {}) {
+                       Value dst, const Twine &what = "", DenseI64ArrayAttr pieces = {}) {
     int64_t ready = events++, done = events++;
     Value from = bufferOf(src), into = bufferOf(dst);
     MLIRContext *context = builder.getContext();
     exec::RecordOp::create(builder, loc, integer(ready), integer(Compute));
     exec::WaitOp::create(builder, loc, integer(ready), integer(Communication));
-    exec::CollectiveOp::create(builder, loc, exec::CollectiveKindAttr::get(context, kind),
-                               exec::ReductionAttr::get(context, reduction), from, into,
-                               exec::GroupAttr::get(context, group), pieces, integer(Communication));
+    exec::CollectiveOp::create(
+        builder, loc, exec::CollectiveKindAttr::get(context, kind), exec::ReductionAttr::get(context, reduction), from,
+        into, exec::GroupAttr::get(context, group), pieces,
+        what.isTriviallyEmpty() ? StringAttr() : builder.getStringAttr(what), integer(Communication));
     exec::RecordOp::create(builder, loc, integer(done), integer(Communication));
     pending.start({kind == exec::CollectiveKind::ReduceScatter, done, {placement.lookup(src), placement.lookup(dst)}});
   }
@@ -176,7 +177,7 @@ private:
     SmallVector<int64_t> numbers;
     for (const plan::Piece &piece : pieces)
       numbers.append({piece.from, piece.to, piece.source, piece.target, piece.count});
-    writeCollective(loc, exec::CollectiveKind::Transfer, exec::Reduction::Sum, shards(), src, dst,
+    writeCollective(loc, exec::CollectiveKind::Transfer, exec::Reduction::Sum, shards(), src, dst, "",
                     builder.getDenseI64ArrayAttr(numbers));
   }
 

@@ -38,8 +38,6 @@ def _refuse_unsupported(options):
     ]
     if options["target"] not in _TARGETS:
         problems.append(f"target={options['target']!r} (only {', '.join(map(repr, _TARGETS))})")
-    elif options["target"] != "cpu" and options["ranks"] != 1:
-        problems.append(f"target={options['target']!r} with ranks={options['ranks']} (only one rank)")
     if problems:
         raise NotImplementedError("this release does not support " + ", ".join(problems))
 
@@ -78,6 +76,7 @@ def _command(source, output, mode, ranks, batch, options):
     command.append(f"--ranks={ranks}")
     command.append(f"--replicas={options['replicas']}")
     command.append(f"--cpu={options['cpu']}")
+    command.append(f"--opt-level={options['opt_level']}")
     if options["memory_budget"] is not None:
         command.append(f"--memory-budget={int(options['memory_budget'])}")
     if options["recompute"] is not None:
@@ -138,6 +137,7 @@ def compile(
     memory_budget=None,
     recompute=None,
     cpu="native",
+    opt_level=3,
     param_arguments=(),
     param_constants=(),
     trace=False,
@@ -145,7 +145,7 @@ def compile(
     """Compiles a ``torch.nn.Module`` or the path of a ``.pt2`` or ``.mlir`` and returns a ``Program``.
 
     ``args`` is a tuple of tensors with the shapes of the global batch; each of ``ranks`` ranks gets an equal part of
-    dimension 0. ``target`` is ``"cpu"`` or ``"cuda:sm_90"``, one rank on an NVIDIA GPU, which must be there when the
+    dimension 0. ``target`` is ``"cpu"`` or ``"cuda:sm_90"``, an NVIDIA GPU for each rank, which must be there when the
     program is made. With ``mode="train"``, ``loss`` is the index of the scalar output to minimise and the options from
     ``optimizer`` on describe a step; ``mode="infer"`` needs none of them. The module does not change, and nothing is
     shared with it afterwards.
@@ -162,6 +162,8 @@ def compile(
 
     ``cpu`` says which processors run the program: ``"native"``, the best that this machine's has, or a level of the
     x86-64 ABI, ``"x86-64-v2"``, ``"x86-64-v3"`` (AVX2) or ``"x86-64-v4"`` (AVX-512), for a bundle that goes elsewhere.
+    ``opt_level`` is LLVM's level of optimisation of kernels for the CPU, 0 to 3: 0 compiles several times faster, and what
+    it makes is much slower.
 
     ``trace`` records how long every instruction takes, for ``Program.write_report`` and ``Program.write_trace``.
 
@@ -182,6 +184,8 @@ def compile(
         raise ValueError(f"memory_budget: expected a number of bytes above 0 or None, found {memory_budget!r}")
     if recompute not in (None, "none", "auto", "block"):
         raise ValueError(f"recompute: expected 'none', 'auto' or 'block', found {recompute!r}")
+    if opt_level not in range(4):
+        raise ValueError(f"opt_level: expected 0, 1, 2 or 3, found {opt_level!r}")
     _refuse_unsupported(options)
     _check_optimizer(optimizer)
     _check_numbers(options)

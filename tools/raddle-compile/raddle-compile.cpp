@@ -44,7 +44,7 @@ struct Options {
   std::vector<std::string> paramArguments;
   int64_t ranks = 1, replicas = 1, batch = 0;
   uint64_t memoryBudget = 0;
-  unsigned loss = 0;
+  unsigned loss = 0, optLevel = 3;
   double learningRate = 1e-3, weightDecay = 0.0, momentum = 0.0, eps = 1e-8, clipNorm = 0.0;
   std::vector<double> betas{0.9, 0.999};
   uint64_t seed = 0;
@@ -59,6 +59,11 @@ void addOptions(CLI::App &app, Options &o) {
          "--cpu", o.cpu,
          "Processors to generate code for: native, the best that this machine's has, or a level of the x86-64 ABI, "
          "x86-64-v2, x86-64-v3 (AVX2) or x86-64-v4 (AVX-512), to run on all that have it")
+      ->capture_default_str();
+  app.add_option(
+         "--opt-level", o.optLevel,
+         "LLVM's level of optimisation of kernels for the CPU, 0 to 3; 0 compiles several times faster, what it "
+         "makes is much slower")
       ->capture_default_str();
   app.add_option("--ranks", o.ranks, "Number of ranks that share the work")->capture_default_str();
   app.add_option("--replicas", o.replicas, "Groups of ranks that hold a copy of all parameters each")
@@ -124,11 +129,13 @@ LogicalResult checkOptions() {
   };
   oneOf("mode", o.mode, {"infer", "train"});
   oneOf("target", o.target, {"cpu", "cuda:sm_90"});
-  if (o.target != "cpu" && o.ranks != 1)
-    problems.push_back("--target=" + o.target + " is for one rank so far, --ranks is " + std::to_string(o.ranks));
   oneOf("cpu", o.cpu, raddle::knownProcessors());
   if (o.target != "cpu" && o.cpu != "native")
     problems.push_back("--cpu=" + o.cpu + " is for --target=cpu, --target is " + o.target);
+  if (o.optLevel > 3)
+    problems.push_back("--opt-level expects 0 to 3, is " + std::to_string(o.optLevel));
+  if (o.target != "cpu" && o.optLevel != 3)
+    problems.push_back("--opt-level=" + std::to_string(o.optLevel) + " is for --target=cpu, --target is " + o.target);
   oneOf("optimizer", o.optimizer, {"sgd", "adamw"}, {"adamw8bit", "muon", "shampoo"});
   if (!o.recompute.empty())
     oneOf("recompute", o.recompute, {"none", "auto", "block"});
@@ -369,6 +376,7 @@ LogicalResult writeOutputs(ModuleOp module, Progress &progress) {
   options.seed = o.seed;
   options.learningRate = o.learningRate;
   options.processor = o.cpu;
+  options.optLevel = o.optLevel;
   options.weights = relativeWeights(module);
   FailureOr<std::vector<uint8_t>> bundle = raddle::buildBundle(module, options);
   if (failed(bundle))

@@ -19,9 +19,11 @@ std::optional<Options> parseOptions(int argc, char **argv, bool &failed) {
   Options options;
   std::vector<std::string> inputs;
   std::string schedule = "constant", labels = "same";
-  CLI::App app("Runs a bundle that raddle-compile made: one call of an entry point, or the steps of a training.\n"
-               "Ranks are threads of this process, or the processes that mpirun starts.",
-               "raddle-run");
+  CLI::App app(
+      "Runs a bundle that raddle-compile made: one call of an entry point, or the steps of a training.\n"
+      "Ranks are threads of this process, one a GPU where the bundle is for GPUs, or the processes that mpirun "
+      "or, for GPUs, torchrun starts.",
+      "raddle-run");
   app.add_option("BUNDLE", options.bundle, "The .raddle file")->required();
   app.add_option("--ranks", options.ranks, "Number of ranks; must be the bundle's, which is the default");
   app.add_option("--steps", options.steps, "How often the entry point is called")
@@ -54,6 +56,10 @@ std::optional<Options> parseOptions(int argc, char **argv, bool &failed) {
                  "Seed of initial values, windows and inputs that are not given; default: the bundle's");
   app.add_option("--threads", options.threads, "Threads of each rank; 0: the processors divided by the ranks")
       ->check(CLI::Range(0, 4096))
+      ->capture_default_str();
+  app.add_option("--timeout", options.timeout,
+                 "Seconds that a rank on a GPU waits for the others when they connect, and in a collective")
+      ->check(CLI::Range(1, 1000000))
       ->capture_default_str();
   app.add_option("--trace", options.trace,
                  "Write a trace for Perfetto; under mpirun each rank but the first adds its number to the name");

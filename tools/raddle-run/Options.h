@@ -26,6 +26,7 @@ struct Options {
   bool measureLimits = false;
   std::optional<uint64_t> seed;
   unsigned threads = 0;
+  uint64_t timeout = 600;
   bool json = false;
 };
 

@@ -131,7 +131,8 @@ static void report(const Session &session, const std::string &path, bool first) 
     throw Error(*problem);
 }
 
-static void run(const Options &options, const std::shared_ptr<Communicator> &world) {
+static void run(const Options &options, const std::shared_ptr<Communicator> &world,
+                const std::optional<Launch> &launch) {
   SessionOptions sessionOptions;
   sessionOptions.weights = options.weights;
   sessionOptions.seed = options.seed;
@@ -139,6 +140,8 @@ static void run(const Options &options, const std::shared_ptr<Communicator> &wor
   sessionOptions.trace = !options.trace.empty() || !options.report.empty();
   sessionOptions.measureLimits = options.measureLimits;
   sessionOptions.world = world;
+  sessionOptions.launch = launch;
+  sessionOptions.patience = std::chrono::seconds(options.timeout);
   Session session(options.bundle, sessionOptions);
   if (options.ranks && *options.ranks != session.ranks())
     throw InvalidArgument("--ranks is " + std::to_string(*options.ranks) + ", the bundle is for " +
@@ -155,7 +158,7 @@ static void run(const Options &options, const std::shared_ptr<Communicator> &wor
   if (val)
     evaluation = std::make_unique<Call>(session, "eval", options, val.get(), seed);
 
-  bool first = !world || world->rank() == 0;
+  bool first = session.firstRank() == 0;
   Reporter reporter(options, first);
   std::optional<float> rate;
   float peak = options.learningRate.value_or(session.bundle().learning_rate());
@@ -177,7 +180,7 @@ static void run(const Options &options, const std::shared_ptr<Communicator> &wor
   if (!options.output.empty() && first)
     writeOutputs(call, options.output);
   if (!options.trace.empty())
-    session.writeTrace(traceName(options.trace, world ? world->rank() : 0));
+    session.writeTrace(traceName(options.trace, session.firstRank()));
   if (!options.report.empty())
     report(session, options.report, first);
 }
@@ -192,9 +195,10 @@ int main(int argc, char **argv) {
     return failed ? EXIT_FAILURE : EXIT_SUCCESS;
   std::shared_ptr<runtime::Communicator> world;
   try {
-    if (runtime::startedByMpi())
+    std::optional<runtime::Launch> launch = runtime::launchedByTorchrun();
+    if (!launch && runtime::startedByMpi())
       world = runtime::connectMpi();
-    run::run(*options, world);
+    run::run(*options, world, launch);
     return EXIT_SUCCESS;
   } catch (const std::bad_alloc &) {
     std::cerr << "raddle-run: error: out of memory" << std::endl;

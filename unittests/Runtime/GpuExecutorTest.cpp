@@ -1,4 +1,5 @@
 // Launch plans of programs for a GPU, on a device that records what it is asked and does it on the host.
+#include "RecordingGpu.h"
 #include "TestBundle.h"
 
 #include "cuda/BlasLt.h"
@@ -15,89 +16,8 @@ using namespace raddle::runtime;
 
 namespace {
 
-using Strings = std::vector<std::string>;
-using Kernels = std::vector<std::function<void(void *const *)>>;
-
-class RecordingGpu : public Gpu {
-public:
-  RecordingGpu(Strings &log, Kernels kernels) : log(log), kernels(std::move(kernels)) {}
-
-  std::string name() const override { return "recorder"; }
-  void enter() override {}
-  uint8_t *allocate(uint64_t bytes) override {
-    memory.emplace_back();
-    EXPECT_TRUE(memory.back().allocate(bytes + deviceAlignment));
-    uintptr_t start = reinterpret_cast<uintptr_t>(memory.back().data());
-    return reinterpret_cast<uint8_t *>((start + deviceAlignment - 1) / deviceAlignment * deviceAlignment);
-  }
-  uint8_t *allocateHost(uint64_t bytes) override { return allocate(bytes); }
-  void load(const raddle::bundle::Bundle &bundle) override {
-    log.push_back("load");
-    for (const raddle::bundle::Kernel *kernel : *bundle.kernels())
-      arguments.push_back(kernel->num_args());
-  }
-
-  void launch(uint32_t kernel, void *const *operands) override {
-    // As a driver does, it copies the addresses now.
-    std::vector<void *> addresses(operands, operands + arguments[kernel]);
-    add("kernel " + std::to_string(kernel), [this, kernel, addresses] { kernels[kernel](addresses.data()); });
-  }
-  size_t prepareGemm(const GemmProblem &problem, const uint64_t (&alignment)[3]) override {
-    log.push_back("prepare gemm aligned " + std::to_string(alignment[0]) + " " + std::to_string(alignment[1]) + " " +
-                  std::to_string(alignment[2]));
-    problems.push_back(problem);
-    return problems.size() - 1;
-  }
-  void gemm(size_t prepared, const void *a, const void *b, void *c) override {
-    add("gemm " + std::to_string(prepared), [=] { runGemm(problems[prepared], a, b, c, pool); });
-  }
-  void copy(void *dst, const void *src, uint64_t bytes) override {
-    add("copy " + std::to_string(bytes), [=] { std::memmove(dst, src, bytes); });
-  }
-  void fill(void *dst, uint8_t byte, uint64_t bytes) override {
-    add("fill " + std::to_string(bytes), [=] { std::memset(dst, byte, bytes); });
-  }
-  void beginGraph() override {
-    log.push_back("begin graph");
-    capturing = true;
-    graphs.emplace_back();
-  }
-  size_t endGraph() override {
-    log.push_back("end graph");
-    capturing = false;
-    return graphs.size() - 1;
-  }
-  void launchGraph(size_t graph) override {
-    log.push_back("launch graph " + std::to_string(graph));
-    for (const auto &operation : graphs[graph])
-      pending.push_back(operation);
-  }
-  uint64_t workspaceBytes() const override { return 0; }
-
-  // Nothing is done before it is waited for: what reads results too early reads the old ones.
-  void synchronize() override {
-    for (const auto &operation : pending)
-      operation();
-    pending.clear();
-  }
-
-private:
-  static constexpr uint64_t deviceAlignment = 256;
-  Strings &log;
-  Kernels kernels;
-  std::vector<uint32_t> arguments;
-  std::vector<AlignedBuffer> memory;
-  std::vector<GemmProblem> problems;
-  std::vector<std::vector<std::function<void()>>> graphs;
-  std::vector<std::function<void()>> pending;
-  ThreadPool pool{1};
-  bool capturing = false;
-
-  void add(const std::string &what, std::function<void()> operation) {
-    log.push_back(what);
-    (capturing ? graphs.back() : pending).push_back(std::move(operation));
-  }
-};
+using Strings = RecordingGpu::Strings;
+using Kernels = RecordingGpu::Kernels;
 
 constexpr uint64_t width = sizeof(float);
 
@@ -175,10 +95,14 @@ protected:
   std::vector<uint8_t> bytes = stepBundle();
   const fb::Bundle &bundle = *fb::GetBundle(bytes.data());
   LocalGroup group{1};
-  Groups groups{group.member(0), group.member(0), group.member(0)};
+  std::shared_ptr<Communicator> alone{std::shared_ptr<void>(), &group.member(0)};
 
   std::unique_ptr<GpuExecutor> make(bool trace = false) {
-    return std::make_unique<GpuExecutor>(bundle, std::make_unique<RecordingGpu>(log, stepKernels()), groups, trace);
+    return make(bundle, std::make_unique<RecordingGpu>(log, stepKernels()), trace);
+  }
+  std::unique_ptr<GpuExecutor> make(const fb::Bundle &bundle, std::unique_ptr<Gpu> gpu, bool trace = false) {
+    return std::make_unique<GpuExecutor>(bundle, std::move(gpu), GpuGroups{alone, alone, alone}, trace,
+                                         std::chrono::seconds(1));
   }
 
   std::vector<float> run(GpuExecutor &executor, std::vector<int64_t> rows = {3, 6}) {
@@ -270,18 +194,22 @@ TEST_F(GpuExecutorTest, TracesEveryInstructionWithoutAGraph) {
   run(*executor);
   run(*executor);
   EXPECT_EQ(std::count(log.begin(), log.end(), "begin graph"), 0);
-  ASSERT_EQ(executor->recorded().size(), 1u);
+  ASSERT_EQ(executor->recorded().size(), 2u);
 }
 
 TEST_F(GpuExecutorTest, NamesInstructionsThatItCannotDo) {
-  std::vector<uint8_t> training = linearTraining(1, 4);
-  std::string why = errorOf([&] {
-    GpuExecutor(*fb::GetBundle(training.data()), std::make_unique<RecordingGpu>(log, Kernels()), groups, false);
-  });
-  EXPECT_NE(why.find("entry 'train_step', instruction 2: Collective on stream 1"), std::string::npos) << why;
+  TestBundle b;
+  b.target = "cuda:sm_90";
+  b.arenaBytes = 256;
+  b.instruction(fb::Action::Zero, fb::CreateZero(b.builder, b.arena(0, {4})), "clear");
+  b.instruction(fb::Action::Zero, fb::CreateZero(b.builder, b.arena(0, {4})), "clear", communicationStream);
+  std::vector<uint8_t> other = b.finish();
+  std::string why = errorOf([&] { make(*fb::GetBundle(other.data()), std::make_unique<RecordingGpu>(log)); });
+  EXPECT_NE(why.find("entry 'main', instruction 1: Zero on stream 1"), std::string::npos) << why;
+  EXPECT_EQ(why.find("instruction 0"), std::string::npos) << why;
 }
 
-TEST(LaunchTest, TheVerifierKnowsWhatCanBeLaunched) {
+TEST(LaunchedKernelTest, TheVerifierKnowsWhatCanBeLaunched) {
   TestBundle b;
   b.target = "cuda:sm_90";
   uint32_t code = b.code("no zero", fb::CodeFormat::Ptx);

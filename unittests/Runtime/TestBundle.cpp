@@ -112,12 +112,13 @@ std::vector<uint8_t> TestBundle::finish() {
   return std::vector<uint8_t>(builder.GetBufferPointer(), builder.GetBufferPointer() + builder.GetSize());
 }
 
-std::vector<uint8_t> linearTraining(uint32_t ranks, uint64_t rows, uint32_t replicas) {
+std::vector<uint8_t> linearTraining(uint32_t ranks, uint64_t rows, uint32_t replicas, const std::string &target) {
   constexpr uint64_t width = sizeof(float);
   uint64_t shards = ranks / replicas;
   uint64_t elements = linearInputs * linearOutputs, slice = (elements + shards - 1) / shards, whole = slice * shards;
   uint64_t part = rows / ranks;
   TestBundle b;
+  b.target = target;
   b.ranks = ranks;
   b.shardRanks = static_cast<uint32_t>(shards);
   b.entry = "train_step";

@@ -80,8 +80,9 @@ private:
 
 /// One training step of y = x * W on `ranks` ranks: W [6, 4] in one bucket, x [rows, 6] over all ranks, outputs "y" and
 /// "loss" (mean over ranks of the sum of y * y); W -= 0.5 * mean over ranks of x^T * y. W is cut over the ranks of each
-/// of `replicas` groups.
-std::vector<uint8_t> linearTraining(uint32_t ranks, uint64_t rows, uint32_t replicas = 1);
+/// of `replicas` groups. No kernel has to be compiled, so that `target` may be any.
+std::vector<uint8_t> linearTraining(uint32_t ranks, uint64_t rows, uint32_t replicas = 1,
+                                    const std::string &target = "cpu:x86_64");
 
 /// Where linearTraining finds W's bytes.
 constexpr const char *linearEntry = "model/data/weights/weight_0";

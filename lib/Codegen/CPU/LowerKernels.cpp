@@ -117,8 +117,8 @@ private:
     return runOnKernels(manager, module);
   }
 
-  /// What is left of bf16 after its arithmetic is loaded, chosen and stored: as integers, for LLVM would do some of that in
-  /// 32 bits.
+  /// What is left of bf16 after its arithmetic is loaded, chosen and stored: as integers, for LLVM would do some of
+  /// that in 32 bits.
   static LogicalResult moveAsIntegers(ModuleOp module) {
     auto bits = IntegerType::get(module.getContext(), 16);
     AttrTypeReplacer replacer;
@@ -145,9 +145,8 @@ private:
     module.walk([](func::FuncOp kernel) {
       useLibraryForAngles(kernel);
       scaleSubnormalLogarithms(kernel);
-      // Single precision by polynomials that LLVM vectorises; errors of a few units in the last place.
       RewritePatternSet patterns(kernel.getContext());
-      populateMathPolynomialApproximationPatterns(patterns);
+      populateFunctionPatterns(patterns);
       // By integer arithmetic: processors without these casts would need a compiler's library.
       arith::populateExpandBFloat16Patterns(patterns);
       (void)applyPatternsGreedily(kernel, std::move(patterns));

@@ -1,4 +1,5 @@
 #include "BlasLt.h"
+#include "DeviceStreams.h"
 #include "Driver.h"
 #include "Gpu.h"
 
@@ -19,16 +20,14 @@ constexpr unsigned warpThreads = 32;
 class CudaGpu : public Gpu {
 public:
   explicit CudaGpu(int ordinal) : cu(driver()) {
-    int count = 0;
-    cu.check(cu.deviceGetCount(&count), "cannot count GPUs");
-    if (ordinal >= count)
-      throw Error("rank " + std::to_string(ordinal) + " needs a GPU of its own, this machine has " +
-                  std::to_string(count));
+    if (int count = cudaGpuCount(); ordinal >= count)
+      throw Error("cannot open GPU " + std::to_string(ordinal) + ": this process sees " + std::to_string(count) +
+                  " GPUs, numbered from 0 (CUDA_VISIBLE_DEVICES limits them)");
     cu.check(cu.deviceGet(&device, ordinal), "cannot open GPU " + std::to_string(ordinal));
     cu.check(cu.primaryCtxRetain(&context, device), "cannot open GPU " + std::to_string(ordinal));
     try {
       enter();
-      cu.check(cu.streamCreate(&stream, streamNonBlocking), "cannot make a stream");
+      streams = std::make_unique<DeviceStreams>(cu);
     } catch (...) {
       cu.primaryCtxRelease(device);
       throw;
@@ -37,17 +36,16 @@ public:
 
   ~CudaGpu() override {
     cu.ctxSetCurrent(context);
-    cu.streamSynchronize(stream);
+    cu.streamSynchronize(streams->compute());
     blas.reset();
-    for (GraphExec graph : graphs)
-      cu.graphExecDestroy(graph);
+    dropGraphs();
     for (Module module : modules)
       cu.moduleUnload(module);
     for (Address memory : deviceMemory)
       cu.memFree(memory);
     for (void *memory : hostMemory)
       cu.memFreeHost(memory);
-    cu.streamDestroy(stream);
+    streams.reset();
     cu.primaryCtxRelease(device);
   }
 
@@ -80,7 +78,7 @@ public:
 
   size_t prepareGemm(const GemmProblem &problem, const uint64_t (&alignment)[3]) override {
     if (!blas)
-      blas = std::make_unique<BlasLt>(stream);
+      blas = std::make_unique<BlasLt>(streams->compute());
     return blas->prepare(problem, alignment);
   }
 
@@ -88,19 +86,28 @@ public:
 
   void copy(void *dst, const void *src, uint64_t bytes) override {
     if (bytes != 0)
-      cu.check(cu.memcpyAsync(addressOf(dst), addressOf(src), bytes, stream), "cannot copy");
+      cu.check(cu.memcpyAsync(addressOf(dst), addressOf(src), bytes, streams->compute()), "cannot copy");
   }
 
   void fill(void *dst, uint8_t byte, uint64_t bytes) override {
     if (bytes != 0)
-      cu.check(cu.memsetAsync(addressOf(dst), byte, bytes, stream), "cannot fill memory");
+      cu.check(cu.memsetAsync(addressOf(dst), byte, bytes, streams->compute()), "cannot fill memory");
   }
 
-  void beginGraph() override { cu.check(cu.streamBeginCapture(stream, captureRelaxed), "cannot begin a graph"); }
+  StreamHandle communicationStream() override { return streams->communication(); }
+  void makeEvents(size_t count) override { streams->makeEvents(count); }
+  void record(size_t event, uint32_t stream) override { streams->record(event, stream); }
+  void wait(size_t event, uint32_t stream) override { streams->wait(event, stream); }
+  void mark(uint32_t number) override { streams->mark(number); }
+  uint32_t marked() override { return streams->marked(); }
+
+  void beginGraph() override {
+    cu.check(cu.streamBeginCapture(streams->compute(), captureRelaxed), "cannot begin a graph");
+  }
 
   size_t endGraph() override {
     Graph graph = nullptr;
-    cu.check(cu.streamEndCapture(stream, &graph), "cannot end a graph");
+    cu.check(cu.streamEndCapture(streams->compute(), &graph), "cannot end a graph");
     GraphExec executable = nullptr;
     Result result = cu.graphInstantiate(&executable, graph, 0);
     cu.graphDestroy(graph);
@@ -109,11 +116,20 @@ public:
     return graphs.size() - 1;
   }
 
-  void launchGraph(size_t graph) override { cu.check(cu.graphLaunch(graphs[graph], stream), "cannot launch a graph"); }
+  void launchGraph(size_t graph) override {
+    cu.check(cu.graphLaunch(graphs[graph], streams->compute()), "cannot launch a graph");
+  }
+
+  void dropGraphs() override {
+    for (GraphExec graph : graphs)
+      cu.graphExecDestroy(graph);
+    graphs.clear();
+  }
 
   uint64_t workspaceBytes() const override { return scratchBytes + (blas ? BlasLt::workspaceBytes : 0); }
 
-  void synchronize() override { cu.check(cu.streamSynchronize(stream), "the GPU failed"); }
+  bool finished() override { return streams->finished(); }
+  void synchronize() override { streams->synchronize(); }
 
 private:
   /// How a kernel is launched.
@@ -126,7 +142,7 @@ private:
   const Driver &cu;
   Device device = 0;
   Context context = nullptr;
-  Stream stream = nullptr;
+  std::unique_ptr<DeviceStreams> streams;
   std::vector<Address> deviceMemory;
   std::vector<void *> hostMemory;
   std::vector<Module> modules;
@@ -206,11 +222,17 @@ void CudaGpu::launch(uint32_t index, void *const *operands) {
   for (unsigned i = 0; i < kernel.trailing; ++i)
     parameters[kernel.pointers + i] = i == 0 ? &scratch : &nothing;
   cu.check(cu.launchKernel(kernel.function, kernel.grid[0], kernel.grid[1], kernel.grid[2], kernel.threads, 1, 1,
-                           kernel.sharedBytes, stream, parameters.data(), nullptr),
+                           kernel.sharedBytes, streams->compute(), parameters.data(), nullptr),
            "cannot launch the kernel");
 }
 
 } // namespace
+
+int cudaGpuCount() {
+  int count = 0;
+  driver().check(driver().deviceGetCount(&count), "cannot count GPUs");
+  return count;
+}
 
 std::unique_ptr<Gpu> openCudaGpu(int ordinal) { return std::make_unique<CudaGpu>(ordinal); }
 

@@ -11,14 +11,16 @@ using Result = int;
 using Device = int;
 using Address = unsigned long long;
 using Context = struct ContextHandle *;
-using Stream = struct StreamHandle *;
+using Stream = struct DriverStream *;
 using Module = struct ModuleHandle *;
 using Function = struct FunctionHandle *;
 using Graph = struct GraphHandle *;
 using GraphExec = struct GraphExecHandle *;
+using Event = struct EventHandle *;
 
 // Numbers of cuda.h.
-constexpr unsigned streamNonBlocking = 1, captureRelaxed = 2;
+constexpr unsigned streamNonBlocking = 1, captureRelaxed = 2, eventDisableTiming = 2;
+constexpr Result notReady = 600;
 constexpr int functionMaxDynamicShared = 8;
 
 /// The functions of libcuda that are used, by their names in CUDA's manual.
@@ -30,21 +32,28 @@ struct Driver {
   Result (*primaryCtxRetain)(Context *, Device);
   Result (*primaryCtxRelease)(Device);
   Result (*ctxSetCurrent)(Context);
-  Result (*streamCreate)(Stream *, unsigned);
+  Result (*ctxGetStreamPriorityRange)(int *, int *);
+  Result (*streamCreate)(Stream *, unsigned, int);
   Result (*streamDestroy)(Stream);
   Result (*streamSynchronize)(Stream);
+  Result (*streamQuery)(Stream);
+  Result (*streamWaitEvent)(Stream, Event, unsigned);
   Result (*streamBeginCapture)(Stream, unsigned);
   Result (*streamEndCapture)(Stream, Graph *);
   Result (*graphInstantiate)(GraphExec *, Graph, unsigned long long);
   Result (*graphLaunch)(GraphExec, Stream);
   Result (*graphDestroy)(Graph);
   Result (*graphExecDestroy)(GraphExec);
+  Result (*eventCreate)(Event *, unsigned);
+  Result (*eventDestroy)(Event);
+  Result (*eventRecord)(Event, Stream);
   Result (*memAlloc)(Address *, size_t);
   Result (*memFree)(Address);
   Result (*memHostAlloc)(void **, size_t, unsigned);
   Result (*memFreeHost)(void *);
   Result (*memcpyAsync)(Address, Address, size_t, Stream);
   Result (*memsetAsync)(Address, unsigned char, size_t, Stream);
+  Result (*memset32Async)(Address, unsigned, size_t, Stream);
   Result (*moduleLoadData)(Module *, const void *);
   Result (*moduleUnload)(Module);
   Result (*moduleGetFunction)(Function *, Module, const char *);

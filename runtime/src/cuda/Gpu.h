@@ -1,7 +1,9 @@
-// What a program needs of a GPU. Operations are done in the order of their calls, later than these return.
+// What a program needs of a GPU. Operations are done on a stream in the order of their calls, later than these return:
+// all on the one that computes, but what a communicator is asked for.
 #pragma once
 
 #include "raddle/Bundle/bundle_generated.h"
+#include "raddle/runtime/Communicator.h"
 #include "raddle/runtime/CpuOperations.h"
 
 #include <cstdint>
@@ -39,19 +41,39 @@ public:
   virtual void copy(void *dst, const void *src, uint64_t bytes) = 0;
   virtual void fill(void *dst, uint8_t byte, uint64_t bytes) = 0;
 
-  /// Operations between these two are not done, but kept as a graph, which can be launched as often as one likes.
+  /// The stream of collectives, for calls of a communicator.
+  virtual StreamHandle communicationStream() = 0;
+
+  /// Points of streams, numbered from 0: `record` is behind what a stream (of exec/Program.h) was asked for so far, and
+  /// `wait` keeps another one from what it is asked for later until that is done.
+  virtual void makeEvents(size_t count) = 0;
+  virtual void record(size_t event, uint32_t stream) = 0;
+  virtual void wait(size_t event, uint32_t stream) = 0;
+
+  /// Stores a number on the stream of collectives; `marked` reads it while all streams work, 0 where it cannot be read.
+  virtual void mark(uint32_t number) = 0;
+  virtual uint32_t marked() = 0;
+
+  /// Operations between these two are not done, but kept as a graph, which can be launched as often as one likes. The
+  /// stream of collectives belongs to it from its first wait for the one that computes, which must wait for it in turn.
   virtual void beginGraph() = 0;
   virtual size_t endGraph() = 0;
   virtual void launchGraph(size_t graph) = 0;
+  /// Forgets all graphs, which communicators must outlive.
+  virtual void dropGraphs() = 0;
 
   /// Bytes of the device that libraries and kernels hold as scratch memory.
   virtual uint64_t workspaceBytes() const = 0;
 
-  /// Waits until everything is done. Throws Error when something failed.
+  /// Whether everything is done; and a wait until it is. Throw Error when something failed.
+  virtual bool finished() = 0;
   virtual void synchronize() = 0;
 };
 
-/// The GPU of this process, through NVIDIA's driver and cuBLASLt, which are loaded now. Throws Error when this machine
+/// How many GPUs this process sees. Loads NVIDIA's driver; throws Error where there is none.
+int cudaGpuCount();
+
+/// A GPU of this process, through NVIDIA's driver and cuBLASLt, which are loaded now. Throws Error when this machine
 /// has none.
 std::unique_ptr<Gpu> openCudaGpu(int ordinal);
 

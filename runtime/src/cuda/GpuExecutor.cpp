@@ -6,21 +6,23 @@
 #include "raddle/runtime/Weights.h"
 
 #include <algorithm>
-#include <chrono>
 #include <cstring>
 
 namespace raddle::runtime {
 
 // Every array begins at a multiple of this, as memory of the device does.
 static constexpr uint64_t deviceAlignment = 256;
-// All bits set: a check found nothing.
-static constexpr uint64_t nothingFound = ~uint64_t(0);
 
 static uint64_t roundUp(uint64_t bytes) { return (bytes + deviceAlignment - 1) / deviceAlignment * deviceAlignment; }
 
-GpuExecutor::GpuExecutor(const bundle::Bundle &bundle, std::unique_ptr<Gpu> device, const Groups &groups, bool traced)
-    : bundle(bundle), groups(groups), layout(bundle), gpu(std::move(device)) {
+GpuExecutor::GpuExecutor(const bundle::Bundle &bundle, std::unique_ptr<Gpu> device, GpuGroups given, bool traced,
+                         std::chrono::seconds patience)
+    : bundle(bundle), layout(bundle), gpu(std::move(device)), kept(std::move(given)),
+      groups{*kept.all, *kept.shards, *kept.replicas}, patience(patience) {
   refuseUnsupported();
+  for (Communicator *each : {&groups.all, &groups.shards, &groups.replicas})
+    if (std::find(communicators.begin(), communicators.end(), each) == communicators.end())
+      communicators.push_back(each);
   gpu->enter();
   gpu->load(bundle);
   uint8_t *stateMemory = gpu->allocate(layout.bytes);
@@ -39,8 +41,11 @@ GpuExecutor::GpuExecutor(const bundle::Bundle &bundle, std::unique_ptr<Gpu> devi
     for (const bundle::Variant *variant : *entry->variants())
       lower(*variant, arena);
   uint64_t most = 0;
-  for (const Lowered &program : lowered)
+  for (const Lowered &program : lowered) {
     most = std::max(most, reportsOffset(program) + program.deviceChecks.size() * sizeof(uint64_t));
+    // Beside the program's own: where the stream of collectives begins and ends.
+    gpu->makeEvents(program.program.events() + 2);
+  }
   deviceArrays = gpu->allocate(most);
   hostArrays = gpu->allocateHost(most);
   // Gaps between arrays are copied as well.
@@ -49,9 +54,16 @@ GpuExecutor::GpuExecutor(const bundle::Bundle &bundle, std::unique_ptr<Gpu> devi
   for (Lowered &program : lowered)
     prepare(program);
   if (traced)
-    traces.assign(1, Trace(rank()));
+    traces.assign(numStreams, Trace(rank()));
   gpu->synchronize();
 }
+
+GpuExecutor::~GpuExecutor() {
+  // NCCL waits for the graphs that have its collectives.
+  gpu->dropGraphs();
+}
+
+void GpuExecutor::abort() { groups.all.abort(); }
 
 // Names all instructions that a GPU cannot do, each name once.
 void GpuExecutor::refuseUnsupported() const {
@@ -60,12 +72,12 @@ void GpuExecutor::refuseUnsupported() const {
     for (const bundle::Variant *variant : *entry->variants())
       for (size_t i = 0; variant->instructions() && i < variant->instructions()->size(); ++i) {
         const bundle::Instruction &instruction = *variant->instructions()->Get(i);
-        bool known = instruction.action_type() != bundle::Action::Collective &&
-                     instruction.action_type() != bundle::Action::Attention;
-        if (!known || instruction.stream() != computeStream)
+        bundle::Action action = instruction.action_type();
+        bool orders = action == bundle::Action::Record || action == bundle::Action::Wait;
+        uint32_t stream = action == bundle::Action::Collective ? communicationStream : computeStream;
+        if (action == bundle::Action::Attention || (!orders && instruction.stream() != stream))
           refused += "\n  entry '" + entry->name()->str() + "', instruction " + std::to_string(i) + ": " +
-                     bundle::EnumNameAction(instruction.action_type()) + " on stream " +
-                     std::to_string(instruction.stream());
+                     bundle::EnumNameAction(action) + " on stream " + std::to_string(instruction.stream());
       }
   if (!refused.empty())
     throw Error("instructions that a GPU cannot do yet:" + refused);
@@ -114,22 +126,24 @@ void GpuExecutor::lower(const bundle::Variant &variant, uint8_t *arena) {
   Lowered &program = lowered.back();
   program.inputBytes = layOut(variant.inputs(), program.inputs);
   program.outputBytes = layOut(variant.outputs(), program.outputs);
-  sortChecks(program, variant);
+  sortSteps(program, variant);
 }
 
-// Instructions and steps have one order: a program that communicates was refused.
-void GpuExecutor::sortChecks(Lowered &program, const bundle::Variant &variant) {
-  const std::vector<Step> &steps = program.program.steps(computeStream);
-  for (size_t i = 0; i < steps.size(); ++i) {
-    if (!std::holds_alternative<CheckCall>(steps[i].call))
-      continue;
-    const bundle::Operand &src = *variant.instructions()->Get(i)->action_as_CheckIndex()->src();
+// Instructions and steps have one order.
+void GpuExecutor::sortSteps(Lowered &program, const bundle::Variant &variant) {
+  uint32_t index = 0;
+  program.program.forEach([&](const Step &step) {
+    const bundle::Instruction &instruction = *variant.instructions()->Get(index++);
+    if (std::holds_alternative<CollectiveCall>(step.call))
+      program.collectives.push_back(&step);
+    if (!std::holds_alternative<CheckCall>(step.call))
+      return;
     // Without a kernel it is of a whole input: the verifier says so.
-    if (std::get<CheckCall>(steps[i].call).kernel < 0)
-      program.hostChecks.push_back({src.index(), &steps[i]});
+    if (std::get<CheckCall>(step.call).kernel < 0)
+      program.hostChecks.push_back({instruction.action_as_CheckIndex()->src()->index(), &step});
     else
-      program.deviceChecks.push_back(&steps[i]);
-  }
+      program.deviceChecks.push_back(&step);
+  });
 }
 
 uint64_t GpuExecutor::reportsOffset(const Lowered &program) const { return program.inputBytes + program.outputBytes; }
@@ -191,103 +205,6 @@ void GpuExecutor::readState(uint32_t state, uint64_t offset, void *dst, uint64_t
 void GpuExecutor::writeState(uint32_t state, uint64_t offset, const void *src, uint64_t bytes) {
   gpu->enter();
   upload(states[state] + offset, static_cast<const uint8_t *>(src), bytes);
-}
-
-void GpuExecutor::run(size_t index, void *const *inputs, void *const *outputs) {
-  Lowered &program = lowered[index];
-  using Clock = std::chrono::steady_clock;
-  Clock::time_point begin = Clock::now();
-  gpu->enter();
-  checkInputs(program, inputs);
-  for (size_t i = 0; i < program.inputs.size(); ++i)
-    std::memcpy(hostArrays + program.inputs[i].offset, inputs[i], program.inputs[i].bytes);
-  submit(program);
-  launched += std::chrono::duration<double>(Clock::now() - begin).count();
-  try {
-    gpu->synchronize();
-  } catch (const Error &error) {
-    throw Error("rank " + std::to_string(rank()) + ": " + error.what() +
-                "; a run with tracing waits for each instruction and names the one that fails");
-  }
-  readReports(program);
-  for (size_t i = 0; i < program.outputs.size(); ++i)
-    std::memcpy(outputs[i], hostArrays + program.inputBytes + program.outputs[i].offset, program.outputs[i].bytes);
-  ++program.runs;
-  copied += program.copiedBytes;
-}
-
-void GpuExecutor::checkInputs(const Lowered &program, void *const *inputs) const {
-  for (auto [input, step] : program.hostChecks) {
-    const CheckCall &call = std::get<CheckCall>(step->call);
-    if (std::optional<BadIndex> bad = findBadIndex(inputs[input], call.dtype, call.count, call.range))
-      throw Error("rank " + std::to_string(rank()) + ", instruction '" + step->name +
-                  "': " + describeBadIndex(call, *bad));
-  }
-}
-
-// The first run loads what libraries load late, which must not be in a graph; the second becomes one.
-void GpuExecutor::submit(Lowered &program) {
-  if (program.graph)
-    return gpu->launchGraph(*program.graph);
-  if (program.runs == 0 || !traces.empty())
-    return submitAll(program);
-  gpu->beginGraph();
-  submitAll(program);
-  program.graph = gpu->endGraph();
-  gpu->launchGraph(*program.graph);
-}
-
-void GpuExecutor::submitAll(Lowered &program) {
-  gpu->copy(deviceArrays, hostArrays, program.inputBytes);
-  uint64_t reports = reportsOffset(program), reportBytes = program.deviceChecks.size() * sizeof(uint64_t);
-  gpu->fill(deviceArrays + reports, 0xff, reportBytes);
-  size_t gemms = 0, checks = 0;
-  for (const Step &step : program.program.steps(computeStream)) {
-    Trace::Clock::time_point begin = Trace::Clock::now();
-    try {
-      execute(program, step, gemms, checks);
-      if (traces.empty())
-        continue;
-      gpu->synchronize();
-    } catch (const Error &error) {
-      throw Error("rank " + std::to_string(rank()) + ", instruction '" + step.name + "': " + error.what());
-    }
-    const char *kind = kindOf(step);
-    traces[0].add({*step.name ? step.name : kind, kind, computeStream, begin, Trace::Clock::now(), step.source});
-  }
-  gpu->copy(hostArrays + program.inputBytes, deviceArrays + program.inputBytes, program.outputBytes + reportBytes);
-}
-
-void GpuExecutor::execute(const Lowered &program, const Step &step, size_t &gemms, size_t &checks) {
-  void *const *operands = program.program.operands(step);
-  if (const auto *kernel = std::get_if<KernelCall>(&step.call)) {
-    gpu->launch(kernel->kernel, operands);
-  } else if (std::holds_alternative<GemmCall>(step.call)) {
-    gpu->gemm(program.gemms[gemms++], operands[0], operands[1], operands[2]);
-  } else if (const auto *copy = std::get_if<CopyCall>(&step.call)) {
-    gpu->copy(operands[1], operands[0], copy->bytes);
-  } else if (const auto *zero = std::get_if<ZeroCall>(&step.call)) {
-    gpu->fill(operands[0], 0, zero->bytes);
-  } else if (const auto *check = std::get_if<CheckCall>(&step.call)) {
-    if (checks == program.deviceChecks.size() || program.deviceChecks[checks] != &step)
-      return;
-    void *pair[] = {operands[0], deviceArrays + reportsOffset(program) + checks++ * sizeof(uint64_t)};
-    gpu->launch(static_cast<uint32_t>(check->kernel), pair);
-  }
-  // Records and waits: there is one stream, whose order is the program's.
-}
-
-void GpuExecutor::readReports(const Lowered &program) const {
-  for (size_t i = 0; i < program.deviceChecks.size(); ++i) {
-    uint64_t found;
-    std::memcpy(&found, hostArrays + reportsOffset(program) + i * sizeof(found), sizeof(found));
-    if (found == nothingFound)
-      continue;
-    BadIndex bad{found >> 32, static_cast<int32_t>(found)};
-    const Step &step = *program.deviceChecks[i];
-    throw Error("rank " + std::to_string(rank()) + ", instruction '" + step.name +
-                "': " + describeBadIndex(std::get<CheckCall>(step.call), bad));
-  }
 }
 
 } // namespace raddle::runtime

@@ -5,24 +5,39 @@
 
 #include "../exec/RankExecutor.h"
 
+#include <chrono>
 #include <memory>
 #include <optional>
 
 namespace raddle::runtime {
 
+/// The groups of one rank on a GPU, which lives on their streams: they must not end before its graphs.
+struct GpuGroups {
+  std::shared_ptr<Communicator> all, shards, replicas;
+};
+
 /// Everything lies on the device: states, one arena, constants, inputs and outputs, whose values go through memory of
 /// the host that the device copies from and to. A program's first run does one instruction after the other; the second
-/// is kept as a graph, copies of inputs and outputs included, and from then on a run is one launch of it.
+/// is kept as a graph, collectives and copies of inputs and outputs included, and from then on a run is one launch of
+/// it.
 class GpuExecutor : public RankExecutor {
 public:
-  /// Throws Error, also naming every instruction that a GPU cannot do yet.
-  GpuExecutor(const bundle::Bundle &bundle, std::unique_ptr<Gpu> gpu, const Groups &groups, bool trace);
+  /// A collective may take `patience`. Throws Error, also naming every instruction that a GPU cannot do yet.
+  GpuExecutor(const bundle::Bundle &bundle, std::unique_ptr<Gpu> gpu, GpuGroups groups, bool trace,
+              std::chrono::seconds patience);
+  ~GpuExecutor() override;
+
+  /// Does each collective of the programs once, so that libraries have made their connections before the first run: all
+  /// ranks call it before anything is loaded. Throws Error.
+  void rehearse();
 
   void load(uint64_t seed, const std::string &weights) override;
 
   /// An index that is not allowed is found before the run where a caller's input holds it; one that the program
   /// computes is found after the run. With tracing every instruction is waited for, and an error names it.
   void run(size_t program, void *const *inputs, void *const *outputs) override;
+
+  void abort() override;
 
   void readState(uint32_t state, uint64_t offset, void *dst, uint64_t bytes) override;
   void writeState(uint32_t state, uint64_t offset, const void *src, uint64_t bytes) override;
@@ -33,7 +48,7 @@ public:
   uint64_t stateBytes() const override { return layout.bytes; }
   uint64_t arenaBytes() const override { return largestArena(bundle); }
   uint64_t workspaceBytes() const override { return gpu->workspaceBytes(); }
-  uint64_t bytesCommunicated() const override { return 0; }
+  uint64_t bytesCommunicated() const override { return communicated; }
   uint64_t bytesCopied() const override { return copied; }
   double launchSeconds() const override { return launched; }
 
@@ -47,19 +62,30 @@ private:
 
     Program program;
     std::vector<Array> inputs, outputs;
-    uint64_t inputBytes = 0, outputBytes = 0, copiedBytes = 0;
+    uint64_t inputBytes = 0, outputBytes = 0, copiedBytes = 0, communicatedBytes = 0;
     /// Checks of what a caller hands over, by input; and of what the program computes, in the order of their reports.
     std::vector<std::pair<size_t, const Step *>> hostChecks;
     std::vector<const Step *> deviceChecks;
+    std::vector<const Step *> collectives;
     std::vector<size_t> gemms; ///< numbers of the prepared ones, in the order of the steps
     uint64_t runs = 0;
     std::optional<size_t> graph;
   };
 
+  /// How many of the instructions of a kind have been met.
+  struct Cursor {
+    size_t gemms = 0, checks = 0, collectives = 0;
+  };
+  // All bits set: a check found nothing.
+  static constexpr uint64_t nothingFound = ~uint64_t(0);
+
   const bundle::Bundle &bundle;
-  Groups groups;
   StateLayout layout;
   std::unique_ptr<Gpu> gpu;
+  GpuGroups kept;
+  Groups groups;
+  std::vector<Communicator *> communicators; // each one once
+  const std::chrono::seconds patience;
   std::vector<uint8_t *> states, constants;
   std::vector<Lowered> lowered;
   std::vector<Trace> traces;
@@ -69,18 +95,21 @@ private:
   static constexpr uint64_t stagingBytes = 16u << 20;
   uint8_t *staging = nullptr;
   double launched = 0;
-  uint64_t copied = 0;
+  uint64_t copied = 0, communicated = 0;
 
   void refuseUnsupported() const;
   void uploadConstants();
   void lower(const bundle::Variant &variant, uint8_t *arena);
-  void sortChecks(Lowered &program, const bundle::Variant &variant);
+  void sortSteps(Lowered &program, const bundle::Variant &variant);
   void prepare(Lowered &program);
   uint64_t reportsOffset(const Lowered &program) const;
   void checkInputs(const Lowered &program, void *const *inputs) const;
   void submit(Lowered &program);
-  void submitAll(Lowered &program);
-  void execute(const Lowered &program, const Step &step, size_t &gemms, size_t &checks);
+  void submitAll(Lowered &program, bool waitForCollectives);
+  void execute(Lowered &program, const Step &step, Cursor &cursor);
+  /// Waits for all that was asked for; `step` is the last of it, where that is known.
+  void await(const Lowered &program, const Step *step = nullptr);
+  void synchronize();
   void readReports(const Lowered &program) const;
   void upload(uint8_t *dst, const uint8_t *src, uint64_t bytes);
   void download(uint8_t *dst, const uint8_t *src, uint64_t bytes);

@@ -124,7 +124,7 @@ void Executor::execute(const Step &step, void *const *operands) {
   } else if (const auto *attention = std::get_if<AttentionCall>(&step.call)) {
     runAttention(attention->problem, operands, pool);
   } else if (const auto *collective = std::get_if<CollectiveCall>(&step.call)) {
-    communicate(*collective, operands);
+    communicated += communicate(*collective, groups, operands);
   } else if (const auto *copy = std::get_if<CopyCall>(&step.call)) {
     copyBytes(operands[0], operands[1], copy->bytes, pool);
     copied += copy->bytes;
@@ -138,26 +138,6 @@ void Executor::execute(const Step &step, void *const *operands) {
     if (std::optional<BadIndex> bad = findBadIndex(operands[0], check->dtype, check->count, check->range))
       throw Error(describeBadIndex(*check, *bad));
   }
-}
-
-void Executor::communicate(const CollectiveCall &call, void *const *operands) {
-  Communicator &communicator = groups.of(call.group);
-  uint64_t before = communicator.bytesReceived();
-  switch (call.kind) {
-  case bundle::CollectiveKind::AllGather:
-    communicator.allGather(operands[0], operands[1], call.count * byteSize(call.dtype));
-    break;
-  case bundle::CollectiveKind::ReduceScatter:
-    communicator.reduceScatter(operands[0], operands[1], call.count, call.dtype, call.reduction);
-    break;
-  case bundle::CollectiveKind::AllReduce:
-    communicator.allReduce(operands[0], operands[1], call.count, call.dtype, call.reduction);
-    break;
-  case bundle::CollectiveKind::Transfer:
-    communicator.transfer(operands[0], operands[1], call.pieces);
-    break;
-  }
-  communicated += communicator.bytesReceived() - before;
 }
 
 uint64_t Executor::workspaceBytes() const {

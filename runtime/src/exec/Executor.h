@@ -51,7 +51,6 @@ private:
   void runStream(Program &program, uint32_t stream);
   void runBeside(Program &program);
   void execute(const Step &step, void *const *operands);
-  void communicate(const CollectiveCall &call, void *const *operands);
 };
 
 } // namespace raddle::runtime

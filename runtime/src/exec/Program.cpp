@@ -160,6 +160,7 @@ void Program::addInstruction(const bundle::Bundle &bundle, const bundle::Instruc
   case bundle::Action::NONE:
     return;
   }
+  order.push_back(step.stream);
   streams[step.stream].push_back(std::move(step));
 }
 

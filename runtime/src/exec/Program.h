@@ -88,6 +88,14 @@ public:
 
   /// The instructions of one stream, in order.
   const std::vector<Step> &steps(uint32_t stream) const { return streams[stream]; }
+
+  /// Calls `body` for all instructions of all streams, in the program's order.
+  template <typename Body> void forEach(Body &&body) const {
+    size_t next[numStreams] = {};
+    for (uint32_t stream : order)
+      body(streams[stream][next[stream]++]);
+  }
+
   uint32_t events() const { return eventCount; }
   bool communicates() const { return !streams[communicationStream].empty(); }
   void *const *operands(const Step &step) const { return addresses.data() + step.operands; }
@@ -100,6 +108,7 @@ private:
     uint64_t offset;
   };
   std::vector<Step> streams[numStreams];
+  std::vector<uint32_t> order; // the stream of each instruction
   uint32_t eventCount;
   std::vector<void *> addresses;
   std::vector<Fixup> fixups;

@@ -20,6 +20,10 @@ struct Groups {
   }
 };
 
+/// Does a collective, or enqueues it on a stream of a device. Returns the bytes that this rank gets from others.
+uint64_t communicate(const CollectiveCall &call, const Groups &groups, void *const *operands,
+                     StreamHandle stream = nullptr);
+
 /// Where the states of a bundle lie in one block: each begins at a multiple of `bufferAlignment`.
 struct StateLayout {
   std::vector<uint64_t> offsets;
@@ -44,6 +48,9 @@ public:
   /// instruction.
   virtual void run(size_t program, void *const *inputs, void *const *outputs) = 0;
 
+  /// From any thread: makes the rank's collectives that are under way fail, because another rank has.
+  virtual void abort() {}
+
   /// Copies bytes of a state from or to the host's memory.
   virtual void readState(uint32_t state, uint64_t offset, void *dst, uint64_t bytes) = 0;
   virtual void writeState(uint32_t state, uint64_t offset, const void *src, uint64_t bytes) = 0;
@@ -54,7 +61,8 @@ public:
   virtual const std::vector<Trace> &recorded() const = 0;
   virtual uint64_t stateBytes() const = 0;
   virtual uint64_t arenaBytes() const = 0;
-  /// What libraries hold beside: packed matrices, parts of other ranks that are being added, scratch memory of a device.
+  /// What libraries hold beside: packed matrices, parts of other ranks that are being added, scratch memory of a
+  /// device.
   virtual uint64_t workspaceBytes() const = 0;
   /// Bytes that instructions got from other ranks, and that copies moved, so far.
   virtual uint64_t bytesCommunicated() const = 0;

@@ -1,6 +1,5 @@
 #include "SessionImplementation.h"
 
-#include "../cuda/GpuExecutor.h"
 #include "Executor.h"
 
 #include "raddle/Bundle/Mesh.h"
@@ -21,14 +20,17 @@ Session::Session(const std::string &path, const SessionOptions &options) : impl(
 Session::~Session() = default;
 
 void Session::Implementation::open(const std::string &path, const SessionOptions &options) {
-  residentBefore = residentBytes();
+  residentBefore = residentBytes() - residentFileBytes();
   if (std::optional<std::string> problem = readBundleFile(path, file))
     throw Error(*problem);
   bundle = bundle::GetBundle(file.data());
   world = options.world;
-  if (world && static_cast<uint32_t>(world->size()) != bundle->ranks())
+  std::optional<int> started;
+  if (world || options.launch)
+    started = world ? world->size() : options.launch->ranks;
+  if (started && static_cast<uint32_t>(*started) != bundle->ranks())
     throw InvalidArgument("'" + path + "' is for " + std::to_string(bundle->ranks()) + " ranks, the launcher started " +
-                          std::to_string(world->size()));
+                          std::to_string(*started));
   describeEntries();
   describeParameters();
   std::string weights = findWeights(*bundle, path, options.weights);
@@ -68,31 +70,38 @@ void Session::Implementation::makeGroups(size_t executor) {
 }
 
 void Session::Implementation::makeRanks(const SessionOptions &options) {
+  bool isProcess = world || options.launch;
   // A rank is a thread with a state of its own: more than any machine has processors is a mistake in the file.
   constexpr uint32_t maxLocalRanks = 4096;
-  if (!world && bundle->ranks() > maxLocalRanks)
+  if (!isProcess && bundle->ranks() > maxLocalRanks)
     throw Error("the bundle is for " + std::to_string(bundle->ranks()) + " ranks, one process runs at most " +
                 std::to_string(maxLocalRanks));
+  size_t count = isProcess ? 1 : bundle->ranks();
+  if (!isProcess)
+    group = std::make_unique<LocalGroup>(static_cast<int>(count));
+  threads = std::make_unique<RankThreads>(count);
+  if (code)
+    makeCpuRanks(options, count);
+  else
+    makeGpuRanks(options, count);
+}
+
+void Session::Implementation::makeCpuRanks(const SessionOptions &options, size_t count) {
+  if (options.launch)
+    throw InvalidArgument("torchrun starts ranks on GPUs, the bundle is for '" + bundle->target()->str() +
+                          "'; mpirun starts ranks on CPUs");
   unsigned threadCount =
       options.threads ? options.threads : std::thread::hardware_concurrency() / ranksHere(*bundle, world.get());
   threadCount = std::max(threadCount, 1u);
   threadsOfRank = threadCount;
   ranksOfMachine = ranksHere(*bundle, world.get());
   measureLimits = options.measureLimits;
-  size_t count = world ? 1 : bundle->ranks();
-  if (!world)
-    group = std::make_unique<LocalGroup>(static_cast<int>(count));
-  threads = std::make_unique<RankThreads>(count);
   shardGroups.resize(count);
   replicaGroups.resize(count);
   onRanks([&](size_t i) { makeGroups(i); });
   for (size_t i = 0; i < count; ++i) {
     Groups groups{communicator(i), *shardGroups[i], *replicaGroups[i]};
-    if (code)
-      executors.push_back(std::make_unique<Executor>(*bundle, *code, groups, threadCount, options.trace));
-    else
-      executors.push_back(
-          std::make_unique<GpuExecutor>(*bundle, openCudaGpu(static_cast<int>(i)), groups, options.trace));
+    executors.push_back(std::make_unique<Executor>(*bundle, *code, groups, threadCount, options.trace));
   }
 }
 
@@ -122,10 +131,21 @@ void Session::Implementation::makeTables() {
 void Session::Implementation::onRanks(const std::function<void(size_t)> &body) {
   if (group)
     group->reset();
-  threads->run(body, [this] {
-    if (group)
-      group->member(0).abort();
-  });
+  try {
+    threads->run(body, [this] { abortRanks(); });
+  } catch (...) {
+    // A rank alone runs on this thread, and others may wait for it in their processes.
+    abortRanks();
+    throw;
+  }
+}
+
+void Session::Implementation::abortRanks() {
+  if (group)
+    group->member(0).abort();
+  for (const std::unique_ptr<RankExecutor> &executor : executors)
+    if (executor)
+      executor->abort();
 }
 
 const void *Session::Implementation::runtimeInput(bundle::InputRole role, size_t entry, size_t executor) const {
@@ -207,6 +227,8 @@ void Session::Implementation::combine(uint64_t &value, bundle::Reduction reducti
 
 const bundle::Bundle &Session::bundle() const { return *impl->bundle; }
 
+int Session::firstRank() const { return impl->executors[0]->rank(); }
+
 uint32_t Session::ranks() const { return impl->bundle->ranks(); }
 
 Statistics Session::statistics() const {
@@ -216,9 +238,10 @@ Statistics Session::statistics() const {
   result.stateBytes = first.stateBytes();
   result.arenaBytes = first.arenaBytes();
   result.workspaceBytes = first.workspaceBytes();
-  result.plannedBytes = result.stateBytes + result.arenaBytes + result.workspaceBytes + impl->file.size() / ranksHere;
+  uint64_t shared = impl->file.size() + (impl->code ? impl->code->bytes() : 0);
+  result.plannedBytes = result.stateBytes + result.arenaBytes + result.workspaceBytes + shared / ranksHere;
   result.peakResidentBytes = peakResidentBytes();
-  result.residentGrowthBytes = (result.peakResidentBytes - impl->residentBefore) / ranksHere;
+  result.residentGrowthBytes = (result.peakResidentBytes - residentFileBytes() - impl->residentBefore) / ranksHere;
   for (const std::unique_ptr<RankExecutor> &executor : impl->executors) {
     result.bytesCommunicated += executor->bytesCommunicated();
     result.bytesCopied += executor->bytesCopied();

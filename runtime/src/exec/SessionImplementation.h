@@ -1,7 +1,7 @@
 // What a session is made of; its files share this.
 #pragma once
 
-#include "RankExecutor.h"
+#include "../cuda/GpuExecutor.h"
 #include "RankThreads.h"
 
 #include "raddle/runtime/LocalCommunicator.h"
@@ -36,6 +36,8 @@ struct BoundVariant {
 };
 
 struct Session::Implementation {
+  ~Implementation();
+
   AlignedBuffer file;
   const bundle::Bundle *bundle = nullptr;
   std::shared_ptr<Communicator> world;
@@ -67,9 +69,14 @@ struct Session::Implementation {
   Communicator &communicator(size_t executor);
   void makeGroups(size_t executor);
   void makeRanks(const SessionOptions &options);
+  void makeCpuRanks(const SessionOptions &options, size_t count);
+  /// The ranks of this process on GPUs (SessionGpus.cpp).
+  void makeGpuRanks(const SessionOptions &options, size_t count);
+  GpuGroups connectGpu(const SessionOptions &options, size_t executor, Gpu &gpu);
   void makeTables();
   /// Runs a body for the index of every executor, on the threads of ranks; a failure stops the others.
   void onRanks(const std::function<void(size_t)> &body);
+  void abortRanks();
   /// Where the value of a role lies for an executor that runs an entry point.
   const void *runtimeInput(bundle::InputRole role, size_t entry, size_t executor) const;
   void bindRank(size_t entry, const BoundVariant &variant, size_t executor, const std::vector<HostArray> &inputs,

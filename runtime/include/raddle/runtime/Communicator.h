@@ -22,9 +22,9 @@ struct Transfer {
 
 /// One rank's view of a group of ranks. Every rank makes the same calls in the same order; a call blocks (or, with a
 /// stream, is enqueued) until all have made it. Sizes are those of one rank's part unless said otherwise. Reductions
-/// take f32, f64, f16, bf16, i64 and i32; a mean takes the floating-point types. 16-bit elements are added in f32 in the
-/// order of ranks and rounded once. Throws Error when communication fails and Aborted when another
-/// rank has called abort.
+/// take f32, f64, f16, bf16, i64 and i32; a mean takes the floating-point types. 16-bit elements are added in f32 in
+/// the order of ranks and rounded once. Throws Error when communication fails and Aborted when another rank has called
+/// abort.
 class __attribute__((visibility("default"))) Communicator {
 public:
   virtual ~Communicator() = default;
@@ -62,9 +62,14 @@ public:
   /// Memory that reductions need beside their arguments.
   virtual size_t workspaceBytes() const { return 0; }
 
-  /// Stops all ranks, in groups split from this one too: their present and later calls fail. Between processes this ends
-  /// all of them.
+  /// Stops all ranks, in groups split from this one too: their present and later calls fail. Between processes this
+  /// ends all of them.
   virtual void abort() = 0;
+
+  /// Of collectives on a stream, which fail after their calls have returned: throws Error when one has, and Aborted
+  /// after `abort`. The rank's own thread asks while it waits, and with `giveUp` ends what is under way, for good.
+  virtual void poll() {}
+  virtual void giveUp() {}
 
 protected:
   uint64_t received = 0;

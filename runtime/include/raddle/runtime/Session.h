@@ -5,6 +5,7 @@
 #include "raddle/runtime/AlignedBuffer.h"
 #include "raddle/runtime/Communicator.h"
 #include "raddle/runtime/DType.h"
+#include "raddle/runtime/Launch.h"
 #include "raddle/runtime/Measurements.h"
 
 #include <memory>
@@ -27,6 +28,10 @@ struct SessionOptions {
   bool measureLimits = false;
   /// The communicator of this process where ranks are processes. Null: all ranks are threads of this process.
   std::shared_ptr<Communicator> world;
+  /// Instead of `world`: what torchrun said to this process, which has one rank on a GPU.
+  std::optional<Launch> launch;
+  /// Of ranks on GPUs: how long one waits for the others when they connect, and in a collective.
+  std::chrono::seconds patience{600};
 };
 
 /// An input or output of an entry point, over all ranks.
@@ -72,7 +77,7 @@ struct HostArray {
 struct Statistics {
   /// A rank's memory in bytes: kept between calls; for intermediate results; what the BLAS and reductions hold beside.
   uint64_t stateBytes = 0, arenaBytes = 0, workspaceBytes = 0;
-  /// The sum of these and a rank's share of the bundle, which all ranks of a process have together.
+  /// The sum of these and a rank's share of the bundle and of its code, which all ranks of a process have together.
   uint64_t plannedBytes = 0;
   /// Bytes that a rank received from others, and that copy instructions moved, over all calls so far: the mean of all
   /// ranks, counted where it is done.
@@ -83,8 +88,8 @@ struct Statistics {
   uint64_t peakResidentBytes = 0;
   /// On a GPU: seconds that the first rank's thread spent on calls of `run` without waiting for the device.
   double launchSeconds = 0;
-  /// By how much it had grown then since the session was opened, divided by the ranks of the process; the largest of
-  /// all processes. What else the process does counts, too.
+  /// By how much that, less the pages of mapped files, had grown then since the session was opened, divided by the ranks of
+  /// the process; the largest of all processes. What else the process does counts, too.
   uint64_t residentGrowthBytes = 0;
   /// The processor family whose GEMM kernels are in use.
   std::string blas;
@@ -104,6 +109,8 @@ public:
 
   const bundle::Bundle &bundle() const;
   uint32_t ranks() const;
+  /// The rank of this process, or of its first thread.
+  int firstRank() const;
   const std::vector<EntryInfo> &entries() const;
 
   /// The index of an entry point. Throws InvalidArgument with the names that there are.

@@ -1,0 +1,44 @@
+// The streams of one GPU, and events between them.
+#pragma once
+
+#include "Driver.h"
+
+#include <vector>
+
+namespace raddle::runtime::cuda {
+
+/// A stream that computes; one for collectives, whose kernels go first where both have some; and one that reads how far
+/// collectives are while the others work. The context must be the calling thread's.
+class DeviceStreams {
+public:
+  /// Throws Error.
+  explicit DeviceStreams(const Driver &driver);
+  /// Waits for nothing.
+  ~DeviceStreams();
+  DeviceStreams(const DeviceStreams &) = delete;
+  DeviceStreams &operator=(const DeviceStreams &) = delete;
+
+  Stream compute() const { return streams[0]; }
+  Stream communication() const { return streams[1]; }
+
+  /// As those of Gpu. Throw Error.
+  void makeEvents(size_t count);
+  void record(size_t event, uint32_t stream);
+  void wait(size_t event, uint32_t stream);
+  void mark(uint32_t number);
+  uint32_t marked();
+  bool finished();
+  void synchronize();
+
+private:
+  const Driver &cu;
+  Stream streams[2] = {}, beside = nullptr;
+  std::vector<Event> events;
+  // Of the device, and where the host reads it.
+  Address number = 0;
+  uint32_t *seen = nullptr;
+
+  void release();
+};
+
+} // namespace raddle::runtime::cuda

@@ -1,0 +1,163 @@
+// How the instructions of a program come to the GPU.
+#include "GpuExecutor.h"
+#include "WaitForGpu.h"
+
+#include "raddle/runtime/Error.h"
+
+#include <cstring>
+
+namespace raddle::runtime {
+
+void GpuExecutor::run(size_t index, void *const *inputs, void *const *outputs) {
+  Lowered &program = lowered[index];
+  Trace::Clock::time_point begin = Trace::Clock::now();
+  gpu->enter();
+  checkInputs(program, inputs);
+  for (size_t i = 0; i < program.inputs.size(); ++i)
+    std::memcpy(hostArrays + program.inputs[i].offset, inputs[i], program.inputs[i].bytes);
+  submit(program);
+  launched += std::chrono::duration<double>(Trace::Clock::now() - begin).count();
+  await(program);
+  readReports(program);
+  for (size_t i = 0; i < program.outputs.size(); ++i)
+    std::memcpy(outputs[i], hostArrays + program.inputBytes + program.outputs[i].offset, program.outputs[i].bytes);
+  ++program.runs;
+  copied += program.copiedBytes;
+  communicated += program.communicatedBytes;
+}
+
+void GpuExecutor::checkInputs(const Lowered &program, void *const *inputs) const {
+  for (auto [input, step] : program.hostChecks) {
+    const CheckCall &call = std::get<CheckCall>(step->call);
+    if (std::optional<BadIndex> bad = findBadIndex(inputs[input], call.dtype, call.count, call.range))
+      throw Error("rank " + std::to_string(rank()) + ", instruction '" + step->name +
+                  "': " + describeBadIndex(call, *bad));
+  }
+}
+
+// The first run loads what libraries load late, which must not be in a graph; the second becomes one.
+void GpuExecutor::submit(Lowered &program) {
+  if (program.graph)
+    return gpu->launchGraph(*program.graph);
+  if (program.runs == 0 || !traces.empty())
+    return submitAll(program, /*waitForCollectives=*/true);
+  gpu->beginGraph();
+  submitAll(program, /*waitForCollectives=*/false);
+  program.graph = gpu->endGraph();
+  gpu->launchGraph(*program.graph);
+}
+
+void GpuExecutor::submitAll(Lowered &program, bool waitForCollectives) {
+  gpu->copy(deviceArrays, hostArrays, program.inputBytes);
+  uint64_t reports = reportsOffset(program), reportBytes = program.deviceChecks.size() * sizeof(uint64_t);
+  gpu->fill(deviceArrays + reports, 0xff, reportBytes);
+  bool communicates = !program.collectives.empty();
+  size_t begun = program.program.events(), ended = begun + 1;
+  if (communicates) {
+    gpu->record(begun, computeStream);
+    gpu->wait(begun, communicationStream);
+  }
+  Cursor cursor;
+  program.communicatedBytes = 0;
+  program.program.forEach([&](const Step &step) {
+    Trace::Clock::time_point begin = Trace::Clock::now();
+    try {
+      execute(program, step, cursor);
+    } catch (const Error &error) {
+      throw Error("rank " + std::to_string(rank()) + ", instruction '" + step.name + "': " + error.what());
+    }
+    if (waitForCollectives && (!traces.empty() || std::holds_alternative<CollectiveCall>(step.call)))
+      await(program, &step);
+    const char *kind = kindOf(step);
+    if (!traces.empty())
+      traces[step.stream].add(
+          {*step.name ? step.name : kind, kind, step.stream, begin, Trace::Clock::now(), step.source});
+  });
+  if (communicates) {
+    gpu->mark(0);
+    gpu->record(ended, communicationStream);
+    gpu->wait(ended, computeStream);
+  }
+  gpu->copy(hostArrays + program.inputBytes, deviceArrays + program.inputBytes, program.outputBytes + reportBytes);
+}
+
+void GpuExecutor::execute(Lowered &program, const Step &step, Cursor &cursor) {
+  void *const *operands = program.program.operands(step);
+  if (const auto *kernel = std::get_if<KernelCall>(&step.call)) {
+    gpu->launch(kernel->kernel, operands);
+  } else if (std::holds_alternative<GemmCall>(step.call)) {
+    gpu->gemm(program.gemms[cursor.gemms++], operands[0], operands[1], operands[2]);
+  } else if (const auto *collective = std::get_if<CollectiveCall>(&step.call)) {
+    gpu->mark(static_cast<uint32_t>(++cursor.collectives));
+    program.communicatedBytes += communicate(*collective, groups, operands, gpu->communicationStream());
+  } else if (const auto *copy = std::get_if<CopyCall>(&step.call)) {
+    gpu->copy(operands[1], operands[0], copy->bytes);
+  } else if (const auto *zero = std::get_if<ZeroCall>(&step.call)) {
+    gpu->fill(operands[0], 0, zero->bytes);
+  } else if (const auto *record = std::get_if<RecordCall>(&step.call)) {
+    gpu->record(record->event, step.stream);
+  } else if (const auto *wait = std::get_if<WaitCall>(&step.call)) {
+    gpu->wait(wait->event, step.stream);
+  } else if (const auto *check = std::get_if<CheckCall>(&step.call)) {
+    if (cursor.checks == program.deviceChecks.size() || program.deviceChecks[cursor.checks] != &step)
+      return;
+    void *pair[] = {operands[0], deviceArrays + reportsOffset(program) + cursor.checks++ * sizeof(uint64_t)};
+    gpu->launch(static_cast<uint32_t>(check->kernel), pair);
+  }
+}
+
+static std::string describe(const Step &step, size_t number, size_t count) {
+  const CollectiveCall &call = std::get<CollectiveCall>(step.call);
+  return "collective '" + std::string(step.name) + "', the " + std::to_string(number) + " of " + std::to_string(count) +
+         " of the program: " + bundle::EnumNameCollectiveKind(call.kind) + " of " + std::to_string(call.count) + " " +
+         nameOf(call.dtype) + " elements between " + bundle::EnumNameGroup(call.group);
+}
+
+void GpuExecutor::await(const Lowered &program, const Step *step) {
+  if (program.collectives.empty() && !step)
+    return synchronize();
+  waitForGpu(*gpu, communicators, patience, [&](uint32_t marked) {
+    std::string where = "rank " + std::to_string(rank());
+    if (marked > 0 && marked <= program.collectives.size())
+      return where + ", " + describe(*program.collectives[marked - 1], marked, program.collectives.size());
+    return step ? where + ", instruction '" + step->name + "'" : where;
+  });
+}
+
+void GpuExecutor::synchronize() {
+  try {
+    gpu->synchronize();
+  } catch (const Error &error) {
+    throw Error("rank " + std::to_string(rank()) + ": " + error.what() +
+                "; a run with tracing waits for each instruction and names the one that fails");
+  }
+}
+
+void GpuExecutor::rehearse() {
+  gpu->enter();
+  for (Lowered &program : lowered) {
+    size_t number = 0;
+    for (const Step *step : program.collectives) {
+      gpu->mark(static_cast<uint32_t>(++number));
+      communicate(std::get<CollectiveCall>(step->call), groups, program.program.operands(*step),
+                  gpu->communicationStream());
+      await(program, step);
+    }
+  }
+  gpu->mark(0);
+}
+
+void GpuExecutor::readReports(const Lowered &program) const {
+  for (size_t i = 0; i < program.deviceChecks.size(); ++i) {
+    uint64_t found;
+    std::memcpy(&found, hostArrays + reportsOffset(program) + i * sizeof(found), sizeof(found));
+    if (found == nothingFound)
+      continue;
+    BadIndex bad{found >> 32, static_cast<int32_t>(found)};
+    const Step &step = *program.deviceChecks[i];
+    throw Error("rank " + std::to_string(rank()) + ", instruction '" + step.name +
+                "': " + describeBadIndex(std::get<CheckCall>(step.call), bad));
+  }
+}
+
+} // namespace raddle::runtime

@@ -1,0 +1,164 @@
+#include "RecordingGpu.h"
+
+#include "raddle/runtime/Error.h"
+
+#include <algorithm>
+#include <cstring>
+#include <gtest/gtest.h>
+
+using namespace raddle;
+using namespace raddle::runtime;
+
+uint8_t *RecordingGpu::allocate(uint64_t bytes) {
+  memory.emplace_back();
+  EXPECT_TRUE(memory.back().allocate(bytes + deviceAlignment));
+  uintptr_t start = reinterpret_cast<uintptr_t>(memory.back().data());
+  return reinterpret_cast<uint8_t *>((start + deviceAlignment - 1) / deviceAlignment * deviceAlignment);
+}
+
+void RecordingGpu::load(const raddle::bundle::Bundle &bundle) {
+  log.push_back("load");
+  for (size_t i = 0; bundle.kernels() && i < bundle.kernels()->size(); ++i)
+    arguments.push_back(bundle.kernels()->Get(static_cast<uint32_t>(i))->num_args());
+}
+
+void RecordingGpu::add(uint32_t stream, const std::string &what, std::function<void()> work) {
+  log.push_back(what);
+  Operation operation{stream, std::move(work)};
+  add(std::move(operation));
+}
+
+void RecordingGpu::launch(uint32_t kernel, void *const *operands) {
+  // As a driver does, it copies the addresses now.
+  std::vector<void *> addresses(operands, operands + arguments[kernel]);
+  add(computeStream, "kernel " + std::to_string(kernel),
+      [this, kernel, addresses] { kernels[kernel](addresses.data()); });
+}
+
+size_t RecordingGpu::prepareGemm(const GemmProblem &problem, const uint64_t (&alignment)[3]) {
+  log.push_back("prepare gemm aligned " + std::to_string(alignment[0]) + " " + std::to_string(alignment[1]) + " " +
+                std::to_string(alignment[2]));
+  problems.push_back(problem);
+  return problems.size() - 1;
+}
+
+void RecordingGpu::gemm(size_t prepared, const void *a, const void *b, void *c) {
+  add(computeStream, "gemm " + std::to_string(prepared), [=] { runGemm(problems[prepared], a, b, c, pool); });
+}
+
+void RecordingGpu::copy(void *dst, const void *src, uint64_t bytes) {
+  add(computeStream, "copy " + std::to_string(bytes), [=] { std::memmove(dst, src, bytes); });
+}
+
+void RecordingGpu::fill(void *dst, uint8_t byte, uint64_t bytes) {
+  add(computeStream, "fill " + std::to_string(bytes), [=] { std::memset(dst, byte, bytes); });
+}
+
+void RecordingGpu::record(size_t event, uint32_t stream) {
+  ASSERT_LT(event, events);
+  Operation operation{stream, {}, static_cast<int64_t>(event), false, ++serials};
+  recorded[event] = serials;
+  add(std::move(operation));
+}
+
+void RecordingGpu::wait(size_t event, uint32_t stream) {
+  ASSERT_LT(event, events);
+  auto found = recorded.find(event);
+  add(Operation{stream, {}, static_cast<int64_t>(event), true, found == recorded.end() ? 0 : found->second});
+}
+
+void RecordingGpu::mark(uint32_t number) {
+  Operation operation{runtime::communicationStream, [this, number] { lastMark = number; }};
+  add(std::move(operation));
+}
+
+void RecordingGpu::beginGraph() {
+  log.push_back("begin graph");
+  EXPECT_FALSE(capturing);
+  capturing = true;
+  captured.clear();
+  recorded.clear();
+}
+
+// The stream of collectives must have joined the capture before it gets work, and the stream that computes must have
+// waited for all of it at the end.
+void RecordingGpu::checkCapture() const {
+  bool joined = false, open = false;
+  std::map<uint64_t, size_t> lastBefore; // of a record on the stream of collectives: how much work it had
+  size_t work = 0, waited = 0;
+  for (const Operation &operation : captured) {
+    bool communicates = operation.stream == runtime::communicationStream;
+    if (operation.waits)
+      EXPECT_NE(operation.serial, 0u) << "a graph waits for an event that it does not record";
+    if (communicates && operation.waits)
+      joined = true;
+    EXPECT_TRUE(!communicates || joined) << "the stream of collectives is no part of the graph yet";
+    if (communicates && operation.event < 0)
+      ++work;
+    if (communicates && operation.event >= 0 && !operation.waits)
+      lastBefore[operation.serial] = work;
+    if (!communicates && operation.waits && lastBefore.count(operation.serial))
+      waited = std::max(waited, lastBefore[operation.serial]);
+    open = waited != work;
+  }
+  EXPECT_FALSE(open) << "nobody waits for the last of the stream of collectives";
+}
+
+size_t RecordingGpu::endGraph() {
+  log.push_back("end graph");
+  capturing = false;
+  checkCapture();
+  graphs.push_back(captured);
+  recorded.clear();
+  return graphs.size() - 1;
+}
+
+void RecordingGpu::launchGraph(size_t graph) {
+  log.push_back("launch graph " + std::to_string(graph));
+  // Its events are its own: each launch records them anew.
+  uint64_t base = serials, most = 0;
+  for (Operation operation : graphs[graph]) {
+    most = std::max(most, operation.serial);
+    operation.serial += base;
+    pending.push_back(std::move(operation));
+  }
+  serials += most;
+}
+
+// Does what a stream can do now; whether that was anything.
+bool RecordingGpu::advance(uint32_t stream) {
+  bool moved = false;
+  for (size_t i = 0; i < pending.size();) {
+    if (pending[i].stream != stream) {
+      ++i;
+      continue;
+    }
+    const Operation &next = pending[i];
+    if (next.waits && next.serial != 0 && done[static_cast<size_t>(next.event)] < next.serial)
+      break;
+    if (hangs && stream == runtime::communicationStream && next.event < 0)
+      break;
+    Operation operation = std::move(pending[i]);
+    pending.erase(pending.begin() + static_cast<std::ptrdiff_t>(i));
+    if (operation.work)
+      operation.work();
+    else if (!operation.waits)
+      done[static_cast<size_t>(operation.event)] = operation.serial;
+    moved = true;
+  }
+  return moved;
+}
+
+bool RecordingGpu::finished() {
+  uint32_t second = numStreams - 1 - firstStream;
+  while (advance(firstStream) || advance(second))
+    ;
+  EXPECT_TRUE(pending.empty() || hangs) << "streams wait for each other";
+  return pending.empty();
+}
+
+// Nothing is done before it is waited for: what reads results too early reads the old ones.
+void RecordingGpu::synchronize() {
+  if (!finished())
+    throw Error("the streams never end");
+}
