@@ -158,7 +158,7 @@ def compile(
     ``recompute`` says what backward computes a second time, with the same results, rather than hold since forward: "none";
     "auto", what is cheaper to compute than to hold, or with a ``memory_budget`` as much as it takes; "block", everything but
     what passes from the parameters of one bucket to those of the next. By default
-    "auto" on CPUs, where it costs no time, and "none" on a GPU.
+    "auto" on CPUs, where it costs next to no time, and "none" on a GPU.
 
     ``cpu`` says which processors run the program: ``"native"``, the best that this machine's has, or a level of the
     x86-64 ABI, ``"x86-64-v2"``, ``"x86-64-v3"`` (AVX2) or ``"x86-64-v4"`` (AVX-512), for a bundle that goes elsewhere.
