@@ -215,43 +215,41 @@ struct FuseAttentionPass : raddle::impl::FuseAttentionBase<FuseAttentionPass> {
   }
 
 private:
-  bool isLeft(Operation *op, Value mask) {
-    StringRef reason = reasonAgainst(op, mask);
-    if (reason.empty())
-      return false;
-    ++numLeft;
-    remark::missed(op->getLoc(), remark::RemarkOpts::name("decomposed").category("fuse-attention"))
-        << op->getName().getStringRef().str() << " has its scores in memory: " << reason.str();
-    return true;
+  /// A call with the operands that forward and backward have in common; nothing where the library has none.
+  template <typename Op> std::optional<CallBuilder> begin(Op op) {
+    if (StringRef reason = reasonAgainst(op, op.getMask()); !reason.empty()) {
+      ++numLeft;
+      remark::missed(op->getLoc(), remark::RemarkOpts::name("decomposed").category("fuse-attention"))
+          << op->getName().getStringRef().str() << " has its scores in memory: " << reason.str();
+      return std::nullopt;
+    }
+    CallBuilder call(op, op.getQuery(), op.getKey(), op.getValue());
+    for (Value value : {op.getQuery(), op.getKey(), op.getValue()})
+      call.addVectors(value);
+    call.addMask(op.getMask());
+    ++numCalls;
+    return call;
   }
 
   void lower(nn::AttentionOp op) {
-    if (isLeft(op, op.getMask()))
+    std::optional<CallBuilder> call = begin(op);
+    if (!call)
       return;
-    CallBuilder call(op, op.getQuery(), op.getKey(), op.getValue());
-    for (Value value : {op.getQuery(), op.getKey(), op.getValue()})
-      call.addVectors(value);
-    call.addMask(op.getMask());
-    call.addVectorResult(op.getOut());
-    call.addLogSumExpResult(op.getLse());
-    numTransposes += call.finish(op.getScale(), op.getCausal(), /*backward=*/false);
-    ++numCalls;
+    call->addVectorResult(op.getOut());
+    call->addLogSumExpResult(op.getLse());
+    numTransposes += call->finish(op.getScale(), op.getCausal(), /*backward=*/false);
   }
 
   void lower(nn::AttentionGradOp op) {
-    if (isLeft(op, op.getMask()))
+    std::optional<CallBuilder> call = begin(op);
+    if (!call)
       return;
-    CallBuilder call(op, op.getQuery(), op.getKey(), op.getValue());
-    for (Value value : {op.getQuery(), op.getKey(), op.getValue()})
-      call.addVectors(value);
-    call.addMask(op.getMask());
-    call.addVectors(op.getOut());
-    call.addLogSumExp(op.getLse());
-    call.addVectors(op.getOutGrad());
+    call->addVectors(op.getOut());
+    call->addLogSumExp(op.getLse());
+    call->addVectors(op.getOutGrad());
     for (Value result : {op.getQueryGrad(), op.getKeyGrad(), op.getValueGrad()})
-      call.addVectorResult(result);
-    numTransposes += call.finish(op.getScale(), op.getCausal(), /*backward=*/true);
-    ++numCalls;
+      call->addVectorResult(result);
+    numTransposes += call->finish(op.getScale(), op.getCausal(), /*backward=*/true);
   }
 };
 

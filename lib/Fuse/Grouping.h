@@ -25,9 +25,6 @@ struct Group {
 /// duplicated into its users is in one group.
 std::vector<Group> groupOps(mlir::Block &block);
 
-/// Joins groups that walk the same rows: `RowGroups.cpp` says which. Gives the number of groups that went into others.
-int64_t joinRowGroups(mlir::Block &block, std::vector<Group> &groups);
-
 } // namespace raddle
 
 #endif // RADDLE_LIB_FUSE_GROUPING_H

@@ -1,6 +1,6 @@
 // fuse-outline: library calls, and a function for each kernel.
 #include "Contraction.h"
-#include "Grouping.h"
+#include "RowGroups.h"
 #include "Simplify.h"
 #include "Structure.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
@@ -45,8 +45,12 @@ struct FuseOutlinePass : raddle::impl::FuseOutlineBase<FuseOutlinePass> {
       foldInits(body);
       eraseDead(function);
       std::vector<Group> groups = groupOps(body);
+      RowGroups rows(body, groups);
       if (joinRows)
-        numJoined += joinRowGroups(body, groups);
+        numJoined += rows.join();
+      if (getContext().getRemarkEngine())
+        rows.explainApart(joinRows);
+      rows.finish();
       for (Group &group : groups)
         if (failed(outline(group)))
           return signalPassFailure();

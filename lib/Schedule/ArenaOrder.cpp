@@ -10,9 +10,10 @@ namespace {
 
 /// An arena that exceeds the bound by less than one part in so many is good.
 constexpr int64_t kGoodEnough = 128;
-/// Orders that are tried from each start, and allocations that are placed to do so: large programs try few.
+/// Orders that are tried from each start, and allocations that are placed to do so: large programs try few or none, as
+/// orders that leave gaps take long to place.
 constexpr size_t kMostOrders = 64;
-constexpr size_t kMostPlaced = 1 << 18;
+constexpr size_t kMostPlaced = 1 << 14;
 
 using Order = llvm::SmallVector<unsigned>;
 
@@ -58,7 +59,7 @@ private:
 
   /// What reaches the arena's end came too late for a better place: the next order has it in half the time.
   void improve(Order &order) {
-    size_t rounds = std::min(kMostOrders, kMostPlaced / std::max<size_t>(order.size(), 1) + 1);
+    size_t rounds = std::min(kMostOrders, kMostPlaced / std::max<size_t>(order.size(), 1));
     for (size_t round = 0; round < rounds && !isGood(); ++round) {
       int64_t arena = place(order);
       for (size_t i = 0; i < order.size(); ++i)

@@ -79,7 +79,8 @@ def _command(source, output, mode, ranks, batch, options):
     command.append(f"--opt-level={options['opt_level']}")
     if options["memory_budget"] is not None:
         command.append(f"--memory-budget={int(options['memory_budget'])}")
-    command.append(f"--recompute={options['recompute']}")
+    if options["recompute"] is not None:
+        command.append(f"--recompute={options['recompute']}")
     if batch is not None:
         command.append(f"--batch={batch}")
     if mode == "train":
@@ -134,7 +135,7 @@ def compile(
     decay_mask=None,
     replicas=1,
     memory_budget=None,
-    recompute="none",
+    recompute=None,
     cpu="native",
     opt_level=3,
     param_arguments=(),
@@ -156,7 +157,8 @@ def compile(
 
     ``recompute`` says what backward computes a second time, with the same results, rather than hold since forward: "none";
     "auto", what is cheaper to compute than to hold, or with a ``memory_budget`` as much as it takes; "block", everything but
-    what passes from the parameters of one bucket to those of the next.
+    what passes from the parameters of one bucket to those of the next. By default
+    "auto" on CPUs, where it costs next to no time, and "none" on a GPU.
 
     ``cpu`` says which processors run the program: ``"native"``, the best that this machine's has, or a level of the
     x86-64 ABI, ``"x86-64-v2"``, ``"x86-64-v3"`` (AVX2) or ``"x86-64-v4"`` (AVX-512), for a bundle that goes elsewhere.
@@ -180,7 +182,7 @@ def compile(
         raise ValueError(f"replicas: expected a divisor of the {ranks} ranks, found {replicas!r}")
     if memory_budget is not None and not memory_budget > 0:
         raise ValueError(f"memory_budget: expected a number of bytes above 0 or None, found {memory_budget!r}")
-    if recompute not in ("none", "auto", "block"):
+    if recompute not in (None, "none", "auto", "block"):
         raise ValueError(f"recompute: expected 'none', 'auto' or 'block', found {recompute!r}")
     if opt_level not in range(4):
         raise ValueError(f"opt_level: expected 0, 1, 2 or 3, found {opt_level!r}")

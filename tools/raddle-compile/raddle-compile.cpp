@@ -40,7 +40,7 @@ namespace {
 struct Options {
   std::string inputPath, outputPath, mode = "infer", target = "cpu", cpu = "native", optimizer = "adamw", dtype = "f32";
   std::string quant, vwn, bypass, dumpStages, stopAfter, startAt, reportPath, timing, paramConstants;
-  std::string recompute = "none";
+  std::string recompute;
   std::vector<std::string> paramArguments;
   int64_t ranks = 1, replicas = 1, batch = 0;
   uint64_t memoryBudget = 0;
@@ -74,10 +74,10 @@ void addOptions(CLI::App &app, Options &o) {
          "buckets are held between forward and backward while they fit, and gathered again where not; default: "
          "as few as that allows")
       ->transform(CLI::AsSizeValue(/*kb_is_1000=*/false));
-  app.add_option("--recompute", o.recompute,
-                 "What backward computes again rather than hold: none; auto: kernels where that is cheaper, or what "
-                 "--memory-budget asks for; block: all but what passes between buckets")
-      ->capture_default_str();
+  app.add_option(
+      "--recompute", o.recompute,
+      "What backward computes again rather than hold: none; auto: kernels where that is cheaper, or what "
+      "--memory-budget asks for; block: all but what passes between buckets; default: auto on CPUs, else none");
   app.add_option("--optimizer", o.optimizer, "sgd or adamw")->capture_default_str();
   app.add_option("--dtype", o.dtype, "Type to compute in: f32")->capture_default_str();
   app.add_option("--loss", o.loss, "Index of the output that is the loss")->capture_default_str();
@@ -150,7 +150,8 @@ LogicalResult checkOptions(const CLI::App &app) {
   if (o.target != "cpu" && o.optLevel != 3)
     problems.push_back("--opt-level=" + std::to_string(o.optLevel) + " is for --target=cpu, --target is " + o.target);
   oneOf("optimizer", o.optimizer, {"sgd", "adamw"}, {"adamw8bit", "muon", "shampoo"});
-  oneOf("recompute", o.recompute, {"none", "auto", "block"});
+  if (!o.recompute.empty())
+    oneOf("recompute", o.recompute, {"none", "auto", "block"});
   oneOf("dtype", o.dtype, {"f32"}, {"bf16"});
   if (!o.timing.empty())
     oneOf("timing", o.timing, {"text", "json"});
@@ -342,7 +343,7 @@ raddle::PipelineOptions pipelineOptions(bool adopt) {
   options.paramConstants = o.paramConstants;
   options.ranks = o.ranks;
   options.replicas = o.replicas;
-  options.recompute = o.recompute;
+  options.recompute = !o.recompute.empty() ? o.recompute : o.target == "cpu" ? "auto" : "none";
   options.memoryBudget = static_cast<int64_t>(o.memoryBudget);
   options.loss = o.loss;
   options.optimizer = o.optimizer;

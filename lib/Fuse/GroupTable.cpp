@@ -1,0 +1,143 @@
+#include "GroupTable.h"
+
+#include "mlir/Transforms/RegionUtils.h"
+#include "raddle/Dialect/Exec/IR/ExecOps.h"
+
+using namespace mlir;
+
+namespace raddle {
+
+GroupTable::GroupTable(Block &block, std::vector<Group> &groups)
+    : block(block), groups(groups), parents(groups.size(), -1) {
+  for (auto [index, op] : llvm::enumerate(block)) {
+    positions[&op] = index;
+    if (isa<exec::CheckIndexOp>(op))
+      checks.push_back(index);
+  }
+  for (auto [index, group] : llvm::enumerate(groups))
+    for (Operation *op : group.ops) {
+      firstGroups[op] = index;
+      llvm::SetVector<Value> values;
+      getUsedValuesDefinedAbove(op->getRegions(), values);
+      if (!values.empty())
+        captured[op].assign(values.begin(), values.end());
+    }
+}
+
+int GroupTable::find(int group) const {
+  while (parents[group] >= 0)
+    group = parents[group];
+  return group;
+}
+
+int GroupTable::groupOf(Operation *op) const {
+  auto found = firstGroups.find(op);
+  return found == firstGroups.end() ? -1 : find(found->second);
+}
+
+ArrayRef<Value> GroupTable::capturedBy(Operation *op) const {
+  auto found = captured.find(op);
+  return found == captured.end() ? ArrayRef<Value>() : ArrayRef<Value>(found->second);
+}
+
+SmallVector<Value> GroupTable::usedBy(Operation *op) const {
+  SmallVector<Value> used(op->getOperands());
+  llvm::append_range(used, capturedBy(op));
+  return used;
+}
+
+SmallVector<int> GroupTable::producersOf(int group) const {
+  llvm::SmallSetVector<int, 4> found;
+  for (Operation *op : llvm::reverse(groups[group].ops))
+    for (Value value : llvm::reverse(op->getOperands()))
+      if (int producer = groupOf(value.getDefiningOp()); producer >= 0 && producer != find(group))
+        found.insert(producer);
+  return found.takeVector();
+}
+
+/// Where a value is ready: the position of its producer, seen through views and what is computed again; −1 for what
+/// is there from the start. Nothing where a view of a value of the two groups is read: it would lie inside. A kernel
+/// computes nothing again behind a view, which it reads from memory.
+std::optional<int64_t> GroupTable::readyAt(Value value, int a, int b, bool direct, bool again) const {
+  Operation *producer = value.getDefiningOp();
+  if (!producer)
+    return -1;
+  again &= isDuplicable(producer);
+  int owner = groupOf(producer);
+  if (owner >= 0 && !again) {
+    if (owner == a || owner == b)
+      return direct ? std::optional<int64_t>(-1) : std::nullopt;
+    return positionOf(owner);
+  }
+  if (!isView(producer) && !again)
+    return positions.lookup(producer);
+  int64_t latest = -1;
+  for (Value operand : producer->getOperands()) {
+    std::optional<int64_t> ready = readyAt(operand, a, b, false, again);
+    if (!ready)
+      return std::nullopt;
+    latest = std::max(latest, *ready);
+  }
+  return latest;
+}
+
+/// Where a value is first read outside of the two groups.
+int64_t GroupTable::neededAt(Value value, int a, int b) const {
+  int64_t first = positions.size();
+  for (Operation *nested : value.getUsers()) {
+    Operation *user = block.findAncestorOpInBlock(*nested);
+    int owner = groupOf(user);
+    if (owner >= 0 && owner != a && owner != b)
+      first = std::min(first, positionOf(owner));
+    if (isView(user) || isDuplicable(user)) {
+      for (Value result : user->getResults())
+        first = std::min(first, neededAt(result, a, b));
+    } else if (owner < 0) {
+      first = std::min(first, positions.lookup(user));
+    }
+  }
+  return first;
+}
+
+Operation *GroupTable::findPlace(int a, int b, const char *&why) const {
+  int64_t ready = -1, needed = positions.size();
+  for (int group : {a, b})
+    for (Operation *op : groups[group].ops) {
+      for (Value value : usedBy(op)) {
+        std::optional<int64_t> at = readyAt(value, a, b);
+        if (!at) {
+          why = "the one reads what the other computes in another shape";
+          return nullptr;
+        }
+        ready = std::max(ready, *at);
+      }
+      for (Value result : op->getResults())
+        needed = std::min(needed, neededAt(result, a, b));
+    }
+  auto fits = [&](int group) { return ready < positionOf(group) && positionOf(group) < needed; };
+  if (fits(b))
+    return groups[b].place;
+  // Nothing moves before a check that may be of its indices.
+  auto check = llvm::lower_bound(checks, positionOf(a));
+  if (fits(a) && (check == checks.end() || *check > positionOf(b)))
+    return groups[a].place;
+  why = "what is computed in between needs the one and feeds the other";
+  return nullptr;
+}
+
+void GroupTable::join(int a, int b, Operation *place) {
+  Group &into = groups[b];
+  into.ops.append(groups[a].ops.begin(), groups[a].ops.end());
+  llvm::sort(into.ops, [&](Operation *x, Operation *y) { return positions.lookup(x) < positions.lookup(y); });
+  into.place = place;
+  parents[a] = b;
+  groups[a].ops.clear();
+}
+
+void GroupTable::finish() {
+  llvm::erase_if(groups, [](const Group &group) { return group.ops.empty(); });
+  llvm::sort(groups,
+             [&](const Group &x, const Group &y) { return positions.lookup(x.place) < positions.lookup(y.place); });
+}
+
+} // namespace raddle

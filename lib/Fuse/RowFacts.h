@@ -1,0 +1,43 @@
+// The rows that groups of ops walk.
+#ifndef RADDLE_LIB_FUSE_ROWFACTS_H
+#define RADDLE_LIB_FUSE_ROWFACTS_H
+
+#include "GroupTable.h"
+#include "mlir/Dialect/Linalg/IR/Linalg.h"
+
+namespace raddle {
+
+/// What joining asks of a group: its rows, whether they are columns of what it reads, the loops of its ops.
+class RowFacts {
+public:
+  explicit RowFacts(const GroupTable &table);
+
+  /// Whether all of the group's ops move row by row; only then may it join another.
+  bool walksRows(int group) const { return !facts[group].extents.empty(); }
+
+  /// Why two groups are two kernels as far as their rows decide it; null if they can be one, with `count` row loops.
+  const char *whyApart(int a, int b, unsigned &count) const;
+
+  /// Group `b` has the ops of `a` now, and `count` row loops.
+  void join(int a, int b, unsigned count);
+
+private:
+  struct Facts {
+    llvm::SmallVector<int64_t> extents; // of the rows; empty: joins nothing
+    bool columns = false;
+  };
+
+  void gather(int group);
+  bool placeInside(mlir::linalg::GenericOp op);
+  unsigned commonRowsOf(int a, int b) const;
+  bool bothByColumn(int a, int b) const;
+  bool looksUp(int a, int b) const;
+
+  const GroupTable &table;
+  llvm::DenseMap<mlir::Operation *, llvm::SmallVector<unsigned>> rows;
+  std::vector<Facts> facts;
+};
+
+} // namespace raddle
+
+#endif // RADDLE_LIB_FUSE_ROWFACTS_H

@@ -1,0 +1,38 @@
+// Groups that walk the same rows become one: a row's maximum, its exponentials, their sum and the quotients, say. What
+// one op leaves for the next is then a row in the cache, and what several read comes from memory once.
+#ifndef RADDLE_LIB_FUSE_ROWGROUPS_H
+#define RADDLE_LIB_FUSE_ROWGROUPS_H
+
+#include "RowFacts.h"
+#include <string>
+
+namespace raddle {
+
+class RowGroups {
+public:
+  RowGroups(mlir::Block &block, std::vector<Group> &groups) : block(block), table(block, groups), facts(table) {}
+
+  /// Joins what can be joined; gives the number of groups that went into others.
+  int64_t join();
+
+  /// A remark for every tensor that goes through memory between two kernels, or a kernel and a library call. `joins`
+  /// says whether kernels of this target are joined at all.
+  void explainApart(bool joins) const;
+
+  /// Leaves in `groups` those that are left, in the order of their places. The last call.
+  void finish() { table.finish(); }
+
+private:
+  llvm::SmallVector<mlir::Value> wholeInputs(int group) const;
+  const char *whyApart(int a, int b, unsigned &count, mlir::Operation *&place) const;
+  bool tryJoin(int first, int second);
+  std::string reasonFor(int producer, int consumer, bool joins) const;
+
+  mlir::Block &block;
+  GroupTable table;
+  RowFacts facts;
+};
+
+} // namespace raddle
+
+#endif // RADDLE_LIB_FUSE_ROWGROUPS_H
