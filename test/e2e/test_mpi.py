@@ -6,7 +6,7 @@ import numpy
 import pytest
 from models import STEPS, Mixed, Mlp, mlp_batches, tiny_llama, token_batches
 from parity import assert_close, train_pytorch
-from tools import assert_refused, json_lines, make_bundle, run, succeed
+from tools import BIN, assert_refused, json_lines, make_bundle, run, succeed
 
 OPTIONS = {"optimizer": "adamw", "lr": 1e-2, "weight_decay": 0.1, "clip_norm": 0.5}
 FLAGS = ["--optimizer=adamw", "--lr=1e-2", "--weight-decay=0.1", "--clip-norm=0.5"]
@@ -108,3 +108,11 @@ def test_error_of_one_process_ends_all(tmp_path):
 def test_ranks_of_another_bundle(tmp_path):
     _, bundle = make_bundle(Mlp(), mlp_batches(1)[0], tmp_path, ranks=2)
     assert_refused(run("raddle-run", bundle, "--ranks=3"), "3", "2")
+
+
+def test_processes_must_be_started_alike(tmp_path):
+    _, bundle = make_bundle(Mlp(), mlp_batches(1)[0], tmp_path, ranks=2)
+    second = [":", "-n", "1", BIN / "raddle-run", bundle, "--steps=3", "--seed=5"]
+    result = run("raddle-run", bundle, "--steps=2", *second, ranks=1)
+    assert result.returncode != 0
+    assert "the processes were not started alike: they differ in --steps, --seed" in result.stderr

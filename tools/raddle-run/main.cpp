@@ -15,6 +15,7 @@
 #include <cstdlib>
 #include <cstring>
 #include <filesystem>
+#include <fstream>
 #include <iostream>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -98,6 +99,39 @@ static void writeOutputs(const Call &call, const std::string &folder) {
   }
 }
 
+// Processes that run other programs, or make another number of calls, would exchange nonsense or wait for ever.
+static void checkAgreement(const Options &options, Communicator &world) {
+  struct Item {
+    const char *name;
+    uint64_t value;
+  };
+  // The preamble of a bundle has the hash of all that follows.
+  constexpr std::streamoff kHashOffset = 16;
+  uint64_t hash = 0;
+  std::ifstream file(options.bundle, std::ios::binary);
+  if (!file.seekg(kHashOffset).read(reinterpret_cast<char *>(&hash), sizeof(hash)))
+    return; // the session says what is wrong with the file, and the others end with this process
+  const Item items[] = {{"the bundle", hash},
+                        {"--entry", std::hash<std::string>()(options.entry)},
+                        {"--steps", options.steps},
+                        {"--seed", options.seed.value_or(UINT64_MAX)},
+                        {"--val", options.val.empty() ? 0 : options.valSteps},
+                        {"--val-every", options.valEvery}};
+  std::vector<uint64_t> mine, all(std::size(items) * world.size());
+  for (const Item &item : items)
+    mine.push_back(item.value);
+  world.allGather(mine.data(), all.data(), mine.size() * sizeof(uint64_t));
+  std::string different;
+  for (size_t i = 0; i < mine.size(); ++i)
+    for (size_t other = i; other < all.size(); other += mine.size())
+      if (all[other] != all[i]) {
+        different += (different.empty() ? "" : ", ") + std::string(items[i].name);
+        break;
+      }
+  if (!different.empty())
+    throw InvalidArgument("the processes were not started alike: they differ in " + different);
+}
+
 // Whether what the last step leaves can be written, before the first one: a training is long.
 static void checkOutputs(const Options &options) {
   namespace fs = std::filesystem;
@@ -159,6 +193,8 @@ static void report(const Session &session, const std::string &path, bool first) 
 static void run(const Options &options, const std::shared_ptr<Communicator> &world,
                 const std::optional<Launch> &launch) {
   checkOutputs(options);
+  if (world)
+    checkAgreement(options, *world);
   SessionOptions sessionOptions;
   sessionOptions.weights = options.weights;
   sessionOptions.seed = options.seed;
