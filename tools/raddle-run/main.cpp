@@ -149,10 +149,13 @@ static void checkOutputs(const Options &options) {
     checkFolder(options.output, "--output");
   else if (!options.output.empty())
     checkParent(options.output, "--output");
-  if (!options.trace.empty() && fs::is_directory(options.trace, error))
-    throw InvalidArgument("--trace: '" + options.trace + "' is a folder");
-  if (!options.trace.empty())
-    checkParent(options.trace, "--trace");
+  for (const auto &[path, what] : {std::pair(options.trace, "--trace"), std::pair(options.report, "--report")}) {
+    if (path.empty())
+      continue;
+    if (fs::is_directory(path, error))
+      throw InvalidArgument(what + (": '" + path) + "' is a folder");
+    checkParent(path, what);
+  }
 }
 
 static bool hasInput(const Session &session, const std::string &entry, bundle::InputRole role) {
