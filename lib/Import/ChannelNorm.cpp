@@ -72,19 +72,17 @@ nn::BatchNormOp buildBatchNorm(NodeBuilder &node, const ChannelNorm &norm, bool 
                                  training ? node.builder.getUnitAttr() : UnitAttr());
 }
 
-/// (1 − momentum) * old + momentum * factor * current, in the type of `old`.
-Value movingAverage(NodeBuilder &node, StringRef old, Value current, double momentum, double factor) {
+/// (1 − momentum) * old + momentum * factor * current, in the type `result`.
+Value movingAverage(NodeBuilder &node, StringRef old, Value current, double momentum, double factor, Type result) {
   Value before = node.tensor(old);
   if (node.failed())
     return nullptr;
-  return node.elementwise({before, current}, node.elementOf(current), node.elementOf(before),
-                          [&](OpBuilder &builder, Location loc, ValueRange elements) {
-                            Body body{builder, loc};
-                            auto scaled = [&](Value value, double by) {
-                              return body.mul(value, body.constant(value.getType(), by));
-                            };
-                            return body.add(scaled(elements[0], 1 - momentum), scaled(elements[1], momentum * factor));
-                          });
+  return node.elementwise(
+      {before, current}, node.elementOf(current), result, [&](OpBuilder &builder, Location loc, ValueRange elements) {
+        Body body{builder, loc};
+        auto scaled = [&](Value value, double by) { return body.mul(value, body.constant(value.getType(), by)); };
+        return body.add(scaled(elements[0], 1 - momentum), scaled(elements[1], momentum * factor));
+      });
 }
 
 /// Statistics for the backward pass: the mean and 1 / sqrt(variance + eps), which have no gradients, in the type that
@@ -143,16 +141,21 @@ template <bool alwaysUpdates> LogicalResult functionalBatchNorm(NodeBuilder &nod
   results.append(savedStatistics(node, norm, op));
   if (alwaysUpdates)
     results.push_back(node.fill({0}, node.builder.getI8Type(), Scalar::ofInt(0)));
+  // PyTorch's exporter says of 16-bit statistics that nothing reads that they are f32.
+  Type meanType = node.declaredElement(results.size()), varianceType = node.declaredElement(results.size() + 1);
+  if (node.failed())
+    return failure();
   if (!training) {
-    results.append({node.tensor("running_mean"), node.tensor("running_var")});
+    results.append(
+        {node.cast(node.tensor("running_mean"), meanType), node.cast(node.tensor("running_var"), varianceType)});
     return node.results(results);
   }
   double count = double(node.typeOf(norm.input).getNumElements()) / node.shapeOf(norm.input)[1];
   if (count < 2)
     return node.fail("batch norm in training over a single element of each channel"), failure();
-  results.push_back(movingAverage(node, "running_mean", op.getMean(), momentum, 1));
+  results.push_back(movingAverage(node, "running_mean", op.getMean(), momentum, 1, meanType));
   // The running variance is that of the population.
-  results.push_back(movingAverage(node, "running_var", op.getVariance(), momentum, count / (count - 1)));
+  results.push_back(movingAverage(node, "running_var", op.getVariance(), momentum, count / (count - 1), varianceType));
   return node.results(results);
 }
 

@@ -31,8 +31,8 @@ Value bagOfEach(NodeBuilder &node, Value offsets, int64_t numIndices, int64_t nu
   if (node.failed())
     return nullptr;
   Value ones = node.fill(node.shapeOf(offsets), type, Scalar::ofInt(1));
-  Value begins = scatterRows(node, nn::ScatterKind::Add, node.fill({numIndices + 1}, type, Scalar::ofInt(0)), offsets,
-                             ones, 1);
+  Value begins =
+      scatterRows(node, nn::ScatterKind::Add, node.fill({numIndices + 1}, type, Scalar::ofInt(0)), offsets, ones, 1);
   if (node.failed())
     return nullptr;
   Value begun = nn::CumsumOp::create(node.builder, node.loc, begins.getType(), begins,
@@ -96,8 +96,7 @@ std::optional<Bags> readBags(NodeBuilder &node) {
   indices = checkedIndex(node, indices, tableRows, /*fromEnd=*/false);
   bags.bagOf = bagOfEach(node, offsets, numIndices, bags.count);
   if (padding)
-    bags.bagOf =
-        withoutPadding(node, bags.bagOf, indices, *padding < 0 ? *padding + tableRows : *padding, bags.count);
+    bags.bagOf = withoutPadding(node, bags.bagOf, indices, *padding < 0 ? *padding + tableRows : *padding, bags.count);
   bags.rows = gatherRows(node, weight, indices, bags.width, {numIndices, bags.width});
   bags.rows = node.failed() ? nullptr : node.cast(bags.rows, arithmeticType(bags.type));
   weigh(node, bags);
@@ -137,8 +136,7 @@ Value greatestOf(NodeBuilder &node, const Bags &bags) {
                                     Value row = linalg::IndexOp::create(builder, loc, 0);
                                     Value place = body.make<arith::IndexCastOp>(position, row);
                                     Value none = body.constant(position, Scalar::ofInt(numRows));
-                                    Value isGreatest =
-                                        body.compare(Body::Compare::Equal, elements[0], elements[1]);
+                                    Value isGreatest = body.compare(Body::Compare::Equal, elements[0], elements[1]);
                                     return body.select(isGreatest, place, none);
                                   });
   Value first = combine(node, bags, nn::ScatterKind::Min, places, Scalar::ofInt(numRows));

@@ -26,8 +26,7 @@ int64_t countWindows(int64_t extent, int64_t kernel, int64_t stride, int64_t pad
   return ceil && (count - 1) * stride >= extent + padding ? count - 1 : count;
 }
 
-Pooling readPooling(NodeBuilder &node, int64_t rank, bool dilated,
-                    SpatialElements elements = SpatialElements::Floats) {
+Pooling readPooling(NodeBuilder &node, int64_t rank, bool dilated, SpatialElements elements = SpatialElements::Floats) {
   Pooling pooling;
   pooling.input = readSpatial(node, "self", rank, elements);
   pooling.kernel = readPerDimension(node, "kernel_size", rank, 1, {});
@@ -134,9 +133,9 @@ template <int64_t rank> LogicalResult averagePool(NodeBuilder &node) {
     sum = nn::SumPoolOp::create(node.builder, node.loc, pooling.type, pooling.input.value, pooling.kernel,
                                 pooling.stride, pooling.padding, pooling.dilation);
   else
-    sum = exactWindowSums(node, pooling.input.value,
-                          {pooling.kernel, pooling.stride, pooling.padding, pooling.dilation,
-                           pooling.type.getShape().drop_front(2)});
+    sum = exactWindowSums(
+        node, pooling.input.value,
+        {pooling.kernel, pooling.stride, pooling.padding, pooling.dilation, pooling.type.getShape().drop_front(2)});
   SmallVector<SmallVector<double>> lengths;
   if (hasDivisor)
     lengths.push_back(SmallVector<double>(pooling.type.getDimSize(2), divisor));

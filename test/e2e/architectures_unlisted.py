@@ -2,13 +2,16 @@
 
 import torch
 from architectures import (
-    BATCH, CLASSES, EXPERTS, LATENT, PIXELS, STAGES, Causal, Classifier, causal, image, masked, tiny, token_batch,
+    BATCH, CLASSES, EXPERTS, LATENT, PIXELS, STAGES, VOCABULARY, Causal, Classifier, causal, image, masked, tiny, token_batch,
     translator,
 )  # fmt: skip
 from architectures_modules import MODULES
 from torch import nn
 from torch.nn import functional as F
-from transformers import XLNetConfig, XLNetLMHeadModel
+from transformers import (
+    AutoConfig, DetrConfig, DetrForObjectDetection, LlavaConfig, LlavaForConditionalGeneration, PatchTSMixerForPrediction,
+    PatchTSTForPrediction, ResNetConfig, ViTMAEConfig, ViTMAEForPreTraining, XLNetConfig, XLNetLMHeadModel,
+)  # fmt: skip
 
 SAMPLES = 400  # of sound
 MELS = 10
@@ -126,7 +129,93 @@ def xlnet():
     return Permuted(XLNetLMHeadModel(config)), token_batch()
 
 
+# Options of many types of experts, state-space layers and attention with latent vectors; a type has some of them.
+MIXED = dict(
+    EXPERTS, head_dim=8, sliding_window=4, n_routed_experts=4, n_group=1, topk_group=1, n_shared_experts=1,
+    first_k_dense_replace=1, state_size=8, mamba_n_heads=4, mamba_d_head=16, mamba_d_state=8, mamba_n_groups=1,
+    mamba_chunk_size=4, num_heads=4, embedding_size=20, ffn_dim=44, n_layers=2, n_heads=4, dim=32, hidden_dim=44,
+    shared_expert_intermediate_size=24, moe_num_experts=4, moe_k=2, **LATENT,
+)  # fmt: skip
+# Names and transformers' types.
+CAUSAL = {
+    "Aria": "aria_text", "BERT as a decoder": "bert-generation", "BigBird": "big_bird", "BitNet": "bitnet", "CTRL": "ctrl",
+    "Data2Vec": "data2vec-text", "DiffLlama": "diffllama", "Doge": "doge", "ERNIE 4.5 MoE": "ernie4_5_moe",
+    "FlexOlmo": "flex_olmo", "GLM-4-MoE": "glm4_moe", "Granite-MoE hybrid": "granitemoehybrid", "LFM2": "lfm2",
+    "Megatron-BERT": "megatron-bert", "MiniMax": "minimax", "MiniMax-M2": "minimax_m2", "Nanochat": "nanochat",
+    "Nemotron-H": "nemotron_h", "RemBERT": "rembert", "VaultGemma": "vaultgemma", "XGLM": "xglm", "XLM": "xlm",
+}  # fmt: skip
+
+
+class Call(nn.Module):
+    """A model of other inputs than these: its loss, or one of all of its outputs, and the outputs."""
+
+    def __init__(self, model, inputs, outputs, has_loss=True):
+        super().__init__()
+        self.model, self.inputs, self.outputs, self.has_loss = model, inputs, outputs, has_loss
+
+    def forward(self, *args):
+        result = self.model(**dict(zip(self.inputs, args)))
+        outputs = [getattr(result, name) for name in self.outputs]
+        loss = result.loss if self.has_loss else sum(output.square().mean() for output in outputs)
+        return loss, *outputs
+
+
+def series(model_type):
+    """Patches of a series of numbers and what comes after it."""
+    config = AutoConfig.for_model(
+        model_type, num_input_channels=3, context_length=32, patch_length=8, patch_stride=8, prediction_length=4, d_model=16,
+        num_attention_heads=2, ffn_dim=24, num_hidden_layers=2, num_layers=2, dropout=0.0, attention_dropout=0.0,
+        ff_dropout=0.0, path_dropout=0.0, positional_dropout=0.0, head_dropout=0.0, loss="mse",
+    )  # fmt: skip
+    kind = {"patchtst": PatchTSTForPrediction, "patchtsmixer": PatchTSMixerForPrediction}[model_type]
+    module = Call(kind(config), ["past_values", "future_values"], ["prediction_outputs"])
+    return module, (torch.randn(BATCH, 32, 3), torch.randn(BATCH, 4, 3))
+
+
+def detr():
+    backbone = ResNetConfig(embedding_size=8, hidden_sizes=[8, 12, 16, 24], depths=[1, 1, 1, 1], out_features=["stage4"])
+    config = DetrConfig(
+        backbone_config=backbone, use_timm_backbone=False, use_pretrained_backbone=False, backbone=None, d_model=16,
+        encoder_layers=1, decoder_layers=1, encoder_attention_heads=2, decoder_attention_heads=2, encoder_ffn_dim=20,
+        decoder_ffn_dim=20, num_queries=5, num_labels=CLASSES, dropout=0.0, attention_dropout=0.0, activation_dropout=0.0,
+    )  # fmt: skip
+    module = Call(DetrForObjectDetection(config), ["pixel_values"], ["logits", "pred_boxes"], has_loss=False)
+    return module, large_image_batch()[:1]
+
+
+def masked_autoencoder():
+    config = ViTMAEConfig(
+        hidden_size=32, num_hidden_layers=2, num_attention_heads=4, intermediate_size=44, image_size=PIXELS, patch_size=8,
+        decoder_num_attention_heads=2, decoder_hidden_size=16, decoder_num_hidden_layers=1, decoder_intermediate_size=20,
+        hidden_dropout_prob=0.0, attention_probs_dropout_prob=0.0,
+    )  # fmt: skip
+    module = Call(ViTMAEForPreTraining(config), ["pixel_values", "noise"], ["logits"])
+    return module, (torch.randn(BATCH, 3, PIXELS, PIXELS), torch.rand(BATCH, 16))
+
+
+def llava():
+    text = dict(
+        model_type="llama", vocab_size=VOCABULARY, hidden_size=32, intermediate_size=44, num_hidden_layers=2,
+        num_attention_heads=4, num_key_value_heads=2, max_position_embeddings=64,
+    )  # fmt: skip
+    vision = dict(
+        model_type="clip_vision_model", hidden_size=32, intermediate_size=44, num_hidden_layers=3, num_attention_heads=4,
+        image_size=PIXELS, patch_size=16, projection_dim=32,
+    )  # fmt: skip
+    config = LlavaConfig(text_config=text, vision_config=vision, image_token_id=2, image_seq_length=4)
+    ids, labels = token_batch()
+    ids[:, 1:5] = 2
+    module = Call(LlavaForConditionalGeneration(config), ["input_ids", "pixel_values", "labels"], ["logits"])
+    return module, (ids, torch.randn(BATCH, 3, PIXELS, PIXELS), labels)
+
+
 UNLISTED = {
+    **{name: causal(model_type, **MIXED) for name, model_type in CAUSAL.items()},
+    "PatchTST": lambda: series("patchtst"),
+    "PatchTSMixer": lambda: series("patchtsmixer"),
+    "DETR": detr,
+    "ViT-MAE": masked_autoencoder,
+    "LLaVA": llava,
     "T5": t5_like("t5"),
     "mT5 (gated)": t5_like("mt5", feed_forward_proj="gated-gelu"),
     "UMT5": t5_like("umt5"),
