@@ -4,8 +4,8 @@
 
 Every number of every step and every output must be within RELATIVE of the CPU's, relative to the largest. Cases of
 several ranks run first, where there are GPUs for them, as threads of one process and as processes of mpirun and
-torchrun; then what must be refused; then cases of one rank, as many at a time as there are GPUs; then
-compute-sanitizer. A check that hangs is ended and fails, and the others go on; what --seconds leaves no time for is
+torchrun; then what must be refused; then cases under compute-sanitizer; then those of one rank, as many at a time as
+there are GPUs. A check that hangs is ended and fails, and the others go on; what --seconds leaves no time for is
 skipped and named. The last line is "N passed, M failed"; the exit status is 1 after a failure.
 """
 
@@ -269,12 +269,12 @@ def main():
                 continue
             guarded(compare, machine, case, log, log=log, name=title(case))
     guarded(refusals, machine, cases, log, log=log, name="refusals")
-    run_singles(machine, [case for case in cases if case.get("ranks", 1) == 1], log)
     for case in cases:
         if case["name"] in options.sanitize.split(",") and case.get("launch", "threads") == "threads":
             if case.get("ranks", 1) <= machine.gpus:
                 for checker in options.checkers.split(","):
                     guarded(sanitize, machine, case, checker, log, log=log, name=f"{title(case)} under {checker}")
+    run_singles(machine, [case for case in cases if case.get("ranks", 1) == 1], log)
     log.line(f"{log.passed} passed, {log.failed} failed")
     return 1 if log.failed else 0
 

@@ -3,7 +3,7 @@
     .venv/bin/python scripts/pack_gpu.py FOLDER
     scripts/check-gpu FOLDER        # on the host, which needs a driver, cuBLASLt, NCCL and Python with NumPy
 
-The cases are the demo's Llama, trained, a BERT with the widths of all-MiniLM, its inference and its training, an MLP, and the
+The cases are the demo's Llama ("demo"), trained, a BERT with the widths of all-MiniLM, its inference and its training, an MLP, and the
 architectures of test/e2e/architectures.py, inference and training. Some are packed for several ranks as well; one CPU's
 results of the whole batch are what they must equal. FOLDER.tar.xz holds the folder, about half as large.
 """
@@ -40,7 +40,7 @@ OPTIMIZER = ["--mode=train", "--optimizer=adamw", "--lr=1e-3", "--weight-decay=0
 RANKED = {
     "mlp": [(2, "threads", []), (2, "environment", []), (2, "mpirun", []), (4, "threads", [])],
     "sentences": [(2, "threads", []), (2, "environment", [])],
-    "llama": [(2, "threads", ["--replicas=2"]), (2, "threads", []), (2, "torchrun", [])],
+    "demo": [(2, "threads", ["--replicas=2"]), (2, "threads", []), (2, "torchrun", [])],
     "gpt-2-train": [(2, "threads", []), (2, "mpirun", [])],
     "bert-train": [(2, "threads", ["--recompute=block"])],
     "qwen3-train": [(2, "threads", [])],
@@ -95,7 +95,7 @@ def demo_cases():
     bert = make_bert()
     yield "sentences", bert, (ids, mask), {"": []}
     yield "sentences-train", Classifier(bert, 384, 5), (ids, mask, torch.randint(0, 5, (6,))), {"": OPTIMIZER}
-    yield "llama", make_llama(TOKENS, seed=0), (batch, batch), {"": OPTIMIZER}
+    yield "demo", make_llama(TOKENS, seed=0), (batch, batch), {"": OPTIMIZER}
 
 
 def architecture_cases():
