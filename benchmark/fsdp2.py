@@ -8,7 +8,8 @@ with one figure:
 
 - `seconds` of a step: the median of a round's steps but the first, then the median of the rounds; `ratio` is
   FSDP2 / Raddle, the median of the rounds' ratios, as the sides of a round run one after the other.
-- `peak_bytes` of a rank: the growth of the peak resident size (VmHWM) to the end of the last step. Raddle's counts from
+- `peak_bytes` of a rank: the growth of the peak resident size (VmHWM, less RssFile: pages of mapped files, which processes
+  share, such as code and FSDP2's weights) to the end of the last step. Raddle's counts from
   when a bundle is opened, FSDP2's from when a tiny model has been trained, so that what PyTorch loads at first use is
   not counted. It is a process's own where ranks are processes, the largest of them; the process's divided by its ranks
   where they are threads. `ratio` is Raddle / FSDP2; `planned_bytes` is what Raddle says that a rank needs, `over_plan`
@@ -95,7 +96,7 @@ def train_fsdp2(arguments):
     torch.distributed.init_process_group("gloo", init_method=store, rank=arguments.rank, world_size=arguments.ranks)
     batch = torch.from_numpy(numpy.load(arguments.folder / "batch.npy")).chunk(arguments.ranks)[arguments.rank]
     warm_up(arguments)
-    before = resident("VmRSS")
+    before = resident("VmRSS") - resident("RssFile")
     module = shard_llama(arguments, arguments.folder / "llama.pt")
     optimizer = torch.optim.AdamW(module.parameters(), lr=LEARNING_RATE, weight_decay=0.0, fused=True)
     pathlib.Path("/proc/self/clear_refs").write_text("5")  # the peak starts here
@@ -108,7 +109,7 @@ def train_fsdp2(arguments):
         optimizer.step()
         losses.append(loss.item())
         seconds.append(time.perf_counter() - start)
-    peak = torch.tensor(resident("VmHWM") - before)
+    peak = torch.tensor(resident("VmHWM") - resident("RssFile") - before)
     torch.distributed.all_reduce(peak, torch.distributed.ReduceOp.MAX)
     losses = torch.tensor(losses)
     torch.distributed.all_reduce(losses)

@@ -57,13 +57,20 @@ def layers_of(params):
     return sizes
 
 
+def largest_layer(params):
+    """Elements of the largest layer; what lies outside of layers counts as one where all layers together are less."""
+    sizes = layers_of(params)
+    inside = [size for name, size in sizes.items() if layer_of(name)]
+    outside = max((size for name, size in sizes.items() if not layer_of(name)), default=0)
+    return outside if outside > sum(inside) else max(inside)
+
+
 def check_layout(params, result, block):
     """Every element once; nothing overlaps; no boundary cuts a block; buckets at most twice the largest layer."""
     shapes = {param["name"]: param["shape"] for param in params}
     asked = parse_block(block)
     found, padded = dict.fromkeys(shapes, 0), 0
-    layers = [size for name, size in layers_of(params).items() if layer_of(name)]
-    most = 2 * max(layers) if layers else math.inf
+    most = 2 * largest_layer(params) if any(layer_of(param["name"]) for param in params) else math.inf
     names = {bucket["name"] for bucket in result["buckets"]}
     assert len(names) == len(result["buckets"])
     for bucket in result["buckets"]:
@@ -110,7 +117,7 @@ class LeastPadding:
                 self.aligned += align_up(count)
                 self.counts[unit] = self.counts.get(unit, 0) + count // unit
                 self.layered[unit] = self.layered.get(unit, 0) + count * in_layer
-        self.largest = max((size for name, size in layers_of(params).items() if layer_of(name)), default=None)
+        self.largest = largest_layer(params) if any(layer_of(param["name"]) for param in params) else None
 
     def __call__(self, ranks):
         slices = align_up(divide_up(self.aligned, ranks))

@@ -86,6 +86,15 @@ def giant():
     yield "nothing", [0, 128]
 
 
+def recommender(rows=100_000_000, width=128):
+    """Two tables, and layers that together are a ten-thousandth of them."""
+    yield "user_table.weight", [rows, width]
+    yield "item_table.weight", [rows // 10, width]
+    for index, (outputs, inputs) in enumerate([(512, 13), (256, 512), (width, 256), (1024, 479), (1024, 1024), (1, 1024)]):
+        yield f"layers.{index}.weight", [outputs, inputs]
+        yield f"layers.{index}.bias", [outputs]
+
+
 def corner_cases(layers=32, hidden=4099):
     """Scalars, tensors of one element and of none, leading and trailing unit extents, convolutions."""
     yield "scale", []
@@ -110,6 +119,7 @@ UNUSUAL = {
     "prime-extents": prime_extents,
     "tiny-tensors": tiny_tensors,
     "giant": giant,
+    "recommender": recommender,
     "corner-cases": corner_cases,
     **{f"random-experts-{seed}": (lambda seed=seed: random_experts(seed)) for seed in range(8)},
 }

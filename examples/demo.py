@@ -23,6 +23,7 @@ REPORT = FOLDER / "report.html"
 
 RANKS = 4
 STEPS = 48
+REPORT_STEPS = 3
 LINE_EVERY = 8  # steps between lines of progress where standard error is no terminal, and between lines of the result
 BATCH = 8
 TOKENS = 128
@@ -53,7 +54,7 @@ def progress(text):
 
 
 def compile_llama(module, batch):
-    """Exports and compiles the training step with the tools, so that there is a report. Returns the program."""
+    """Exports and compiles the training step with the tools; a report shows what some steps take. Returns the program."""
     FOLDER.mkdir(parents=True, exist_ok=True)
     source, bundle = FOLDER / "llama.pt2", FOLDER / "llama.raddle"
     progress("exporting and compiling the Llama")
@@ -61,8 +62,13 @@ def compile_llama(module, batch):
     subprocess.run(
         [ROOT / "build" / "bin" / "raddle-compile", source, "--mode=train", "--target=cpu", f"--ranks={RANKS}"]
         + [f"--batch={BATCH}", "--optimizer=adamw", f"--lr={LEARNING_RATE}", f"--weight-decay={WEIGHT_DECAY}"]
-        + [f"--clip-norm={CLIP_NORM}", f"--seed={SEED}", f"--report={REPORT}", "-o", bundle],
+        + [f"--clip-norm={CLIP_NORM}", f"--seed={SEED}", "-o", bundle],
         check=True,
+    )
+    subprocess.run(
+        [ROOT / "build" / "bin" / "raddle-run", bundle, f"--steps={REPORT_STEPS}", f"--report={REPORT}"],
+        check=True,
+        stdout=subprocess.DEVNULL,
     )
     return raddle.Program(bundle, weights=source)
 

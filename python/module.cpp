@@ -1,5 +1,6 @@
 // The Python module _raddle: a session of the runtime. The package raddle is its only user and checks arguments' types.
 
+#include "raddle/Report/Report.h"
 #include "raddle/runtime/Error.h"
 #include "raddle/runtime/Session.h"
 
@@ -9,6 +10,8 @@
 #include <nanobind/stl/pair.h>
 #include <nanobind/stl/string.h>
 #include <nanobind/stl/vector.h>
+
+#include <thread>
 
 namespace nb = nanobind;
 using namespace raddle::runtime;
@@ -176,6 +179,20 @@ nb::dict describeStatistics(const Session &session) {
   return result;
 }
 
+void writeReport(const Session &session, const std::string &path) {
+  if (std::optional<std::string> problem = raddle::writeReport(session.bundle(), path, session.measurements()))
+    throw Error(*problem);
+}
+
+nb::dict describeLimits(unsigned threads, bool again) {
+  MachineLimits limits = machineLimits(threads ? threads : std::thread::hardware_concurrency(), again);
+  nb::dict result;
+  result["threads"] = limits.threads;
+  result["memory_bytes_per_second"] = limits.memoryBytesPerSecond;
+  result["gemm_flops_per_second"] = limits.gemmFlopsPerSecond;
+  return result;
+}
+
 } // namespace
 
 NB_MODULE(_raddle, module) {
@@ -192,16 +209,17 @@ NB_MODULE(_raddle, module) {
       .def(
           "__init__",
           [](Session *self, const std::string &path, const std::string &weights, unsigned threads,
-             std::optional<uint64_t> seed) {
+             std::optional<uint64_t> seed, bool trace) {
             SessionOptions options;
             options.weights = weights;
             options.threads = threads;
             options.seed = seed;
+            options.trace = trace;
             nb::gil_scoped_release released;
             new (self) Session(path, options);
           },
           nb::arg("path"), nb::arg("weights") = "", nb::arg("threads") = 0, nb::arg("seed") = nb::none(),
-          "Loads a bundle and its weights; every rank is a thread.")
+          nb::arg("trace") = false, "Loads a bundle and its weights; every rank is a thread.")
       .def("start", &start, nb::arg("entry"), nb::arg("inputs"), nb::arg("lr") = nb::none(),
            "Starts an entry point on whole batches; returns the call's number and its outputs as torch tensors, whose "
            "elements are there when the call has been finished.")
@@ -217,5 +235,8 @@ NB_MODULE(_raddle, module) {
       .def("entries", &describeEntries)
       .def("parameters", &describeParameters)
       .def("statistics", &describeStatistics)
+      .def("write_report", &writeReport, nb::arg("path"))
+      .def("write_trace", &Session::writeTrace, nb::arg("path"))
       .def_prop_ro("ranks", &Session::ranks);
+  module.def("machine_limits", &describeLimits, nb::arg("threads"), nb::arg("again"));
 }

@@ -69,8 +69,7 @@ def sanitized_suites():
     """What runs again with sanitizers: all GoogleTests, and the lit tests of dialects and passes."""
     lit = pathlib.Path(sys.executable).parent / "lit"
     path = RESULTS / "lit-sanitized.json"
-    # The plugin is for a stock mlir-opt, which has no sanitizers.
-    command = [lit, "-s", "-v", f"--workers={WORKERS}", "--filter=[.]mlir$", "--filter-out=plugin|Ragged/mesh", "--output", path, "test"]
+    command = [lit, "-s", "-v", f"--workers={WORKERS}", "--filter=[.]mlir$", "--output", path, "test"]
     yield "lit-sanitized", command, path, lit_counts, {"RADDLE_BUILD_DIR": str(SANITIZED)}
     for binary in binaries(SANITIZED / "bin"):
         yield gtest_suite(f"{binary.name}-sanitized", binary)

@@ -2,6 +2,7 @@
 
 import os
 import pathlib
+import re
 import subprocess
 
 import lit.formats
@@ -33,6 +34,11 @@ config.substitutions += [
     ("%plugin", str(build / "lib" / "RaddlePlugin.so")),
     ("%mlir_libs", llvm_lib),
 ]
+
+# A stock mlir-opt has no sanitizers, so that it cannot load a plugin that has them.
+cache = (build / "CMakeCache.txt").read_text() if (build / "CMakeCache.txt").exists() else ""
+if re.search("^RADDLE_SANITIZE:STRING=$", cache, re.MULTILINE):
+    config.available_features.add("plugin")
 
 # Kernels for GPUs that call functions of mathematics need CUDA's libdevice.
 cuda = pathlib.Path(os.environ.get("CUDA_HOME", "/usr/local/cuda"))

@@ -53,6 +53,8 @@ private:
 
   /// What the user's program called it, or what it does.
   std::string nameOf(Operation *op) {
+    if (auto collective = dyn_cast<exec::CollectiveOp>(op); collective && collective.getWhat())
+      return collective.getWhat()->str();
     if (auto name = op->getLoc()->findInstanceOf<NameLoc>())
       return name.getName().str();
     return op->getName().stripDialect().str();

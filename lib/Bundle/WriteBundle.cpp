@@ -74,7 +74,7 @@ private:
         return failure();
       addCode(made->assembled ? bundle::CodeFormat::Cubin : bundle::CodeFormat::Ptx, made->bytes);
     } else {
-      FailureOr<ObjectCode> made = compileForCpu(module, options.processor);
+      FailureOr<ObjectCode> made = compileForCpu(module, options.processor, options.optLevel);
       if (failed(made))
         return failure();
       target = made->target;

@@ -6,7 +6,6 @@
 #include "mlir/Target/LLVMIR/Dialect/NVVM/NVVMToLLVMIRTranslation.h"
 #include "mlir/Target/LLVMIR/Export.h"
 #include "llvm/IR/LegacyPassManager.h"
-#include "llvm/Passes/PassBuilder.h"
 
 using namespace mlir;
 
@@ -31,18 +30,35 @@ std::unique_ptr<llvm::Module> translateCode(ModuleOp module, llvm::LLVMContext &
   return translated;
 }
 
-void optimise(llvm::Module &module, llvm::TargetMachine &machine) {
+static llvm::OptimizationLevel levelOf(llvm::CodeGenOptLevel level) {
+  switch (level) {
+  case llvm::CodeGenOptLevel::None:
+    return llvm::OptimizationLevel::O0;
+  case llvm::CodeGenOptLevel::Less:
+    return llvm::OptimizationLevel::O1;
+  case llvm::CodeGenOptLevel::Default:
+    return llvm::OptimizationLevel::O2;
+  case llvm::CodeGenOptLevel::Aggressive:
+    break;
+  }
+  return llvm::OptimizationLevel::O3;
+}
+
+void optimise(llvm::Module &module, llvm::TargetMachine &machine, function_ref<void(llvm::PassBuilder &)> extend) {
   llvm::LoopAnalysisManager loops;
   llvm::FunctionAnalysisManager functions;
   llvm::CGSCCAnalysisManager graph;
   llvm::ModuleAnalysisManager modules;
   llvm::PassBuilder builder(&machine);
+  extend(builder);
   builder.registerModuleAnalyses(modules);
   builder.registerCGSCCAnalyses(graph);
   builder.registerFunctionAnalyses(functions);
   builder.registerLoopAnalyses(loops);
   builder.crossRegisterProxies(loops, functions, graph, modules);
-  builder.buildPerModuleDefaultPipeline(llvm::OptimizationLevel::O3).run(module, modules);
+  llvm::OptimizationLevel level = levelOf(machine.getOptLevel());
+  bool isPlain = level == llvm::OptimizationLevel::O0;
+  (isPlain ? builder.buildO0DefaultPipeline(level) : builder.buildPerModuleDefaultPipeline(level)).run(module, modules);
 }
 
 LogicalResult emitCode(llvm::Module &module, llvm::TargetMachine &machine, llvm::CodeGenFileType type,

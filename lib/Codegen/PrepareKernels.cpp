@@ -14,8 +14,14 @@ using namespace mlir;
 
 namespace raddle {
 
-/// Pairs (argument, result) of a kernel that some dispatch gives one address.
-using InPlacePairs = llvm::SmallSetVector<std::pair<unsigned, unsigned>, 4>;
+/// Pairs (argument, result) of a kernel.
+using Pairs = llvm::SmallSetVector<std::pair<unsigned, unsigned>, 4>;
+
+/// Which results of a kernel are written over an argument.
+struct InPlace {
+  Pairs always;    // in every dispatch: the kernel may rely on it
+  Pairs sometimes; // in others the two are apart
+};
 
 /// Kernels are functions on tensors that become pointers; scalars have none.
 static LogicalResult checkKernels(ArrayRef<func::FuncOp> kernels) {
@@ -35,17 +41,47 @@ static LogicalResult checkKernels(ArrayRef<func::FuncOp> kernels) {
   return result;
 }
 
-/// Kernels of which a program gives an argument and a result the same address.
-static llvm::MapVector<StringAttr, InPlacePairs> findInPlace(ModuleOp module) {
-  llvm::MapVector<StringAttr, InPlacePairs> pairs;
-  module.walk([&](exec::DispatchOp dispatch) {
+static Pairs pairsOf(exec::DispatchOp dispatch) {
+  Pairs pairs;
+  for (auto [result, output] : llvm::enumerate(dispatch.getOuts()))
     for (auto [argument, input] : llvm::enumerate(dispatch.getIns()))
-      for (auto [result, output] : llvm::enumerate(dispatch.getOuts()))
-        if (input == output)
-          pairs[dispatch.getKernelAttr().getAttr()].insert(
-              {static_cast<unsigned>(argument), static_cast<unsigned>(result)});
-  });
+      if (input == output)
+        pairs.insert({static_cast<unsigned>(argument), static_cast<unsigned>(result)});
   return pairs;
+}
+
+/// Whether the kernel knows the two as one array: they have one type, and no other argument is that array as well.
+static bool canShare(func::FuncOp kernel, const Pairs &pairs, std::pair<unsigned, unsigned> pair) {
+  return kernel.getArgumentTypes()[pair.first] == kernel.getResultTypes()[pair.second] &&
+         llvm::count_if(pairs, [&](auto other) { return other.second == pair.second; }) == 1;
+}
+
+/// Kernels of which a program gives an argument and a result the same address.
+static llvm::MapVector<StringAttr, InPlace> findInPlace(ModuleOp module) {
+  llvm::MapVector<StringAttr, SmallVector<Pairs>> dispatches;
+  module.walk(
+      [&](exec::DispatchOp dispatch) { dispatches[dispatch.getKernelAttr().getAttr()].push_back(pairsOf(dispatch)); });
+  SymbolTable symbols(module);
+  llvm::MapVector<StringAttr, InPlace> result;
+  for (auto &[name, pairs] : dispatches) {
+    auto kernel = symbols.lookup<func::FuncOp>(name);
+    InPlace &inPlace = result[name];
+    for (const Pairs &some : pairs)
+      for (auto pair : some) {
+        bool always = kernel && llvm::all_of(pairs, [&](const Pairs &others) {
+                        return others.contains(pair) && canShare(kernel, others, pair);
+                      });
+        (always ? inPlace.always : inPlace.sometimes).insert(pair);
+      }
+  }
+  return result;
+}
+
+/// What is written over an argument is that argument: then nothing of the loop over its elements depends on another
+/// pass, which LLVM would have to find out when the kernel runs.
+static void shareMemory(func::FuncOp kernel, unsigned numInputs, const Pairs &pairs) {
+  for (auto [argument, result] : pairs)
+    kernel.getArgument(numInputs + result).replaceAllUsesWith(kernel.getArgument(argument));
 }
 
 static LogicalResult bufferize(ModuleOp module) {
@@ -69,7 +105,7 @@ LogicalResult runOnKernels(PassManager &manager, ModuleOp kernels) {
 }
 
 FailureOr<OwningOpRef<ModuleOp>> takeKernels(ModuleOp module, function_ref<void(func::FuncOp)> fuse) {
-  llvm::MapVector<StringAttr, InPlacePairs> inPlace = findInPlace(module);
+  llvm::MapVector<StringAttr, InPlace> inPlace = findInPlace(module);
   SmallVector<func::FuncOp> kernels;
   for (auto function : module.getOps<func::FuncOp>())
     if (function->hasAttr("exec.kernel"))
@@ -77,16 +113,43 @@ FailureOr<OwningOpRef<ModuleOp>> takeKernels(ModuleOp module, function_ref<void(
   if (failed(checkKernels(kernels)))
     return failure();
   OwningOpRef<ModuleOp> taken = ModuleOp::create(module.getLoc());
+  SmallVector<unsigned> numInputs;
   for (func::FuncOp kernel : kernels) {
     kernel->moveBefore(taken->getBody(), taken->getBody()->end());
     fuse(kernel);
     splitNarrowCasts(kernel);
     relaxArithmetic(kernel);
-    passDestinations(kernel, inPlace[kernel.getSymNameAttr()].getArrayRef());
+    numInputs.push_back(kernel.getNumArguments());
+    passDestinations(kernel, inPlace[kernel.getSymNameAttr()].sometimes.getArrayRef());
   }
   if (failed(bufferize(*taken)))
     return failure();
+  for (auto [kernel, inputs] : llvm::zip(kernels, numInputs))
+    shareMemory(kernel, inputs, inPlace[kernel.getSymNameAttr()].always);
   return taken;
+}
+
+LogicalResult checkAllocations(func::FuncOp kernel) {
+  WalkResult allocates = kernel.walk([](memref::AllocOp op) {
+    op->emitOpError("is left: a kernel must not allocate memory");
+    return WalkResult::interrupt();
+  });
+  return failure(allocates.wasInterrupted());
+}
+
+EntryHead makeBody(LLVM::LLVMFuncOp kernel) {
+  EntryHead head{kernel.getSymName().str(), {}};
+  kernel.setSymName(head.name + "_body");
+  kernel.setLinkage(LLVM::Linkage::Internal);
+  kernel->removeAttr("exec.kernel");
+  for (StringRef estimate : {"exec.flops", "exec.bytes"})
+    if (Attribute value = kernel->removeAttr(estimate))
+      head.estimates.emplace_back(estimate, value);
+  return head;
+}
+
+void returnKernels(ModuleOp kernels, ModuleOp module) {
+  module.getBody()->getOperations().splice(module.getBody()->end(), kernels.getBody()->getOperations());
 }
 
 void addLoweringToLLVM(PassManager &manager) {

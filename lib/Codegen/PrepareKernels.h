@@ -3,6 +3,7 @@
 #define RADDLE_LIB_CODEGEN_PREPAREKERNELS_H
 
 #include "mlir/Dialect/Func/IR/FuncOps.h"
+#include "mlir/Dialect/LLVMIR/LLVMDialect.h"
 #include "mlir/IR/OwningOpRef.h"
 #include "mlir/Pass/PassManager.h"
 
@@ -13,6 +14,22 @@ namespace raddle {
 /// target wants. Kernels keep their order, attributes and names. Reports all kernels that cannot become code.
 llvm::FailureOr<mlir::OwningOpRef<mlir::ModuleOp>> takeKernels(mlir::ModuleOp module,
                                                                llvm::function_ref<void(mlir::func::FuncOp)> fuse);
+
+/// Reports memory that a kernel on memrefs allocates: there is none to be had where it runs.
+llvm::LogicalResult checkAllocations(mlir::func::FuncOp kernel);
+
+/// What an entry has from the kernel that it stands for.
+struct EntryHead {
+  std::string name;
+  llvm::SmallVector<mlir::NamedAttribute> estimates; // of work: "exec.flops", "exec.bytes"
+};
+
+/// Makes a lowered kernel an internal function with "_body" behind its name, for an entry of the target's signature to
+/// call, and gives what the entry has from it.
+EntryHead makeBody(mlir::LLVM::LLVMFuncOp kernel);
+
+/// Puts the kernels, and what they call, at the end of the module that they were taken from.
+void returnKernels(mlir::ModuleOp kernels, mlir::ModuleOp module);
 
 /// Runs passes on the module of kernels. Between them nothing is verified.
 llvm::LogicalResult runOnKernels(mlir::PassManager &manager, mlir::ModuleOp kernels);

@@ -160,23 +160,25 @@ private:
   }
 
   /// Where a value is ready: the position of its producer, seen through views and what is computed again; −1 for what
-  /// is there from the start. Nothing where a view of a value of the two groups is read: it would lie inside.
-  std::optional<int64_t> readyAt(Value value, int a, int b, bool direct = true) {
+  /// is there from the start. Nothing where a view of a value of the two groups is read: it would lie inside. A kernel
+  /// computes nothing again behind a view, which it reads from memory.
+  std::optional<int64_t> readyAt(Value value, int a, int b, bool direct = true, bool again = true) {
     Operation *producer = value.getDefiningOp();
     if (!producer)
       return -1;
+    again &= isDuplicable(producer);
     auto group = groupOf.find(producer);
-    if (group != groupOf.end() && !isDuplicable(producer)) {
+    if (group != groupOf.end() && !again) {
       int owner = find(group->second);
       if (owner == a || owner == b)
         return direct ? std::optional<int64_t>(-1) : std::nullopt;
       return positionOf(owner);
     }
-    if (!isView(producer) && !isDuplicable(producer))
+    if (!isView(producer) && !again)
       return position.lookup(producer);
     int64_t latest = -1;
     for (Value operand : producer->getOperands()) {
-      std::optional<int64_t> ready = readyAt(operand, a, b, false);
+      std::optional<int64_t> ready = readyAt(operand, a, b, false, again);
       if (!ready)
         return std::nullopt;
       latest = std::max(latest, *ready);

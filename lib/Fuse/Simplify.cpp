@@ -56,15 +56,41 @@ static void foldViews(Block &body, RewriterBase &rewriter) {
   }
 }
 
+/// The loops that a drop leaves: of windows that read an extent of three with one step of two, say, the window's loop
+/// would take that extent for its own once it stands alone.
+static SmallVector<unsigned> loopsToDrop(Operation *op) {
+  auto generic = cast<linalg::GenericOp>(op);
+  SmallVector<int64_t> extents = generic.getStaticLoopRanges();
+  SmallVector<AffineExpr> kept;
+  for (auto [loop, extent] : llvm::enumerate(extents))
+    kept.push_back(extent == 1 ? getAffineConstantExpr(0, op->getContext())
+                               : getAffineDimExpr(loop, op->getContext()));
+  llvm::SmallBitVector needed(extents.size());
+  for (OpOperand &operand : op->getOpOperands())
+    for (auto [expression, extent] :
+         llvm::zip_equal(generic.getMatchingIndexingMap(&operand).getResults(), generic.getShape(&operand))) {
+      auto alone = dyn_cast<AffineDimExpr>(expression.replaceDims(kept));
+      if (alone && alone != expression && extents[alone.getPosition()] != extent)
+        expression.walk([&](AffineExpr part) {
+          if (auto loop = dyn_cast<AffineDimExpr>(part); loop && loop != alone)
+            needed.set(loop.getPosition());
+        });
+    }
+  return llvm::filter_to_vector(llvm::seq<unsigned>(extents.size()),
+                                [&](unsigned loop) { return !needed.test(loop); });
+}
+
 void dropUnitLoops(Block &body) {
   if (body.empty())
     return;
   IRRewriter rewriter(body.getParentOp()->getContext());
+  linalg::ControlDropUnitDims options;
+  options.controlFn = loopsToDrop;
   for (auto op : llvm::make_early_inc_range(body.getOps<linalg::GenericOp>())) {
     if (!llvm::is_contained(op.getStaticLoopRanges(), 1))
       continue;
     rewriter.setInsertionPoint(op);
-    FailureOr<linalg::DropUnitDimsResult> dropped = linalg::dropUnitDims(rewriter, op, {});
+    FailureOr<linalg::DropUnitDimsResult> dropped = linalg::dropUnitDims(rewriter, op, options);
     if (succeeded(dropped))
       rewriter.replaceOp(op, dropped->replacements);
   }

@@ -4,6 +4,7 @@
 #include "raddle/Plan/Arithmetic.h"
 
 #include <algorithm>
+#include <iterator>
 
 namespace raddle::plan {
 
@@ -52,9 +53,10 @@ void Chain::add(const std::vector<Item> &layer) {
     buckets.push_back(cache.fill(layer));
     return;
   }
-  std::vector<Item> items = std::move(waiting);
-  items.insert(items.end(), layer.begin(), layer.end());
-  wait(std::move(items));
+  bool isAlone = elementsOf(layer) > options.limit;
+  addRest(isAlone ? placeAlone(layer) : layer);
+  if (waiting.empty())
+    return;
   // What remains waits for the next layer, rather than that it becomes a small bucket, if both can share one.
   do {
     if (placeTight() || placeFull())
@@ -63,6 +65,23 @@ void Chain::add(const std::vector<Item> &layer) {
       return;
     fillLimit();
   } while (waitingElements > options.limit / 2);
+}
+
+/// Fills a bucket with what is more than several layers may have together, as the table of an embedding may be; gives
+/// what is left of it.
+std::vector<Item> Chain::placeAlone(const std::vector<Item> &layer) {
+  ChainOptions own = options;
+  own.limit = elementsOf(layer);
+  Chain chain(own, cache);
+  chain.add(layer);
+  std::vector<Item> rest;
+  std::vector<FilledBucket> full = chain.takeFull(rest);
+  if (elementsOf(rest) > options.limit) {
+    buckets.push_back(cache.fill(layer));
+    return {};
+  }
+  std::move(full.begin(), full.end(), std::back_inserter(buckets));
+  return rest;
 }
 
 void Chain::addRest(const std::vector<Item> &items) {

@@ -64,6 +64,7 @@ public:
   std::vector<FilledBucket> finish();
 
 private:
+  std::vector<Item> placeAlone(const std::vector<Item> &layer);
   void placeLeast(const std::vector<Item> &items);
   void fillLimit();
   void wait(std::vector<Item> items);

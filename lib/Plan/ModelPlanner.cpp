@@ -1,6 +1,6 @@
 #include "raddle/Plan/ModelPlanner.h"
 
-#include "Chain.h"
+#include "ChooseBuckets.h"
 #include "ShardSizes.h"
 #include "raddle/Plan/Arithmetic.h"
 
@@ -27,13 +27,6 @@ std::vector<Part> partsOf(const Parameter &parameter, const PlanOptions &options
 static int elementBits(const Parameter &parameter) { return parameter.bits ? parameter.bits : bitsOf(parameter.dtype); }
 
 namespace {
-
-/// Parameters of one name and one dtype, which are planned together.
-struct Group {
-  std::string name;
-  bool isLayer;
-  std::vector<Item> items;
-};
 
 class Planner {
 public:
@@ -83,16 +76,18 @@ private:
     findLargestLayer();
   }
 
-  /// Without layers, every bucket counts as one.
+  /// What lies outside of layers counts as one where all layers together are less, such as a recommender's tables.
   void findLargestLayer() {
-    for (bool onlyLayers : {true, false}) {
-      for (auto &[dtype, sameType] : groups)
-        for (const Group &group : sameType)
-          if (group.isLayer || !onlyLayers)
-            plan.largestLayer = std::max(plan.largestLayer, elementsOf(group.items));
-      if (plan.largestLayer > 0)
-        return;
-    }
+    int64_t inLayers = 0, largestOutside = 0;
+    for (auto &[dtype, sameType] : groups)
+      for (const Group &group : sameType) {
+        int64_t elements = elementsOf(group.items);
+        int64_t &largest = group.isLayer ? plan.largestLayer : largestOutside;
+        largest = std::max(largest, elements);
+        inLayers += group.isLayer ? elements : 0;
+      }
+    if (largestOutside > inLayers)
+      plan.largestLayer = largestOutside;
   }
 
   void planGroups(const std::string &dtype, const std::vector<Group> &sameType) {
@@ -100,167 +95,8 @@ private:
     ChainOptions chainOptions{plan.shardRanks, alignmentOf(bits[dtype]), 2 * plan.largestLayer, options.tolerance,
                               kFreePaddingBytes * 8 / bits[dtype]};
     BucketCache cache(plan.shardRanks, chainOptions.alignment);
-    std::vector<FilledBucket> buckets = options.wholeTensors ? mergeLayers(sameType, chainOptions, cache)
-                                                             : chooseBuckets(sameType, chainOptions, cache);
-    for (const FilledBucket &bucket : buckets)
+    for (const FilledBucket &bucket : chooseBuckets(sameType, chainOptions, options.wholeTensors, cache))
       addBucket(dtype, sameType, bucket);
-  }
-
-  /// Layers one after the other, and those that leave too much empty together with what follows, as long as that helps.
-  static std::vector<FilledBucket> mergeLayers(const std::vector<Group> &sameType, const ChainOptions &chainOptions,
-                                               BucketCache &cache) {
-    std::vector<FilledBucket> buckets;
-    std::vector<Item> waiting;
-    auto settle = [&] {
-      if (!waiting.empty())
-        buckets.push_back(cache.fill(waiting));
-      waiting.clear();
-    };
-    for (const Group &group : sameType) {
-      std::vector<Item> both = waiting;
-      both.insert(both.end(), group.items.begin(), group.items.end());
-      if (!waiting.empty() && (elementsOf(both) > chainOptions.limit ||
-                               cache.plan(both).shard >= cache.plan(waiting).shard + cache.plan(group.items).shard)) {
-        settle();
-        both = group.items;
-      }
-      waiting = std::move(both);
-      if (isTight(chainOptions, elementsOf(waiting), cache.plan(waiting).shard))
-        settle();
-    }
-    settle();
-    return buckets;
-  }
-
-  std::vector<FilledBucket> chooseBuckets(const std::vector<Group> &sameType, const ChainOptions &chainOptions,
-                                          BucketCache &cache) const {
-    Chain chain(chainOptions, cache);
-    std::vector<FilledBucket> best;
-    double elements = 0; // with what alignment always takes
-    for (const Group &group : sameType) {
-      chain.add(group.items);
-      best.push_back(cache.fill(group.items));
-      for (const Item &item : group.items)
-        elements += static_cast<double>(alignUp(item.elements, chainOptions.alignment));
-    }
-    auto size = [&](const std::vector<FilledBucket> &buckets) {
-      double sum = 0;
-      for (const FilledBucket &bucket : buckets)
-        sum += static_cast<double>(bucket.shard);
-      return sum * static_cast<double>(plan.shardRanks);
-    };
-    std::vector<FilledBucket> chained = chain.finish();
-    if (size(chained) < size(best))
-      best = std::move(chained);
-    // Tensors of a layer in several buckets cost more gathers: only where padding is notable, and falls notably.
-    double notable = std::max(2 * options.tolerance * elements, static_cast<double>(chainOptions.freePadding));
-    for (bool exactly : {false, true})
-      if (size(best) > elements + notable) {
-        std::vector<FilledBucket> apart = chainApart(sameType, chainOptions, cache, exactly);
-        if (!apart.empty() && size(apart) < size(best) - notable / 2)
-          best = std::move(apart);
-      }
-    for (int64_t unit : unitClasses(sameType, true))
-      if (size(best) > elements + notable) {
-        std::vector<FilledBucket> finestLast = chainFinestLast(sameType, chainOptions, cache, unit);
-        if (size(finestLast) < size(best) - notable / 2)
-          best = std::move(finestLast);
-      }
-    return best;
-  }
-
-  /// A chain for each class of units that share no slice well, and buckets of what these leave; nothing where there is
-  /// one class.
-  std::vector<FilledBucket> chainApart(const std::vector<Group> &sameType, const ChainOptions &chainOptions,
-                                       BucketCache &cache, bool exactly) const {
-    std::vector<int64_t> classes = unitClasses(sameType, exactly);
-    std::vector<FilledBucket> all;
-    if (classes.size() < (exactly ? 1 : 2))
-      return all;
-    auto owner = [&](const Item &item) -> size_t {
-      auto same = std::find(classes.begin(), classes.end(), item.unit);
-      auto divided = std::find_if(classes.begin(), classes.end(), [&](int64_t unit) { return unit % item.unit == 0; });
-      return (same == classes.end() ? divided : same) - classes.begin();
-    };
-    std::vector<Item> rest;
-    for (size_t index = 0; index <= classes.size(); ++index) {
-      Chain chain(chainOptions, cache);
-      for (const Group &group : sameType) {
-        std::vector<Item> items;
-        std::copy_if(group.items.begin(), group.items.end(), std::back_inserter(items),
-                     [&](const Item &item) { return owner(item) == index; });
-        if (items.empty())
-          continue;
-        if (index < classes.size())
-          chain.add(items);
-        else
-          rest.insert(rest.end(), items.begin(), items.end());
-      }
-      std::vector<FilledBucket> buckets = chain.takeFull(rest);
-      std::move(buckets.begin(), buckets.end(), std::back_inserter(all));
-    }
-    packRest(std::move(rest), chainOptions, cache, all);
-    return all;
-  }
-
-  /// Buckets in the order of the model of units above a size, and the finer ones with what these leave: the last
-  /// bucket, which may be small, then has small slices.
-  static std::vector<FilledBucket> chainFinestLast(const std::vector<Group> &sameType, const ChainOptions &chainOptions,
-                                                   BucketCache &cache, int64_t unit) {
-    Chain chain(chainOptions, cache);
-    std::vector<Item> rest;
-    for (const Group &group : sameType) {
-      std::vector<Item> coarse;
-      for (const Item &item : group.items)
-        (item.unit > unit ? coarse : rest).push_back(item);
-      if (!coarse.empty())
-        chain.add(coarse);
-    }
-    std::vector<FilledBucket> buckets = chain.takeFull(rest);
-    packRest(std::move(rest), chainOptions, cache, buckets);
-    return buckets;
-  }
-
-  /// Packs what several chains left, the largest units first.
-  static void packRest(std::vector<Item> rest, const ChainOptions &chainOptions, BucketCache &cache,
-                       std::vector<FilledBucket> &all) {
-    std::sort(rest.begin(), rest.end(), [](const Item &a, const Item &b) {
-      return std::tuple(-a.unit, a.part, a.begin) < std::tuple(-b.unit, b.part, b.begin);
-    });
-    Chain last(chainOptions, cache);
-    last.addRest(rest);
-    std::vector<FilledBucket> buckets = last.finish();
-    std::move(buckets.begin(), buckets.end(), std::back_inserter(all));
-  }
-
-  /// Units of a notable share of the elements, and of at least one for each rank; the most frequent first. None divides
-  /// another, unless `exactly` asks for a class of each unit.
-  std::vector<int64_t> unitClasses(const std::vector<Group> &sameType, bool exactly) const {
-    constexpr double kShare = 0.005;
-    constexpr size_t kMost = 6;
-    std::map<int64_t, double> elements;
-    double total = 0;
-    for (const Group &group : sameType)
-      for (const Item &item : group.items) {
-        elements[item.unit] += static_cast<double>(item.elements);
-        total += static_cast<double>(item.elements);
-      }
-    std::vector<std::pair<double, int64_t>> byShare;
-    for (auto [unit, count] : elements)
-      if (count >= kShare * total && count >= static_cast<double>(unit) * static_cast<double>(plan.shardRanks))
-        byShare.emplace_back(-count, unit);
-    std::sort(byShare.begin(), byShare.end());
-    std::vector<int64_t> classes;
-    for (auto [share, unit] : byShare) {
-      auto known = std::find_if(classes.begin(), classes.end(), [exactly, unit = unit](int64_t other) {
-        return !exactly && (other % unit == 0 || unit % other == 0);
-      });
-      if (known != classes.end())
-        *known = std::max(*known, unit);
-      else if (classes.size() < kMost)
-        classes.push_back(unit);
-    }
-    return classes;
   }
 
   void addBucket(const std::string &dtype, const std::vector<Group> &sameType, const FilledBucket &filled) {
@@ -310,8 +146,8 @@ private:
     if (found->second != dtype)
       name += "." + dtype;
     std::string unique = name;
-    for (int number = 2; !names.try_emplace(unique, dtype).second; ++number)
-      unique = name + "#" + std::to_string(number);
+    for (int &number = lastNumbers[name]; !names.try_emplace(unique, dtype).second;)
+      unique = name + "#" + std::to_string(++number + 1);
     return unique;
   }
 
@@ -333,6 +169,7 @@ private:
   std::map<std::string, std::vector<Group>> groups;
   std::vector<PartOf> parts;
   std::map<std::string, std::string> names; // of buckets, to their dtypes
+  std::map<std::string, int> lastNumbers;   // of buckets that have a name in common
 };
 
 } // namespace

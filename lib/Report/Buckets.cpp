@@ -33,7 +33,7 @@ uint64_t divideUp(uint64_t value, uint64_t divisor) {
 
 // "0" or "0 to 2": the ranks whose slices hold a part of the tensor.
 std::string ranksOf(const Parameter &parameter, uint64_t shard) {
-  uint64_t elements = product(parameter.shape());
+  uint64_t elements = elementsOf(parameter.shape());
   if (shard == 0 || elements == 0)
     return "–";
   uint64_t first = parameter.offset() / shard, last = (parameter.offset() + elements - 1) / shard;
@@ -46,7 +46,7 @@ std::string bar(const Bucket &bucket, const std::vector<const Parameter *> &tens
   double width = chartWidth - 2 * barMargin;
   svg.rect(barMargin, barTop, width, barHeight, "padding", "padding");
   for (size_t i = 0; i < tensors.size(); ++i) {
-    uint64_t elements = product(tensors[i]->shape());
+    uint64_t elements = elementsOf(tensors[i]->shape());
     svg.rect(barMargin + width * static_cast<double>(tensors[i]->offset()) / whole, barTop,
              width * static_cast<double>(elements) / whole, barHeight, "block tint" + std::to_string(i % numColours),
              textOf(tensors[i]->name()) + "\n" + formatShape(tensors[i]->shape()) + " at " +
@@ -68,9 +68,9 @@ std::string describeBucket(const Bundle &bundle, const Bucket &bucket, size_t in
   uint64_t whole = bucket.shard_elements() * shardRanks(bundle), used = 0;
   Table table({"tensor", "shape", "offset", "elements", "ranks"});
   for (const Parameter *tensor : tensors) {
-    used += product(tensor->shape());
+    used += elementsOf(tensor->shape());
     table.add({textOf(tensor->name()), formatShape(tensor->shape()), formatInteger(tensor->offset()),
-               formatInteger(product(tensor->shape())), ranksOf(*tensor, bucket.shard_elements())});
+               formatInteger(elementsOf(tensor->shape())), ranksOf(*tensor, bucket.shard_elements())});
   }
   std::string html = "<h4>" + escape(textOf(bucket.name())) + "</h4><p>" + formatInteger(whole) + " elements of " +
                      EnumNameDType(bucket.dtype()) + ", " + formatInteger(bucket.shard_elements()) + " a rank where " +

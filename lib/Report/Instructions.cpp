@@ -1,51 +1,20 @@
 #include "Instructions.h"
 
 #include "Html.h"
-#include "raddle/Bundle/Attention.h"
 #include "raddle/Bundle/Mesh.h"
 
 using namespace raddle::bundle;
+using raddle::runtime::workOf;
 
 namespace raddle::report {
 
 std::string textOf(const flatbuffers::String *string) { return string ? string->str() : ""; }
-
-uint64_t byteSize(DType dtype) {
-  switch (dtype) {
-  case DType::F64:
-  case DType::I64:
-    return 8;
-  case DType::F32:
-  case DType::I32:
-    return 4;
-  case DType::F16:
-  case DType::BF16:
-  case DType::I16:
-    return 2;
-  case DType::I8:
-  case DType::U8:
-  case DType::Bool:
-    return 1;
-  }
-  return 0;
-}
-
-uint64_t product(const flatbuffers::Vector<uint64_t> *shape) {
-  uint64_t result = 1;
-  for (uint64_t extent : Range(shape))
-    result *= extent;
-  return result;
-}
 
 std::string formatShape(const flatbuffers::Vector<uint64_t> *shape) {
   std::string result;
   for (uint64_t extent : Range(shape))
     result += (result.empty() ? "" : " × ") + std::to_string(extent);
   return result.empty() ? "scalar" : result;
-}
-
-uint64_t bytesOf(const Operand *operand) {
-  return operand ? product(operand->shape()) * byteSize(operand->dtype()) : 0;
 }
 
 Kind kindOf(const Instruction &instruction) {
@@ -106,43 +75,17 @@ const char *legendOf(Kind kind) {
   return "";
 }
 
-uint64_t bytesOf(const Dispatch &dispatch) {
-  uint64_t bytes = 0;
-  for (const auto *operands : {dispatch.inputs(), dispatch.outputs()})
-    for (const Operand *operand : Range(operands))
-      bytes += bytesOf(operand);
-  return bytes;
-}
-
-double flopsOf(const Gemm &gemm) {
-  return 2.0 * static_cast<double>(gemm.m()) * static_cast<double>(gemm.n()) * static_cast<double>(gemm.k()) *
-         static_cast<double>(product(gemm.batch()));
-}
-
-double flopsOf(const Attention &attention) {
-  if (!attention.extents() || attention.extents()->size() != attention::numExtents)
-    return 0.0;
-  auto extent = [&](attention::Extent which) { return static_cast<double>(attention.extents()->Get(which)); };
-  double pairs = extent(attention::Batch) * extent(attention::KeyHeads) * extent(attention::Repeat) *
-                 extent(attention::Queries) * extent(attention::Keys);
-  if (attention.causal())
-    pairs /= 2.0;
-  // Scores and their gradients' uses multiply by vectors of query's width, the others by those of value's.
-  double ofQuery = attention.backward() ? 3.0 : 1.0, ofValue = attention.backward() ? 2.0 : 1.0;
-  return 2.0 * pairs * (ofQuery * extent(attention::Width) + ofValue * extent(attention::ValueWidth));
-}
-
 uint64_t bytesSent(const Collective &collective, const Bundle &bundle) {
   uint64_t ranks = groupSize(bundle, collective.group());
   if (ranks == 0)
     return 0;
   switch (collective.kind()) {
   case CollectiveKind::AllGather:
-    return bytesOf(collective.src()) * (ranks - 1);
+    return bytesOf(*collective.src()) * (ranks - 1);
   case CollectiveKind::ReduceScatter:
-    return bytesOf(collective.dst()) * (ranks - 1);
+    return bytesOf(*collective.dst()) * (ranks - 1);
   case CollectiveKind::AllReduce:
-    return 2 * bytesOf(collective.src()) * (ranks - 1) / ranks;
+    return 2 * bytesOf(*collective.src()) * (ranks - 1) / ranks;
   case CollectiveKind::Transfer: {
     // The mean of the ranks, which differ.
     uint64_t moved = 0;
@@ -174,7 +117,7 @@ static std::string describeAction(const Bundle &bundle, const Instruction &instr
     if (!bundle.kernels() || dispatch.kernel() >= bundle.kernels()->size())
       return "kernel";
     return "kernel " + textOf(bundle.kernels()->Get(dispatch.kernel())->name()) + ", " +
-           formatBytes(static_cast<double>(bytesOf(dispatch)));
+           formatBytes(static_cast<double>(workOf(bundle, instruction).bytes));
   }
   case Action::Gemm:
     return "matrix product " + describeGemm(*instruction.action_as_Gemm());
@@ -183,13 +126,13 @@ static std::string describeAction(const Bundle &bundle, const Instruction &instr
   case Action::Collective: {
     const Collective &collective = *instruction.action_as_Collective();
     return std::string(EnumNameCollectiveKind(collective.kind())) + ", " +
-           formatBytes(static_cast<double>(bytesOf(collective.src()))) + " in, " +
-           formatBytes(static_cast<double>(bytesOf(collective.dst()))) + " out";
+           formatBytes(static_cast<double>(bytesOf(*collective.src()))) + " in, " +
+           formatBytes(static_cast<double>(bytesOf(*collective.dst()))) + " out";
   }
   case Action::Copy:
-    return "copy of " + formatBytes(static_cast<double>(bytesOf(instruction.action_as_Copy()->src())));
+    return "copy of " + formatBytes(static_cast<double>(bytesOf(*instruction.action_as_Copy()->src())));
   case Action::Zero:
-    return "zeros, " + formatBytes(static_cast<double>(bytesOf(instruction.action_as_Zero()->dst())));
+    return "zeros, " + formatBytes(static_cast<double>(bytesOf(*instruction.action_as_Zero()->dst())));
   case Action::CheckIndex:
     return "check of " + textOf(instruction.action_as_CheckIndex()->what());
   case Action::Record:

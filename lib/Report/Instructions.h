@@ -2,10 +2,15 @@
 #ifndef RADDLE_LIB_REPORT_INSTRUCTIONS_H
 #define RADDLE_LIB_REPORT_INSTRUCTIONS_H
 
-#include "raddle/Bundle/bundle_generated.h"
+#include "raddle/runtime/Work.h"
 #include <string>
 
 namespace raddle::report {
+
+using runtime::byteSize;
+using runtime::bytesOf;
+using runtime::elementsOf;
+using runtime::flopsOf;
 
 /// A FlatBuffers vector that may be absent, as a range.
 template <typename T> class Range {
@@ -21,11 +26,8 @@ private:
 };
 
 std::string textOf(const flatbuffers::String *string);
-uint64_t byteSize(bundle::DType dtype);
-uint64_t product(const flatbuffers::Vector<uint64_t> *shape);
 /// "4 x 8".
 std::string formatShape(const flatbuffers::Vector<uint64_t> *shape);
-uint64_t bytesOf(const bundle::Operand *operand);
 
 /// The kinds of the legend, which are also names of CSS classes.
 enum class Kind { Kernel, Library, Collective, Copy, Check, Event };
@@ -34,12 +36,6 @@ Kind kindOf(const bundle::Instruction &instruction);
 const char *styleOf(Kind kind);
 const char *legendOf(Kind kind);
 
-/// Bytes of all operands: what a dispatch reads and writes at most.
-uint64_t bytesOf(const bundle::Dispatch &dispatch);
-/// Two floating-point operations for each multiply and add.
-double flopsOf(const bundle::Gemm &gemm);
-/// The products of forward or backward, half of them where causality hides half of the pairs; a mask is not read.
-double flopsOf(const bundle::Attention &attention);
 /// Bytes that a rank sends: to an all-reduce the two halves of a ring, else the parts of all other ranks.
 uint64_t bytesSent(const bundle::Collective &collective, const bundle::Bundle &bundle);
 /// One line on an instruction: its kind, name, sizes.

@@ -3,6 +3,7 @@
 #define RADDLE_LIB_REPORT_SECTIONS_H
 
 #include "raddle/Bundle/bundle_generated.h"
+#include "raddle/runtime/Measurements.h"
 #include <string>
 
 namespace raddle::report {
@@ -16,11 +17,13 @@ constexpr double marginLeft = 110;
 constexpr double marginRight = 10;
 constexpr double plotWidth = chartWidth - marginLeft - marginRight;
 
-std::string totalsSection(const bundle::Bundle &bundle);
+std::string totalsSection(const bundle::Bundle &bundle, const runtime::Measurements &measured);
 std::string memorySection(const bundle::Variant &variant);
 std::string scheduleSection(const bundle::Bundle &bundle, const bundle::Variant &variant);
-std::string kernelSection(const bundle::Bundle &bundle, const bundle::Variant &variant);
-std::string librarySection(const bundle::Variant &variant);
+std::string kernelSection(const bundle::Bundle &bundle, const bundle::Variant &variant,
+                          const runtime::Measurements &measured);
+std::string librarySection(const bundle::Bundle &bundle, const bundle::Variant &variant,
+                           const runtime::Measurements &measured);
 std::string collectiveSection(const bundle::Bundle &bundle, const bundle::Variant &variant);
 std::string bucketSection(const bundle::Bundle &bundle);
 

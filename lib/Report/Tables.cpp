@@ -1,91 +1,92 @@
 #include "Html.h"
 #include "Instructions.h"
+#include "Measured.h"
 #include "Sections.h"
 
 #include <algorithm>
+#include <array>
 #include <map>
-#include <tuple>
 
 using namespace raddle::bundle;
 
 namespace raddle::report {
 
-std::string kernelSection(const Bundle &bundle, const Variant &variant) {
+/// The columns that are this table's own, and those of measurements behind them.
+static std::vector<std::string> joined(std::vector<std::string> own, const std::vector<std::string> &measured) {
+  own.insert(own.end(), measured.begin(), measured.end());
+  return own;
+}
+
+std::string kernelSection(const Bundle &bundle, const Variant &variant, const Measurements &measured) {
   struct Row {
     const Kernel *kernel;
     std::string first; // name of the first instruction that runs it
-    uint64_t count = 0, bytes = 0;
-    double flops() const { return static_cast<double>(kernel->flops()) * static_cast<double>(count); }
+    WorkSum sum;
   };
   std::map<uint32_t, Row> byKernel;
-  double bytes = 0, flops = 0;
-  uint64_t dispatches = 0;
+  WorkSum all;
   for (const Instruction *instruction : Range(variant.instructions())) {
     const Dispatch *dispatch = instruction->action_as_Dispatch();
     if (!dispatch || dispatch->kernel() >= Range(bundle.kernels()).size())
       continue;
     const Kernel *kernel = bundle.kernels()->Get(dispatch->kernel());
-    Row &row = byKernel.insert({dispatch->kernel(), Row{kernel, textOf(instruction->name())}}).first->second;
-    ++row.count;
-    row.bytes += bytesOf(*dispatch);
-    bytes += static_cast<double>(bytesOf(*dispatch));
-    flops += static_cast<double>(kernel->flops());
-    ++dispatches;
+    Row &row = byKernel.insert({dispatch->kernel(), Row{kernel, textOf(instruction->name()), {}}}).first->second;
+    row.sum.add(bundle, *instruction, measured);
   }
   std::vector<Row> rows;
-  for (const auto &entry : byKernel)
+  for (const auto &entry : byKernel) {
     rows.push_back(entry.second);
-  std::sort(rows.begin(), rows.end(), [](const Row &a, const Row &b) { return a.bytes > b.bytes; });
-  Table table({"kernel", "first used for", "dispatches", "range", "FLOP a call", "bytes a call", "of all"});
+    all.add(entry.second.sum);
+  }
+  std::sort(rows.begin(), rows.end(), [](const Row &a, const Row &b) {
+    return std::pair(a.sum.seconds(), a.sum.bytes()) > std::pair(b.sum.seconds(), b.sum.bytes());
+  });
+  Table table(joined({"kernel", "first used for", "dispatches", "range", "FLOP a call", "bytes a call", "of all"},
+                     measuredHeadings(all, measured)));
   for (const Row &row : rows)
-    table.add({textOf(row.kernel->name()), row.first, formatInteger(row.count), formatInteger(row.kernel->range()),
-               row.kernel->flops() ? formatCount(row.flops()) : "–", formatBytes(static_cast<double>(row.bytes)),
-               formatShare(static_cast<double>(row.bytes), bytes)});
-  std::string work = flops > 0 ? " and compute " + formatCount(flops, "FLOP") : "";
-  return "<h3>Kernels</h3><p>" + formatInteger(rows.size()) + " generated kernels in " + formatInteger(dispatches) +
-         " dispatches read and write at most " + formatBytes(bytes) + work +
-         " a call. The range is what may be split over threads.</p>" + table.html();
+    table.add(joined({textOf(row.kernel->name()), row.first, formatInteger(row.sum.count()),
+                      formatInteger(row.kernel->range()), row.kernel->flops() ? formatCount(row.sum.flops()) : "–",
+                      formatBytes(row.sum.bytes()), formatShare(row.sum.bytes(), all.bytes())},
+                     measuredCells(row.sum, all, measured)));
+  std::string work = all.flops() > 0 ? " and compute " + formatCount(all.flops(), "FLOP") : "";
+  return "<h3>Kernels</h3><p>" + formatInteger(rows.size()) + " generated kernels in " + formatInteger(all.count()) +
+         " dispatches read and write at most " + formatBytes(all.bytes()) + work + " a call." +
+         explainMeasured(all, measured) + " The range is what may be split over threads.</p>" + table.html();
 }
 
-std::string librarySection(const Variant &variant) {
+std::string librarySection(const Bundle &bundle, const Variant &variant, const Measurements &measured) {
   using Key = std::array<std::string, 3>; // sizes, batch, layout
-  struct Group {
-    uint64_t count = 0;
-    double flops = 0;
-  };
-  std::map<Key, Group> groups;
-  double flops = 0;
-  uint64_t calls = 0;
-  auto add = [&](const Key &key, double callFlops) {
-    Group &group = groups[key];
-    ++group.count;
-    group.flops += callFlops;
-    flops += callFlops;
-    ++calls;
-  };
+  std::map<Key, WorkSum> groups;
   for (const Instruction *instruction : Range(variant.instructions())) {
     if (const Gemm *gemm = instruction->action_as_Gemm())
-      add({std::to_string(gemm->m()) + " × " + std::to_string(gemm->n()) + " × " + std::to_string(gemm->k()),
-           gemm->batch() && gemm->batch()->size() != 0 ? formatShape(gemm->batch()) : "–",
-           std::string(gemm->transpose_a() ? "Aᵀ" : "A") + " · " + (gemm->transpose_b() ? "Bᵀ" : "B")},
-          flopsOf(*gemm));
+      groups[{std::to_string(gemm->m()) + " × " + std::to_string(gemm->n()) + " × " + std::to_string(gemm->k()),
+              gemm->batch() && gemm->batch()->size() != 0 ? formatShape(gemm->batch()) : "–",
+              std::string(gemm->transpose_a() ? "Aᵀ" : "A") + " · " + (gemm->transpose_b() ? "Bᵀ" : "B")}]
+          .add(bundle, *instruction, measured);
     else if (const Attention *attention = instruction->action_as_Attention())
-      add({formatShape(attention->extents()), "–",
-           std::string(attention->backward() ? "gradient of attention" : "attention") +
-               (attention->causal() ? ", causal" : "")},
-          flopsOf(*attention));
+      groups[{formatShape(attention->extents()), "–",
+              std::string(attention->backward() ? "gradient of attention" : "attention") +
+                  (attention->causal() ? ", causal" : "")}]
+          .add(bundle, *instruction, measured);
   }
   if (groups.empty())
     return "";
-  std::vector<std::pair<Key, Group>> rows(groups.begin(), groups.end());
-  std::sort(rows.begin(), rows.end(), [](auto &a, auto &b) { return a.second.flops > b.second.flops; });
-  Table table({"m × n × k", "batch", "layout", "calls", "FLOP", "of all"});
-  for (const auto &[key, group] : rows)
-    table.add({key[0], key[1], key[2], formatInteger(group.count), formatCount(group.flops),
-               formatShare(group.flops, flops)});
-  return "<h3>Library calls</h3><p>" + formatInteger(calls) + " matrix products and attentions, " +
-         formatCount(flops, "FLOP") +
-         " a call. The sizes of an attention are batch, heads of the keys, query heads that " +
+  WorkSum all;
+  for (const auto &[key, sum] : groups)
+    all.add(sum);
+  std::vector<std::pair<Key, WorkSum>> rows(groups.begin(), groups.end());
+  std::sort(rows.begin(), rows.end(), [](const auto &a, const auto &b) {
+    return std::pair(a.second.seconds(), a.second.flops()) > std::pair(b.second.seconds(), b.second.flops());
+  });
+  Table table(
+      joined({"m × n × k", "batch", "layout", "calls", "FLOP", "of all", "bytes"}, measuredHeadings(all, measured)));
+  for (const auto &[key, sum] : rows)
+    table.add(joined({key[0], key[1], key[2], formatInteger(sum.count()), formatCount(sum.flops()),
+                      formatShare(sum.flops(), all.flops()), formatBytes(sum.bytes())},
+                     measuredCells(sum, all, measured)));
+  return "<h3>Library calls</h3><p>" + formatInteger(all.count()) + " matrix products and attentions, " +
+         formatCount(all.flops(), "FLOP") + " a call." + explainMeasured(all, measured) +
+         " The sizes of an attention are batch, heads of the keys, query heads that " +
          "share one, queries, keys, and the widths of queries and values.</p>" + table.html();
 }
 

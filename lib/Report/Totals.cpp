@@ -39,10 +39,18 @@ static void addEntries(const Bundle &bundle, Table &table) {
   }
 }
 
-std::string totalsSection(const Bundle &bundle) {
+static void addLimits(const runtime::Measurements &measured, Table &table) {
+  if (!measured.limits)
+    return;
+  table.add({"Memory's limit for a rank, measured", formatCount(measured.limits->memoryBytesPerSecond, "B/s")});
+  table.add({"Limit of f32 products for a rank, measured", formatCount(measured.limits->gemmFlopsPerSecond, "FLOP/s")});
+  table.add({"Threads that measured, of all ranks of the machine", std::to_string(measured.limits->threads)});
+}
+
+std::string totalsSection(const Bundle &bundle, const runtime::Measurements &measured) {
   uint64_t parameters = 0, trainable = 0, buffers = 0, code = 0;
   for (const Parameter *parameter : Range(bundle.parameters())) {
-    uint64_t elements = product(parameter->shape());
+    uint64_t elements = elementsOf(parameter->shape());
     (parameter->is_buffer() ? buffers : parameters) += elements;
     if (parameter->trainable())
       trainable += elements;
@@ -59,6 +67,7 @@ std::string totalsSection(const Bundle &bundle) {
   addStates(bundle, table);
   addEntries(bundle, table);
   table.add({"Machine code", formatDouble(code)});
+  addLimits(measured, table);
   return "<h2>Totals</h2>" + table.html();
 }
 

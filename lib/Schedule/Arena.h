@@ -3,6 +3,7 @@
 #define RADDLE_LIB_SCHEDULE_ARENA_H
 
 #include "llvm/ADT/ArrayRef.h"
+#include "llvm/ADT/SmallVector.h"
 #include "llvm/ADT/StringRef.h"
 #include <cstdint>
 #include <string>
@@ -18,15 +19,27 @@ struct Allocation {
   int64_t offset = 0;
 
   bool isUsed() const { return first >= 0; }
+  bool livesAt(int64_t instant) const { return first <= instant && instant <= last; }
+  int64_t end() const { return offset + bytes; }
   bool overlapsInTime(const Allocation &other) const { return first <= other.last && other.first <= last; }
 };
 
-/// Gives every used allocation an offset, a multiple of 128 bytes, so that no two that live at one time overlap: the
-/// largest first, each at the lowest place that is free while it lives. Returns the size of the arena.
+/// Gives every used allocation an offset, a multiple of 128 bytes, so that no two that live at one time overlap.
+/// Returns the size of the arena.
 int64_t assignOffsets(llvm::MutableArrayRef<Allocation> allocations);
 
-/// The most bytes that live at one time: no assignment needs less.
-int64_t lowerBoundBytes(llvm::ArrayRef<Allocation> allocations);
+/// The same, for the allocations that `order` lists one after the other: each lies at the lowest place that is free
+/// while it lives.
+int64_t placeInOrder(llvm::MutableArrayRef<Allocation> allocations, llvm::ArrayRef<unsigned> order);
+
+/// The used allocations, those of most bytes first.
+llvm::SmallVector<unsigned> largestFirst(llvm::ArrayRef<Allocation> allocations);
+
+/// The most bytes that live at one time, which no assignment can do with less than, and the first such time.
+struct LiveBytes {
+  int64_t bytes = 0, instant = 0;
+};
+LiveBytes mostLiveBytes(llvm::ArrayRef<Allocation> allocations);
 
 } // namespace raddle
 

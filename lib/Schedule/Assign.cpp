@@ -130,13 +130,13 @@ private:
                                      integer(Compute));
         })
         .Case([&](ragged::GatherOp gather) {
-          writeCollective(named("gather of ", gather.getBucket(), loc), exec::CollectiveKind::AllGather,
-                          exec::Reduction::Sum, shards(), gather.getSlice(), gather.getFull());
+          writeCollective(loc, exec::CollectiveKind::AllGather, exec::Reduction::Sum, shards(), gather.getSlice(),
+                          gather.getFull(), "gather of " + gather.getBucket());
         })
         .Case([&](ragged::ReduceScatterOp scatter) {
           waitFor(pending.waitForScatters());
-          writeCollective(named("gradients of ", scatter.getBucket(), loc), exec::CollectiveKind::ReduceScatter,
-                          reductionOf(scatter.getReduction()), shards(), scatter.getFull(), scatter.getSlice());
+          writeCollective(loc, exec::CollectiveKind::ReduceScatter, reductionOf(scatter.getReduction()), shards(),
+                          scatter.getFull(), scatter.getSlice(), "gradients of " + scatter.getBucket());
         })
         .Case([&](ragged::AllReduceOp reduce) {
           auto group = static_cast<exec::Group>(static_cast<uint32_t>(reduce.getGroup()));
@@ -151,11 +151,6 @@ private:
         .Default([](Operation *op) { llvm_unreachable("verifyFused refuses all others"); });
   }
 
-  /// What traces and errors of the runtime call a collective.
-  static Location named(StringRef what, StringRef bucket, Location loc) {
-    return NameLoc::get(StringAttr::get(loc.getContext(), what + bucket), loc);
-  }
-
   static exec::Reduction reductionOf(ragged::Reduction reduction) {
     return static_cast<exec::Reduction>(static_cast<uint32_t>(reduction));
   }
@@ -164,15 +159,16 @@ private:
   exec::Group shards() const { return replicated ? exec::Group::Shards : exec::Group::All; }
 
   void writeCollective(Location loc, exec::CollectiveKind kind, exec::Reduction reduction, exec::Group group, Value src,
-                       Value dst, DenseI64ArrayAttr pieces = {}) {
+                       Value dst, const Twine &what = "", DenseI64ArrayAttr pieces = {}) {
     int64_t ready = events++, done = events++;
     Value from = bufferOf(src), into = bufferOf(dst);
     MLIRContext *context = builder.getContext();
     exec::RecordOp::create(builder, loc, integer(ready), integer(Compute));
     exec::WaitOp::create(builder, loc, integer(ready), integer(Communication));
-    exec::CollectiveOp::create(builder, loc, exec::CollectiveKindAttr::get(context, kind),
-                               exec::ReductionAttr::get(context, reduction), from, into,
-                               exec::GroupAttr::get(context, group), pieces, integer(Communication));
+    exec::CollectiveOp::create(
+        builder, loc, exec::CollectiveKindAttr::get(context, kind), exec::ReductionAttr::get(context, reduction), from,
+        into, exec::GroupAttr::get(context, group), pieces,
+        what.isTriviallyEmpty() ? StringAttr() : builder.getStringAttr(what), integer(Communication));
     exec::RecordOp::create(builder, loc, integer(done), integer(Communication));
     pending.start({kind == exec::CollectiveKind::ReduceScatter, done, {placement.lookup(src), placement.lookup(dst)}});
   }
@@ -181,7 +177,7 @@ private:
     SmallVector<int64_t> numbers;
     for (const plan::Piece &piece : pieces)
       numbers.append({piece.from, piece.to, piece.source, piece.target, piece.count});
-    writeCollective(loc, exec::CollectiveKind::Transfer, exec::Reduction::Sum, shards(), src, dst,
+    writeCollective(loc, exec::CollectiveKind::Transfer, exec::Reduction::Sum, shards(), src, dst, "",
                     builder.getDenseI64ArrayAttr(numbers));
   }
 
@@ -378,7 +374,7 @@ private:
     program.setArena(arena);
     program.setAllocationsAttr(describe(placement.allocations));
     numArenaBytes.updateMax(arena);
-    numLowerBound.updateMax(lowerBoundBytes(placement.allocations));
+    numLowerBound.updateMax(mostLiveBytes(placement.allocations).bytes);
   }
 
   void checkBudget(exec::ProgramOp program) {

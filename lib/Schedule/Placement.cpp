@@ -130,15 +130,15 @@ static bool isElementwiseUpdate(func::FuncOp kernel, unsigned argument, unsigned
 }
 
 /// A state may be overwritten by the op that computes its next value if nobody reads the old one later, and the op
-/// itself reads each element before it writes it.
+/// itself, where it is a kernel, reads each element before it writes it. A reduction over ranks may be in place.
 bool Placement::canUpdateInPlace(Value state, Value next) {
-  Operation *producer = lookThroughViews(next).getDefiningOp();
+  Operation *producer = next.getDefiningOp();
   auto dispatch = dyn_cast_or_null<exec::DispatchOp>(producer);
-  if (!dispatch || lookThroughViews(next) != next)
-    return false;
-  auto kernel = symbols.lookupNearestSymbolFrom<func::FuncOp>(dispatch, dispatch.getKernelAttr());
+  func::FuncOp kernel;
+  if (dispatch)
+    kernel = symbols.lookupNearestSymbolFrom<func::FuncOp>(dispatch, dispatch.getKernelAttr());
   // Code that was generated already does not say what it reads.
-  if (!kernel || kernel.isExternal())
+  if (!isa_and_nonnull<ragged::AllReduceOp>(producer) && (!kernel || kernel.isExternal()))
     return false;
   SmallVector<Value> worklist{state};
   while (!worklist.empty()) {
@@ -149,13 +149,13 @@ bool Placement::canUpdateInPlace(Value state, Value next) {
         worklist.push_back(user->getResult(0));
         continue;
       }
-      if (user == dispatch) {
+      if (user == producer) {
         if (value != state ||
-            !isElementwiseUpdate(kernel, use.getOperandNumber(), cast<OpResult>(next).getResultNumber()))
+            (kernel && !isElementwiseUpdate(kernel, use.getOperandNumber(), cast<OpResult>(next).getResultNumber())))
           return false;
         continue;
       }
-      if (!user->isBeforeInBlock(dispatch))
+      if (!user->isBeforeInBlock(producer))
         return false;
     }
   }

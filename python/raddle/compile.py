@@ -76,6 +76,7 @@ def _command(source, output, mode, ranks, batch, options):
     command.append(f"--ranks={ranks}")
     command.append(f"--replicas={options['replicas']}")
     command.append(f"--cpu={options['cpu']}")
+    command.append(f"--opt-level={options['opt_level']}")
     if options["memory_budget"] is not None:
         command.append(f"--memory-budget={int(options['memory_budget'])}")
     command.append(f"--recompute={options['recompute']}")
@@ -135,8 +136,10 @@ def compile(
     memory_budget=None,
     recompute="none",
     cpu="native",
+    opt_level=3,
     param_arguments=(),
     param_constants=(),
+    trace=False,
 ):
     """Compiles a ``torch.nn.Module`` or the path of a ``.pt2`` or ``.mlir`` and returns a ``Program``.
 
@@ -157,6 +160,10 @@ def compile(
 
     ``cpu`` says which processors run the program: ``"native"``, the best that this machine's has, or a level of the
     x86-64 ABI, ``"x86-64-v2"``, ``"x86-64-v3"`` (AVX2) or ``"x86-64-v4"`` (AVX-512), for a bundle that goes elsewhere.
+    ``opt_level`` is LLVM's level of optimisation of kernels for the CPU, 0 to 3: 0 compiles several times faster, and what
+    it makes is much slower.
+
+    ``trace`` records how long every instruction takes, for ``Program.write_report`` and ``Program.write_trace``.
 
     Of MLIR, ``param_arguments`` names the leading arguments of ``@main``, which are parameters, and ``param_constants``
     the constants that are, by their resource keys: a list of names or a regular expression.
@@ -175,6 +182,8 @@ def compile(
         raise ValueError(f"memory_budget: expected a number of bytes above 0 or None, found {memory_budget!r}")
     if recompute not in ("none", "auto", "block"):
         raise ValueError(f"recompute: expected 'none', 'auto' or 'block', found {recompute!r}")
+    if opt_level not in range(4):
+        raise ValueError(f"opt_level: expected 0, 1, 2 or 3, found {opt_level!r}")
     _refuse_unsupported(options)
     _check_optimizer(optimizer)
     _check_numbers(options)
@@ -192,7 +201,7 @@ def compile(
                 raise FileNotFoundError(f"'{source}' is not a file")
         bundle = pathlib.Path(folder) / "program.raddle"
         _run_compiler(_command(source, bundle, mode, ranks, batch, options))
-        return Program(bundle, weights=source, folder=folder)
+        return Program(bundle, weights=source, folder=folder, trace=trace)
     except BaseException:
         shutil.rmtree(folder, ignore_errors=True)
         raise

@@ -42,6 +42,13 @@ def _from_runtime(tensor, array):
     return torch.view_as_complex(tensor) if array["is_complex"] else tensor
 
 
+def machine_limits(threads=0, again=False):
+    """What ``threads`` threads of this machine (0: as many as it has processors) can do at most, measured once and
+    remembered, or measured ``again``: a dict with ``threads``, ``memory_bytes_per_second`` (read and written, beyond the
+    caches) and ``gemm_flops_per_second`` (products of square f32 matrices)."""
+    return _raddle.machine_limits(threads, again)
+
+
 class Metrics(collections.abc.Mapping):
     """The outputs of a step by name. A scalar is read as a float when it is asked for; others are tensors.
 
@@ -87,10 +94,13 @@ def _problem(expected, value, ranks):
 
 
 class Program:
-    """A bundle and its state on all ranks. ``compile`` makes one; ``Program(path)`` loads a bundle from a file."""
+    """A bundle and its state on all ranks. ``compile`` makes one; ``Program(path)`` loads a bundle from a file.
 
-    def __init__(self, path, weights=None, threads=0, seed=None, folder=None):
-        self._session = _raddle.Session(os.fspath(path), os.fspath(weights or ""), threads, seed)
+    With ``trace=True`` it records how long every instruction takes, for ``write_report`` and ``write_trace``.
+    """
+
+    def __init__(self, path, weights=None, threads=0, seed=None, folder=None, trace=False):
+        self._session = _raddle.Session(os.fspath(path), os.fspath(weights or ""), threads, seed, trace)
         self._entries = self._session.entries()
         self._parameters = [p for p in self._session.parameters() if not p["transient"]]
         # Temporary files of `compile`, no longer needed when the program goes.
@@ -150,6 +160,15 @@ class Program:
     def statistics(self):
         """Bytes of state and arena a rank, bytes communicated and copied so far, runs, peak resident bytes, BLAS kernels."""
         return self._session.statistics()
+
+    def write_report(self, path):
+        """Writes the report, an HTML file: what was planned, and the mean time of kernels and library calls so far with
+        their bytes and FLOP per second beside the machine's measured limits. Raises RuntimeError without ``trace=True``."""
+        self._session.write_report(os.fspath(path))
+
+    def write_trace(self, path):
+        """Writes what ran when as a JSON file for Perfetto. Raises RuntimeError without ``trace=True``."""
+        self._session.write_trace(os.fspath(path))
 
     def _run(self, entry, args):
         names, tensors, finish = self._start(entry, args)

@@ -105,9 +105,11 @@ func.func private @scatter(%g: tensor<6x4xf32>, %i: tensor<6xi64>) -> tensor<10x
   return %0 : tensor<10x4xf32>
 }
 
-// A result that has its argument's address may alias it; the others may not.
+// A result that always has its argument's address is written there, as if it were that argument.
 // CHECK-LABEL: llvm.func internal @update_body(
-// CHECK-SAME: %{{[a-z0-9]+}}: !llvm.ptr, %{{[a-z0-9]+}}: !llvm.ptr {llvm.noalias}, %{{[a-z0-9]+}}: !llvm.ptr, %{{[a-z0-9]+}}: i64
+// CHECK-SAME: %[[P:[a-z0-9]+]]: !llvm.ptr {llvm.noalias}, %{{[a-z0-9]+}}: !llvm.ptr {llvm.noalias}, %[[UNUSED:[a-z0-9]+]]: !llvm.ptr {llvm.noalias}, %{{[a-z0-9]+}}: i64
+// CHECK-NOT: %[[UNUSED]]
+// CHECK: llvm.store
 // CHECK-LABEL: llvm.func @update(
 // CHECK-SAME: exec.args = 3 : i64, {{.*}}exec.range = 32 : i64
 func.func private @update(%p: tensor<32xf32>, %g: tensor<32xf32>) -> tensor<32xf32> attributes {exec.kernel} {
@@ -119,6 +121,22 @@ exec.program @step arena 0 streams 2 events 0 inputs [{nn.input = "g"}] outputs 
   %p = exec.buffer state[0] at 0 : memref<32xf32>
   %g = exec.buffer input[0] at 0 : memref<32xf32>
   exec.dispatch @update ins(%p, %g : memref<32xf32>, memref<32xf32>) outs(%p : memref<32xf32>)
+}
+
+// One that has it in some dispatches only may alias it; the others may not.
+// CHECK-LABEL: llvm.func internal @update_or_not_body(
+// CHECK-SAME: %{{[a-z0-9]+}}: !llvm.ptr, %{{[a-z0-9]+}}: !llvm.ptr {llvm.noalias}, %{{[a-z0-9]+}}: !llvm.ptr, %{{[a-z0-9]+}}: i64
+func.func private @update_or_not(%p: tensor<32xf32>, %g: tensor<32xf32>) -> tensor<32xf32> attributes {exec.kernel} {
+  %e = tensor.empty() : tensor<32xf32>
+  %0 = linalg.sub ins(%p, %g : tensor<32xf32>, tensor<32xf32>) outs(%e : tensor<32xf32>) -> tensor<32xf32>
+  return %0 : tensor<32xf32>
+}
+exec.program @steps arena 0 streams 2 events 0 inputs [{nn.input = "g"}] outputs [{nn.output = "h"}] states [{ragged.state = "p"}] allocations [] {
+  %p = exec.buffer state[0] at 0 : memref<32xf32>
+  %g = exec.buffer input[0] at 0 : memref<32xf32>
+  %h = exec.buffer output[0] at 0 : memref<32xf32>
+  exec.dispatch @update_or_not ins(%p, %g : memref<32xf32>, memref<32xf32>) outs(%h : memref<32xf32>)
+  exec.dispatch @update_or_not ins(%p, %g : memref<32xf32>, memref<32xf32>) outs(%p : memref<32xf32>)
 }
 
 // Data movement: a concatenation is two copies, a slice is read where it lies.

@@ -118,3 +118,26 @@ func.func @update(%state: tensor<64x32xf32> {ragged.state = "p"}) -> (tensor<64x
   %1 = linalg.reduce {arith.addf} ins(%state : tensor<64x32xf32>) outs(%f : tensor<64xf32>) dimensions = [1]
   return %0, %1 : tensor<64x32xf32>, tensor<64xf32>
 }
+
+// -----
+
+// A view of a slice is read from memory, where the slice is written behind what its reader would have to move before.
+// CHECK-LABEL: func.func @view_of_a_slice(
+// CHECK: %[[E:.*]] = exec.dispatch @kernel_{{.*}} -> tensor<64x8xf32>
+// CHECK: exec.gemm
+// CHECK: %[[S:.*]] = exec.dispatch @kernel_{{.*}} -> tensor<64x1x8xf32>
+// CHECK: %[[V:.*]] = tensor.collapse_shape %[[S]]
+// CHECK: exec.dispatch @kernel_{{.*}} ins(%[[E]], %[[V]] :
+func.func @view_of_a_slice(%x: tensor<64x8xf32>, %y: tensor<64x3x8xf32>, %w: tensor<8x4xf32>)
+    -> (tensor<64x4xf32>, tensor<64x8xf32>) {
+  %zero = arith.constant 0.0 : f32
+  %e = tensor.empty() : tensor<64x8xf32>
+  %o = tensor.empty() : tensor<64x4xf32>
+  %f = linalg.fill ins(%zero : f32) outs(%o : tensor<64x4xf32>) -> tensor<64x4xf32>
+  %0 = linalg.exp ins(%x : tensor<64x8xf32>) outs(%e : tensor<64x8xf32>) -> tensor<64x8xf32>
+  %1 = linalg.matmul ins(%0, %w : tensor<64x8xf32>, tensor<8x4xf32>) outs(%f : tensor<64x4xf32>) -> tensor<64x4xf32>
+  %s = tensor.extract_slice %y[0, 1, 0] [64, 1, 8] [1, 1, 1] : tensor<64x3x8xf32> to tensor<64x1x8xf32>
+  %v = tensor.collapse_shape %s [[0], [1, 2]] : tensor<64x1x8xf32> into tensor<64x8xf32>
+  %2 = linalg.add ins(%0, %v : tensor<64x8xf32>, tensor<64x8xf32>) outs(%e : tensor<64x8xf32>) -> tensor<64x8xf32>
+  return %1, %2 : tensor<64x4xf32>, tensor<64x8xf32>
+}

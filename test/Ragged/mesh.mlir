@@ -3,8 +3,9 @@
 // RUN: raddle-opt %s --split-input-file --verify-diagnostics --ragged-plan --ragged-partition --ragged-verify -o %t.mlir
 // RUN: FileCheck %s < %t.mlir
 // RUN: raddle-opt %s --split-input-file --verify-diagnostics --ragged-plan="ranks=6 replicas=2" --ragged-partition -o /dev/null
-// RUN: mlir-opt-22 --load-dialect-plugin=%plugin --load-pass-plugin=%plugin --split-input-file --verify-diagnostics \
-// RUN:   --pass-pipeline='builtin.module(ragged-plan,ragged-partition,ragged-verify)' %s | FileCheck %s
+// RUN: %if plugin %{ mlir-opt-22 --load-dialect-plugin=%plugin --load-pass-plugin=%plugin --split-input-file \
+// RUN:   --verify-diagnostics --pass-pipeline='builtin.module(ragged-plan,ragged-partition,ragged-verify)' %s \
+// RUN:   | FileCheck %s %}
 
 // Two replicas of three shards each.
 // CHECK: module attributes {ragged.mesh = @nodes, ragged.ranks = 6 : i64}

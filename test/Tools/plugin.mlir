@@ -1,5 +1,6 @@
 // The plugin's passes and dialects in a stock mlir-opt.
 
+// REQUIRES: plugin
 // RUN: mlir-opt-22 --load-dialect-plugin=%plugin --load-pass-plugin=%plugin --pass-pipeline='builtin.module(raddle-grad)' %s | FileCheck %s
 // RUN: mlir-opt-22 --load-pass-plugin=%plugin --help | FileCheck %s --check-prefix=HELP
 

@@ -36,6 +36,9 @@ CONVOLUTIONS = {
             lambda x, w, b: F.conv1d(x, w, stride=2, padding=1, dilation=2),
             lambda x, w, b: F.conv1d(x, w, padding="same"),
             lambda x, w, b: F.conv1d(x, w, padding="valid"),
+            # One window, that leaves elements out.
+            lambda x, w, b: F.conv1d(x, w, stride=10),
+            lambda x, w, b: F.conv1d(x, w, stride=10, dilation=3),
         ],
         (4, 13),
         [(6, 4, 4), (6,)],
@@ -44,6 +47,7 @@ CONVOLUTIONS = {
         [
             lambda x, w, b: F.conv2d(x, w, b, padding=1),
             lambda x, w, b: F.conv2d(x, w, b, stride=(2, 3), padding=(0, 1), dilation=(2, 1)),
+            lambda x, w, b: F.conv2d(x, w, b, stride=(7, 10)),
         ],
         (4, 9, 11),
         [(6, 4, 3, 2), (6,)],
@@ -102,6 +106,8 @@ CONVOLUTIONS = {
             lambda x: F.max_pool2d(x, 2, dilation=2),
             lambda x: F.max_pool1d(x.flatten(2), 3, 2),
             lambda x: F.max_pool3d(x, (1, 3, 2), padding=(0, 1, 1)),
+            # One window of two among three elements.
+            lambda x: F.max_pool3d(x, 2),
             # Windows that share their greatest element, and equal elements: the first position gets the gradient.
             lambda x: F.max_pool2d(x.clamp(max=0.1), 3, stride=1),
         ],
@@ -116,6 +122,9 @@ CONVOLUTIONS = {
             lambda x: F.avg_pool2d(x, 3, divisor_override=5, ceil_mode=True),
             lambda x: F.avg_pool1d(x.flatten(2), 5, 3, 2),
             lambda x: F.avg_pool3d(x, 2, stride=1),
+            # One window of two among three elements, and one of five among eight.
+            lambda x: F.avg_pool3d(x, 2),
+            lambda x: F.avg_pool2d(x, 5, 5),
         ],
         (3, 8, 9),
         [],

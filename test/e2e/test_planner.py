@@ -68,6 +68,8 @@ def test_padding_is_small_at_any_scale(model_file, model, block):
     ("corner-cases", "1x32", [3000]),
     ("tiny-tensors", "128x128", [1, 100, 16384, 65536]),
     ("giant", "128x128", [3000]),
+    ("recommender", "128x128", [512, 16384, 65536]),
+    ("recommender", "rows:16", [1000]),
     ("gpt2-xl", "128x128", [384, 1000, 3000]),
     ("mamba2-2.7b", "1x128", [127, 1536]),
     ("vit-22b", "32x32", [1000, 16384]),

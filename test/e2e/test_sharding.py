@@ -1,14 +1,13 @@
 """Collectives and layouts on any number of ranks give what whole tensors give; replicas and budgets change no result."""
 
-import importlib.util
 import json
 
 import numpy
 import pytest
 import torch
-from models import Mlp, mlp_batches, tiny_llama, token_batches
+from models import Mlp, demo_models, mlp_batches, tiny_llama, token_batches
 from parity import compare_training
-from tools import ROOT, assert_refused, json_lines, make_bundle, run, succeed
+from tools import assert_refused, json_lines, make_bundle, run, succeed
 
 import raddle
 
@@ -284,14 +283,6 @@ def test_no_byte_is_copied_and_communication_follows_the_formula(tmp_path, ranks
         _, summary = run_step(tmp_path, bundle, batch, processes)
         assert summary["bytes_copied"] == 0
         assert summary["bytes_communicated"] == total * width // ranks
-
-
-def demo_models():
-    """examples/models.py, whose name is that of a file here."""
-    spec = importlib.util.spec_from_file_location("demo_models", ROOT / "examples" / "models.py")
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
 
 
 def test_no_byte_of_the_demo_is_copied(tmp_path):

@@ -17,6 +17,7 @@
 #include "raddle/Report/Report.h"
 #include "raddle/Utils/Guard.h"
 #include "raddle/runtime/BundleFile.h"
+#include "raddle/runtime/MachineLimits.h"
 #include "llvm/ADT/StringExtras.h"
 #include "llvm/Support/FileSystem.h"
 #include "llvm/Support/FormatVariadic.h"
@@ -29,6 +30,7 @@
 #include <CLI/CLI.hpp>
 #include <chrono>
 #include <filesystem>
+#include <thread>
 
 using namespace mlir;
 
@@ -42,7 +44,7 @@ struct Options {
   std::vector<std::string> paramArguments;
   int64_t ranks = 1, replicas = 1, batch = 0;
   uint64_t memoryBudget = 0;
-  unsigned loss = 0;
+  unsigned loss = 0, optLevel = 3;
   double learningRate = 1e-3, weightDecay = 0.0, momentum = 0.0, eps = 1e-8, clipNorm = 0.0;
   std::vector<double> betas{0.9, 0.999};
   uint64_t seed = 0;
@@ -57,6 +59,11 @@ void addOptions(CLI::App &app, Options &o) {
          "--cpu", o.cpu,
          "Processors to generate code for: native, the best that this machine's has, or a level of the x86-64 ABI, "
          "x86-64-v2, x86-64-v3 (AVX2) or x86-64-v4 (AVX-512), to run on all that have it")
+      ->capture_default_str();
+  app.add_option(
+         "--opt-level", o.optLevel,
+         "LLVM's level of optimisation of kernels for the CPU, 0 to 3; 0 compiles several times faster, what it "
+         "makes is much slower")
       ->capture_default_str();
   app.add_option("--ranks", o.ranks, "Number of ranks that share the work")->capture_default_str();
   app.add_option("--replicas", o.replicas, "Groups of ranks that hold a copy of all parameters each")
@@ -95,7 +102,10 @@ void addOptions(CLI::App &app, Options &o) {
                  "Print the IR of a stage and stop: import, rewrite, differentiate, step, shard, fuse, schedule or "
                  "generate");
   app.add_option("--start-at", o.startAt, "Resume from the IR of a stage that --stop-after or --dump-stages wrote");
-  app.add_option("--report", o.reportPath, "Write a report on the bundle, an HTML file");
+  app.add_option(
+      "--report", o.reportPath,
+      "Write a report on the bundle, an HTML file, with the times that this machine's measured limits would allow; "
+      "raddle-run --report adds the times that a run took");
   app.add_option("--timing", o.timing, "Print the times of stages and passes to standard error: text or json");
 }
 
@@ -122,6 +132,10 @@ LogicalResult checkOptions() {
   oneOf("cpu", o.cpu, raddle::knownProcessors());
   if (o.target != "cpu" && o.cpu != "native")
     problems.push_back("--cpu=" + o.cpu + " is for --target=cpu, --target is " + o.target);
+  if (o.optLevel > 3)
+    problems.push_back("--opt-level expects 0 to 3, is " + std::to_string(o.optLevel));
+  if (o.target != "cpu" && o.optLevel != 3)
+    problems.push_back("--opt-level=" + std::to_string(o.optLevel) + " is for --target=cpu, --target is " + o.target);
   oneOf("optimizer", o.optimizer, {"sgd", "adamw"}, {"adamw8bit", "muon", "shampoo"});
   oneOf("recompute", o.recompute, {"none", "auto", "block"});
   oneOf("dtype", o.dtype, {"f32"}, {"bf16"});
@@ -347,19 +361,28 @@ std::string relativeWeights(ModuleOp module) {
   return error || relative.empty() ? weights.getValue().str() : relative.string();
 }
 
+/// What this machine would allow a rank, if all ranks ran on it.
+raddle::runtime::Measurements machineLimits() {
+  raddle::runtime::Measurements measured;
+  if (o.target == "cpu")
+    measured.limits = raddle::runtime::machineLimits(std::thread::hardware_concurrency()).shareOf(o.ranks);
+  return measured;
+}
+
 LogicalResult writeOutputs(ModuleOp module, Progress &progress) {
   progress.begin("bundle");
   raddle::BundleOptions options;
   options.seed = o.seed;
   options.learningRate = o.learningRate;
   options.processor = o.cpu;
+  options.optLevel = o.optLevel;
   options.weights = relativeWeights(module);
   FailureOr<std::vector<uint8_t>> bundle = raddle::buildBundle(module, options);
   if (failed(bundle))
     return failure();
   // The report first: after an error there is neither.
   if (!o.reportPath.empty())
-    if (auto why = raddle::writeReport(*raddle::bundle::GetBundle(bundle->data()), o.reportPath))
+    if (auto why = raddle::writeReport(*raddle::bundle::GetBundle(bundle->data()), o.reportPath, machineLimits()))
       return fail(*why);
   if (auto why = raddle::runtime::writeBundleFile(o.outputPath, bundle->data(), bundle->size())) {
     if (!o.reportPath.empty())

@@ -63,6 +63,12 @@ std::optional<Options> parseOptions(int argc, char **argv, bool &failed) {
       ->capture_default_str();
   app.add_option("--trace", options.trace,
                  "Write a trace for Perfetto; under mpirun each rank but the first adds its number to the name");
+  app.add_option("--report", options.report,
+                 "Write the report of raddle-compile, an HTML file, with the times that kernels took beside what this "
+                 "machine's measured limits allow");
+  app.add_flag("--measure-limits", options.measureLimits,
+               "Measure the machine's memory and matrix products for --report and --trace even where they are "
+               "remembered from before");
   app.add_flag("--json", options.json, "Print one JSON object a step, and one with the summary at the end");
   try {
     app.parse(argc, argv);

@@ -22,7 +22,8 @@ struct Options {
   uint64_t warmup = 0;
   bool cosine = false;
   std::vector<std::pair<std::string, std::string>> inputs; // name, file
-  std::string output, weights, trace;
+  std::string output, weights, trace, report;
+  bool measureLimits = false;
   std::optional<uint64_t> seed;
   unsigned threads = 0;
   uint64_t timeout = 600;

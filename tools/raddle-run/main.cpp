@@ -5,6 +5,7 @@
 #include "Reporter.h"
 #include "Schedule.h"
 
+#include "raddle/Report/Report.h"
 #include "raddle/runtime/Convert.h"
 #include "raddle/runtime/Error.h"
 
@@ -169,13 +170,22 @@ private:
   Clock::time_point ended;
 };
 
+// All processes take part in what is measured, the first one writes.
+static void report(const Session &session, const std::string &path, bool first) {
+  Measurements measured = session.measurements();
+  std::optional<std::string> problem = first ? writeReport(session.bundle(), path, measured) : std::nullopt;
+  if (problem)
+    throw Error(*problem);
+}
+
 static void run(const Options &options, const std::shared_ptr<Communicator> &world,
                 const std::optional<Launch> &launch) {
   SessionOptions sessionOptions;
   sessionOptions.weights = options.weights;
   sessionOptions.seed = options.seed;
   sessionOptions.threads = options.threads;
-  sessionOptions.trace = !options.trace.empty();
+  sessionOptions.trace = !options.trace.empty() || !options.report.empty();
+  sessionOptions.measureLimits = options.measureLimits;
   sessionOptions.world = world;
   sessionOptions.launch = launch;
   sessionOptions.patience = std::chrono::seconds(options.timeout);
@@ -217,6 +227,8 @@ static void run(const Options &options, const std::shared_ptr<Communicator> &wor
     writeOutputs(call, options.steps, options.output);
   if (!options.trace.empty())
     session.writeTrace(traceName(options.trace, session.firstRank()));
+  if (!options.report.empty())
+    report(session, options.report, first);
 }
 
 } // namespace raddle::run

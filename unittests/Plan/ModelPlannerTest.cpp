@@ -215,6 +215,22 @@ TEST(ModelPlanner, KeepsClassesOfUnitsApartWhereNoSliceSuitsBoth) {
     EXPECT_LE(bucket.elements, 2 * plan.largestLayer);
 }
 
+// A table beside tiny layers, which together are more or less than it: it is not cut into as many buckets as layers are
+// smaller.
+TEST(ModelPlanner, CutsATableIntoFewBuckets) {
+  for (int layers : {2, 300}) {
+    Case c;
+    c.options.ranks = 7;
+    c.options.block = {Block::Kind::Tile, 128, 128};
+    c.parameters.push_back(make("table", {(int64_t(1) << 17) + 1, 231}));
+    for (int layer = 0; layer < layers; ++layer)
+      c.parameters.push_back(make("layers." + std::to_string(layer) + ".w", {477, 461}));
+    ModelPlan plan = planChecked(c);
+    EXPECT_LE(plan.buckets.size(), 2 * c.parameters.size());
+    EXPECT_LT(plan.padding(), 0.02);
+  }
+}
+
 // Two units of 800 elements are aligned together, and no slice for the largest unit holds them: tensors of one unit
 // must not be counted in pairs.
 TEST(ModelPlanner, FillsSlicesWithSingleUnitsThatAreNotAligned) {

@@ -8,7 +8,9 @@
 
 using raddle::Allocation;
 using raddle::assignOffsets;
-using raddle::lowerBoundBytes;
+using raddle::largestFirst;
+using raddle::mostLiveBytes;
+using raddle::placeInOrder;
 
 namespace {
 
@@ -40,7 +42,7 @@ void expectValid(const std::vector<Allocation> &allocations, int64_t arena) {
           << i << " and " << j << " overlap";
   }
   EXPECT_EQ(arena, end);
-  EXPECT_GE(arena, lowerBoundBytes(allocations));
+  EXPECT_GE(arena, mostLiveBytes(allocations).bytes);
 }
 
 } // namespace
@@ -103,16 +105,63 @@ TEST(Arena, EachLiesAtTheLowestFreePlace) {
     }
     std::vector<Allocation> expected = allocations;
     placeByComparing(expected);
-    assignOffsets(allocations);
+    placeInOrder(allocations, largestFirst(allocations));
     for (size_t i = 0; i < allocations.size(); ++i)
       ASSERT_EQ(allocations[i].offset, expected[i].offset) << "allocation " << i << " in round " << round;
   }
 }
 
+/// The least arena of all orders.
+static int64_t leastOfAllOrders(std::vector<Allocation> allocations) {
+  std::vector<unsigned> order;
+  for (unsigned i = 0; i < allocations.size(); ++i)
+    order.push_back(i);
+  int64_t least = std::numeric_limits<int64_t>::max();
+  do
+    least = std::min(least, placeInOrder(allocations, order));
+  while (std::next_permutation(order.begin(), order.end()));
+  return least;
+}
+
+TEST(Arena, IsNearTheBestOrderAndNotAboveTheLargestFirst) {
+  std::mt19937_64 random(5);
+  auto number = [&](int64_t low, int64_t high) { return std::uniform_int_distribution<int64_t>(low, high)(random); };
+  int64_t found = 0, least = 0, largest = 0;
+  for (int round = 0; round < 100; ++round) {
+    std::vector<Allocation> allocations;
+    for (int i = 0; i < 7; ++i) {
+      int64_t first = number(0, 9);
+      allocations.push_back(allocation(number(1, 30) * kAlignment, first, first + number(0, 6)));
+    }
+    int64_t byLargest = placeInOrder(allocations, largestFirst(allocations)), arena = assignOffsets(allocations);
+    expectValid(allocations, arena);
+    EXPECT_LE(arena, byLargest);
+    found += arena;
+    least += leastOfAllOrders(allocations);
+    largest += byLargest;
+  }
+  // Some orders are better than those that are tried; on the whole few.
+  EXPECT_LE(found - least, (largest - least) / 20);
+}
+
+TEST(Arena, FindsTheBoundWhereTheLargestFirstDoesNot) {
+  // What a convolution's training step holds, in KiB: large windows for a moment, values of forward for long.
+  std::vector<Allocation> allocations{
+      allocation(3901 << 10, 39, 40), allocation(3901 << 10, 36, 37), allocation(3901 << 10, 11, 12),
+      allocation(2756 << 10, 48, 49), allocation(2756 << 10, 1, 2),   allocation(1837 << 10, 37, 41),
+      allocation(1837 << 10, 10, 39), allocation(1728 << 10, 32, 33), allocation(1728 << 10, 30, 34),
+      allocation(1633 << 10, 41, 43), allocation(1633 << 10, 9, 10),  allocation(1633 << 10, 6, 41),
+      allocation(1633 << 10, 3, 43),  allocation(1633 << 10, 2, 3),   allocation(867 << 10, 38, 40),
+      allocation(867 << 10, 34, 38),  allocation(867 << 10, 13, 34),  allocation(867 << 10, 12, 13)};
+  int64_t byLargest = placeInOrder(allocations, largestFirst(allocations)), bound = mostLiveBytes(allocations).bytes;
+  EXPECT_GT(byLargest, bound + bound / 20);
+  EXPECT_LE(assignOffsets(allocations), bound + bound / 100);
+}
+
 TEST(Arena, TheBoundIsWhatLivesAtOnce) {
   std::vector<Allocation> allocations{allocation(100, 0, 2), allocation(200, 2, 4), allocation(50, 3, 3),
                                       allocation(1000, -1, -1)};
-  EXPECT_EQ(lowerBoundBytes(allocations), 300);
+  EXPECT_EQ(mostLiveBytes(allocations).bytes, 300);
 }
 
 TEST(Arena, LivesThatTouchAtAnInstructionShareNothing) {
@@ -134,7 +183,7 @@ TEST(Arena, ASmallBufferFillsAGap) {
 TEST(Arena, NothingNeedsNothing) {
   std::vector<Allocation> allocations{allocation(64, -1, -1)};
   EXPECT_EQ(assignOffsets(allocations), 0);
-  EXPECT_EQ(lowerBoundBytes(allocations), 0);
+  EXPECT_EQ(mostLiveBytes(allocations).bytes, 0);
   allocations.clear();
   EXPECT_EQ(assignOffsets(allocations), 0);
 }

@@ -16,6 +16,8 @@ struct BundleOptions {
   std::string weights;
   /// Processor that the kernels are for, one of `knownProcessors`.
   std::string processor = "native";
+  /// LLVM's level of optimisation of kernels for a CPU, 0 to 3.
+  unsigned optLevel = 3;
 };
 
 /// Builds the FlatBuffer of bundle.fbs from the IR that `generate` leaves, with the machine code of its kernels, and

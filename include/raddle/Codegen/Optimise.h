@@ -4,6 +4,7 @@
 
 #include "mlir/IR/BuiltinOps.h"
 #include "llvm/IR/Module.h"
+#include "llvm/Passes/PassBuilder.h"
 #include "llvm/Target/TargetMachine.h"
 #include <memory>
 
@@ -12,8 +13,10 @@ namespace raddle {
 /// Translates the functions of the LLVM dialect in `module`, and only them, to LLVM IR. Null after an error.
 std::unique_ptr<llvm::Module> translateCode(mlir::ModuleOp module, llvm::LLVMContext &context);
 
-/// Optimises for a machine, at the level of `-O3`.
-void optimise(llvm::Module &module, llvm::TargetMachine &machine);
+/// Optimises for a machine, at the level that it was made with; `extend` adds passes of the target's own.
+void optimise(
+    llvm::Module &module, llvm::TargetMachine &machine,
+    llvm::function_ref<void(llvm::PassBuilder &)> extend = [](llvm::PassBuilder &) {});
 
 /// Writes an object file or assembly of the module's code. `why` gets the reason for a failure.
 llvm::LogicalResult emitCode(llvm::Module &module, llvm::TargetMachine &machine, llvm::CodeGenFileType type,

@@ -1,5 +1,6 @@
 #include "KernelBody.h"
 
+#include "../PrepareKernels.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/Bufferization/IR/Bufferization.h"
 #include "mlir/Dialect/Linalg/IR/Linalg.h"
@@ -218,26 +219,33 @@ static bool hasCommonDivisor(arith::DivFOp op) {
   return !map.isFunctionOfDim(generic.getNumLoops() - 1);
 }
 
+/// Whether a reduction's op combines what has been accumulated with a further element.
+static bool accumulates(Operation *op) {
+  auto generic = op->getParentOfType<linalg::GenericOp>();
+  if (!generic || generic.getNumReductionLoops() == 0)
+    return false;
+  return llvm::any_of(op->getOperands(), [&](Value operand) {
+    auto argument = dyn_cast<BlockArgument>(operand);
+    return argument && argument.getOwner() == generic.getBody() && argument.getArgNumber() >= generic.getNumDpsInputs();
+  });
+}
+
 void relaxArithmetic(func::FuncOp kernel) {
   kernel.walk([](arith::DivFOp op) {
     if (hasCommonDivisor(op))
       op.setFastmath(arith::FastMathFlags::arcp);
   });
   kernel.walk([](Operation *op) {
-    if (!isa<arith::AddFOp, arith::SubFOp, arith::MulFOp>(op))
-      return;
-    auto flags = arith::FastMathFlags::contract;
-    auto generic = op->getParentOfType<linalg::GenericOp>();
-    if (generic && isa<arith::AddFOp>(op) && generic.getNumReductionLoops() > 0) {
-      Block *body = generic.getBody();
-      bool accumulates = llvm::any_of(op->getOperands(), [&](Value operand) {
-        auto argument = dyn_cast<BlockArgument>(operand);
-        return argument && argument.getOwner() == body && argument.getArgNumber() >= generic.getNumDpsInputs();
-      });
-      if (accumulates)
-        flags = flags | arith::FastMathFlags::reassoc;
-    }
-    op->setAttr("fastmath", arith::FastMathFlagsAttr::get(op->getContext(), flags));
+    auto flags = arith::FastMathFlags::none;
+    if (isa<arith::AddFOp, arith::SubFOp, arith::MulFOp>(op))
+      flags = arith::FastMathFlags::contract;
+    if (isa<arith::AddFOp>(op) && accumulates(op))
+      flags = flags | arith::FastMathFlags::reassoc;
+    // Which of two zeros is the larger one takes instructions to find out.
+    if (isa<arith::MaximumFOp, arith::MinimumFOp>(op) && accumulates(op))
+      flags = arith::FastMathFlags::nsz;
+    if (flags != arith::FastMathFlags::none)
+      op->setAttr("fastmath", arith::FastMathFlagsAttr::get(op->getContext(), flags));
   });
 }
 
@@ -295,13 +303,7 @@ LogicalResult lowerToLoops(func::FuncOp kernel) {
     if (failed(scf::forallToForLoop(rewriter, loop)))
       return loop->emitOpError("cannot be lowered to loops");
   }
-  WalkResult allocates = kernel.walk([](Operation *op) {
-    if (!isa<memref::AllocOp>(op))
-      return WalkResult::advance();
-    op->emitOpError("is left: a kernel must not allocate memory");
-    return WalkResult::interrupt();
-  });
-  return failure(allocates.wasInterrupted());
+  return checkAllocations(kernel);
 }
 
 } // namespace raddle

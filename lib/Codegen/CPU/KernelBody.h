@@ -3,6 +3,7 @@
 #define RADDLE_LIB_CODEGEN_CPU_KERNELBODY_H
 
 #include "mlir/Dialect/Func/IR/FuncOps.h"
+#include "mlir/IR/PatternMatch.h"
 
 namespace raddle {
 
@@ -23,7 +24,7 @@ void mergeLoops(mlir::func::FuncOp kernel);
 void tileRows(mlir::func::FuncOp kernel);
 
 /// Gives the kernel destinations: tensors become memrefs, results become arguments that the kernel writes. `inPlace`
-/// has the pairs (argument, result) that share their memory.
+/// has the pairs (argument, result) that may share their memory.
 void passDestinations(mlir::func::FuncOp kernel, llvm::ArrayRef<std::pair<unsigned, unsigned>> inPlace);
 
 /// Casts between f64 and 16 bits go through f32, as PyTorch has it: in one step they are calls of a compiler's library.
@@ -31,6 +32,9 @@ void splitNarrowCasts(mlir::func::FuncOp kernel);
 
 /// Sums over an accumulator may be reordered and products contracted: that is what vectorising them means.
 void relaxArithmetic(mlir::func::FuncOp kernel);
+
+/// Polynomials of functions of single precision that LLVM vectorises; errors of a few units in the last place.
+void populateFunctionPatterns(mlir::RewritePatternSet &patterns);
 
 /// Bytes of the buffers of a kernel, at most: all threads have a stack of several times that.
 constexpr int64_t kLargestStack = 1 << 20;

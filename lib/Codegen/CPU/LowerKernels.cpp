@@ -62,8 +62,7 @@ private:
       if (found != shape.end())
         addEntry(body, found->second.first, found->second.second);
     }
-    for (Operation &op : llvm::make_early_inc_range(scratch->getBody()->getOperations()))
-      op.moveBefore(getOperation().getBody(), getOperation().getBody()->end());
+    returnKernels(*scratch, getOperation());
     return success();
   }
 
@@ -118,8 +117,8 @@ private:
     return runOnKernels(manager, module);
   }
 
-  /// What is left of bf16 after its arithmetic is loaded, chosen and stored: as integers, for LLVM would do some of that in
-  /// 32 bits.
+  /// What is left of bf16 after its arithmetic is loaded, chosen and stored: as integers, for LLVM would do some of
+  /// that in 32 bits.
   static LogicalResult moveAsIntegers(ModuleOp module) {
     auto bits = IntegerType::get(module.getContext(), 16);
     AttrTypeReplacer replacer;
@@ -146,9 +145,8 @@ private:
     module.walk([](func::FuncOp kernel) {
       useLibraryForAngles(kernel);
       scaleSubnormalLogarithms(kernel);
-      // Single precision by polynomials that LLVM vectorises; errors of a few units in the last place.
       RewritePatternSet patterns(kernel.getContext());
-      populateMathPolynomialApproximationPatterns(patterns);
+      populateFunctionPatterns(patterns);
       // By integer arithmetic: processors without these casts would need a compiler's library.
       arith::populateExpandBFloat16Patterns(patterns);
       (void)applyPatternsGreedily(kernel, std::move(patterns));
@@ -165,21 +163,17 @@ private:
     MLIRContext *context = &getContext();
     OpBuilder builder(context);
     Location loc = body.getLoc();
-    std::string name = body.getSymName().str();
-    body.setSymName(name + "_body");
-    body.setLinkage(LLVM::Linkage::Internal);
-    body->removeAttr("exec.kernel");
+    EntryHead head = makeBody(body);
     builder.setInsertionPointAfter(body);
     auto pointer = LLVM::LLVMPointerType::get(context);
     Type i64 = builder.getI64Type();
     auto type = LLVM::LLVMFunctionType::get(LLVM::LLVMVoidType::get(context), {pointer, i64, i64});
-    auto entry = LLVM::LLVMFuncOp::create(builder, loc, name, type);
+    auto entry = LLVM::LLVMFuncOp::create(builder, loc, head.name, type);
     entry->setAttr("exec.kernel", builder.getUnitAttr());
     entry->setAttr("exec.range", builder.getI64IntegerAttr(range));
     entry->setAttr("exec.args", builder.getI64IntegerAttr(pointers));
-    for (StringRef estimate : {"exec.flops", "exec.bytes"})
-      if (Attribute value = body->removeAttr(estimate))
-        entry->setAttr(estimate, value);
+    for (NamedAttribute estimate : head.estimates)
+      entry->setAttr(estimate.getName(), estimate.getValue());
     Block *block = entry.addEntryBlock(builder);
     builder.setInsertionPointToStart(block);
     SmallVector<Value> arguments;

@@ -1,5 +1,6 @@
 #include "raddle/Codegen/CPU/ObjectCode.h"
 
+#include "Prefetch.h"
 #include "raddle/Codegen/Optimise.h"
 #include "llvm/MC/TargetRegistry.h"
 #include "llvm/Support/FileSystem.h"
@@ -31,7 +32,7 @@ constexpr StringRef kProcessors[] = {"native"};
 StringRef hostLevel() { return llvm::sys::getHostCPUName(); }
 #endif
 
-std::unique_ptr<llvm::TargetMachine> createMachine(StringRef processor, std::string &why) {
+std::unique_ptr<llvm::TargetMachine> createMachine(StringRef processor, unsigned level, std::string &why) {
   llvm::InitializeNativeTarget();
   llvm::InitializeNativeTargetAsmPrinter();
   llvm::Triple triple(llvm::sys::getDefaultTargetTriple());
@@ -40,7 +41,7 @@ std::unique_ptr<llvm::TargetMachine> createMachine(StringRef processor, std::str
     return nullptr;
   return std::unique_ptr<llvm::TargetMachine>(target->createTargetMachine(
       triple, processor == "native" ? hostLevel() : processor, /*Features=*/"", llvm::TargetOptions(),
-      llvm::Reloc::PIC_, std::nullopt, llvm::CodeGenOptLevel::Aggressive));
+      llvm::Reloc::PIC_, std::nullopt, static_cast<llvm::CodeGenOptLevel>(level)));
 }
 
 LogicalResult writeObject(llvm::Module &module, llvm::TargetMachine &machine, StringRef path, std::string &why) {
@@ -75,14 +76,14 @@ LogicalResult link(StringRef object, StringRef library, std::string &why) {
 
 ArrayRef<StringRef> knownProcessors() { return kProcessors; }
 
-FailureOr<ObjectCode> compileForCpu(ModuleOp module, StringRef processor) {
+FailureOr<ObjectCode> compileForCpu(ModuleOp module, StringRef processor, unsigned level) {
   llvm::LLVMContext context;
   std::unique_ptr<llvm::Module> translated = translateCode(module, context);
   if (!translated)
     return failure();
 
   std::string why;
-  std::unique_ptr<llvm::TargetMachine> machine = createMachine(processor, why);
+  std::unique_ptr<llvm::TargetMachine> machine = createMachine(processor, level, why);
   if (!machine)
     return module.emitError("no code generator for this machine: ") << why, failure();
   translated->setTargetTriple(machine->getTargetTriple());
@@ -96,7 +97,11 @@ FailureOr<ObjectCode> compileForCpu(ModuleOp module, StringRef processor) {
     // Reciprocals are allowed where they replace many divisions, estimates of them nowhere.
     function.addFnAttr("reciprocal-estimates", "none");
   }
-  optimise(*translated, *machine);
+  optimise(*translated, *machine, [](llvm::PassBuilder &builder) {
+    builder.registerOptimizerLastEPCallback([](llvm::ModulePassManager &manager, auto, auto) {
+      manager.addPass(llvm::createModuleToFunctionPassAdaptor(PrefetchRowsPass()));
+    });
+  });
 
   SmallString<128> object, library;
   if (llvm::sys::fs::createTemporaryFile("raddle-kernels", "o", object) ||

@@ -1,6 +1,7 @@
 #include "Distribute.h"
 
 #include "../CPU/KernelBody.h"
+#include "../PrepareKernels.h"
 #include "CommonLoops.h"
 #include "TeamLoops.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
@@ -69,7 +70,7 @@ public:
       lower(op);
     if (team > 1)
       shareAllocations();
-    if (failed(checkAllocations()))
+    if (failed(checkAllocations(kernel)))
       return failure();
     return teams;
   }
@@ -195,16 +196,6 @@ private:
       op->getResult(0).replaceAllUsesWith(shareMemory(builder, op->getLoc(), type));
       op->erase();
     }
-  }
-
-  LogicalResult checkAllocations() {
-    WalkResult allocates = kernel.walk([](Operation *op) {
-      if (!isa<memref::AllocOp>(op))
-        return WalkResult::advance();
-      op->emitOpError("is left: a kernel must not allocate memory");
-      return WalkResult::interrupt();
-    });
-    return failure(allocates.wasInterrupted());
   }
 
   func::FuncOp kernel;

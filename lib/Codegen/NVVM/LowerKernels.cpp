@@ -76,8 +76,7 @@ private:
       if (auto found = shapes.find(body.getSymName()); found != shapes.end())
         if (failed(addEntry(body, found->second)))
           result = failure();
-    for (Operation &op : llvm::make_early_inc_range(kernels.getBody()->getOperations()))
-      op.moveBefore(getOperation().getBody(), getOperation().getBody()->end());
+    returnKernels(kernels, getOperation());
     addCheckKernels(getOperation());
     getOperation()->setAttr("exec.target", StringAttr::get(&getContext(), "cuda:" + arch));
     return result;
@@ -133,15 +132,11 @@ private:
                                         << " blocks, a GPU launches fewer than 2^31";
     OpBuilder builder(&getContext());
     Location loc = body.getLoc();
-    std::string name = body.getSymName().str();
-    body.setSymName(name + "_body");
-    body.setLinkage(LLVM::Linkage::Internal);
-    body->removeAttr("exec.kernel");
+    EntryHead head = makeBody(body);
     builder.setInsertionPointAfter(body);
-    LLVM::LLVMFuncOp entry = createKernel(builder, loc, name, shape.pointers, launch);
-    for (StringRef estimate : {"exec.flops", "exec.bytes"})
-      if (Attribute value = body->removeAttr(estimate))
-        entry->setAttr(estimate, value);
+    LLVM::LLVMFuncOp entry = createKernel(builder, loc, head.name, shape.pointers, launch);
+    for (NamedAttribute estimate : head.estimates)
+      entry->setAttr(estimate.getName(), estimate.getValue());
     Value thread = threadNumber(builder, loc), point = blockNumber(builder, loc);
     if (team == 1) {
       Value threads = LLVM::ConstantOp::create(builder, loc, builder.getI64Type(), kBlock);

@@ -78,6 +78,7 @@ LoadedCode::LoadedCode(const bundle::Bundle &bundle) {
                     " for target '" + code.target()->str() + "', this runtime executes ElfShared only");
       checkProcessor(code.target()->str());
       libraries.push_back(loadShared(code, "code object " + std::to_string(i)));
+      size += code.data()->size();
     }
     std::string missing;
     for (size_t i = 0; bundle.kernels() && i < bundle.kernels()->size(); ++i) {

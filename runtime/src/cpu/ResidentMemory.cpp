@@ -17,6 +17,8 @@ static uint64_t readStatus(const std::string &key) {
 
 uint64_t residentBytes() { return readStatus("VmRSS:"); }
 
+uint64_t residentFileBytes() { return readStatus("RssFile:"); }
+
 uint64_t peakResidentBytes() { return readStatus("VmHWM:"); }
 
 } // namespace raddle::runtime

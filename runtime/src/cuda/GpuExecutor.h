@@ -19,8 +19,7 @@ struct GpuGroups {
 
 /// Everything lies on the device: states, one arena, constants, inputs and outputs, whose values go through memory of
 /// the host that the device copies from and to. A program's first run does one instruction after the other; the second
-/// is kept as a graph, collectives and copies of inputs and outputs included, and from then on a run is one launch of
-/// it.
+/// is kept as a graph, collectives included, and from then on a run is a copy in, one launch of it, and a copy out.
 class GpuExecutor : public RankExecutor {
 public:
   /// A collective may take `patience`. Throws Error, also naming every instruction that a GPU cannot do yet.

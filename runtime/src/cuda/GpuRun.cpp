@@ -96,7 +96,8 @@ void GpuExecutor::submitAll(Lowered &program, bool waitForCollectives) {
       await(program, [this] { return gpu->finished(); }, &step);
     const char *kind = kindOf(step);
     if (!traces.empty())
-      traces[step.stream].add({*step.name ? step.name : kind, kind, step.stream, begin, Trace::Clock::now()});
+      traces[step.stream].add(
+          {*step.name ? step.name : kind, kind, step.stream, begin, Trace::Clock::now(), step.source});
   });
   if (communicates) {
     gpu->mark(0);

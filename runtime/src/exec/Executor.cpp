@@ -106,7 +106,7 @@ void Executor::runStream(Program &program, uint32_t stream) {
       execute(step, program.operands(step));
       const char *kind = kindOf(step);
       if (!std::holds_alternative<RecordCall>(step.call))
-        traces[stream].add({*step.name ? step.name : kind, kind, stream, begin, Trace::Clock::now()});
+        traces[stream].add({*step.name ? step.name : kind, kind, stream, begin, Trace::Clock::now(), step.source});
     } catch (const Aborted &) {
       throw;
     } catch (const Error &error) {

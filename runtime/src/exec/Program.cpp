@@ -6,10 +6,6 @@
 
 namespace raddle::runtime {
 
-static uint64_t bytesOf(const bundle::Operand &operand) {
-  return elementsOf(operand.shape()) * byteSize(operand.dtype());
-}
-
 const char *kindOf(const Step &step) {
   if (const auto *collective = std::get_if<CollectiveCall>(&step.call))
     return bundle::EnumNameCollectiveKind(collective->kind);
@@ -93,7 +89,8 @@ void Program::addInstruction(const bundle::Bundle &bundle, const bundle::Instruc
   Step step{{},
             static_cast<uint32_t>(addresses.size()),
             instruction.stream(),
-            instruction.name() ? instruction.name()->c_str() : ""};
+            instruction.name() ? instruction.name()->c_str() : "",
+            &instruction};
   auto add = [&](const bundle::Operand *operand) { addOperand(*operand, buffers); };
   switch (instruction.action_type()) {
   case bundle::Action::Dispatch: {

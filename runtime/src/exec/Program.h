@@ -59,6 +59,7 @@ struct Step {
   uint32_t operands;
   uint32_t stream;
   const char *name;
+  const bundle::Instruction *source;
 };
 
 /// The name of an instruction's kind, for traces.

@@ -20,7 +20,7 @@ Session::Session(const std::string &path, const SessionOptions &options) : impl(
 Session::~Session() = default;
 
 void Session::Implementation::open(const std::string &path, const SessionOptions &options) {
-  residentBefore = residentBytes();
+  residentBefore = residentBytes() - residentFileBytes();
   if (std::optional<std::string> problem = readBundleFile(path, file))
     throw Error(*problem);
   bundle = bundle::GetBundle(file.data());
@@ -93,6 +93,9 @@ void Session::Implementation::makeCpuRanks(const SessionOptions &options, size_t
   unsigned threadCount =
       options.threads ? options.threads : std::thread::hardware_concurrency() / ranksHere(*bundle, world.get());
   threadCount = std::max(threadCount, 1u);
+  threadsOfRank = threadCount;
+  ranksOfMachine = ranksHere(*bundle, world.get());
+  measureLimits = options.measureLimits;
   shardGroups.resize(count);
   replicaGroups.resize(count);
   onRanks([&](size_t i) { makeGroups(i); });
@@ -165,9 +168,10 @@ Statistics Session::statistics() const {
   result.stateBytes = first.stateBytes();
   result.arenaBytes = first.arenaBytes();
   result.workspaceBytes = first.workspaceBytes();
-  result.plannedBytes = result.stateBytes + result.arenaBytes + result.workspaceBytes + impl->file.size() / ranksHere;
+  uint64_t shared = impl->file.size() + (impl->code ? impl->code->bytes() : 0);
+  result.plannedBytes = result.stateBytes + result.arenaBytes + result.workspaceBytes + shared / ranksHere;
   result.peakResidentBytes = peakResidentBytes();
-  result.residentGrowthBytes = (result.peakResidentBytes - impl->residentBefore) / ranksHere;
+  result.residentGrowthBytes = (result.peakResidentBytes - residentFileBytes() - impl->residentBefore) / ranksHere;
   for (const std::unique_ptr<RankExecutor> &executor : impl->executors) {
     result.bytesCommunicated += executor->bytesCommunicated();
     result.bytesCopied += executor->bytesCopied();
@@ -187,15 +191,43 @@ Statistics Session::statistics() const {
 
 double Session::launchSeconds() const { return impl->executors[0]->launchSeconds(); }
 
-void Session::writeTrace(const std::string &path) const {
-  impl->finishAll();
+std::vector<const Trace *> Session::Implementation::traces() const {
   std::vector<const Trace *> traces;
-  for (const std::unique_ptr<RankExecutor> &executor : impl->executors)
+  for (const std::unique_ptr<RankExecutor> &executor : executors)
     for (const Trace &trace : executor->recorded())
       traces.push_back(&trace);
   if (traces.empty())
-    throw Error("cannot write a trace: the session was made without tracing");
-  runtime::writeTrace(path, traces, impl->start);
+    throw Error("there is no trace: the session was made without tracing");
+  return traces;
+}
+
+// One process measures: others at the same time would be in its way.
+std::optional<MachineLimits> Session::Implementation::limitsOfRank() const {
+  if (!code)
+    return std::nullopt;
+  if (limits)
+    return limits;
+  MachineLimits whole;
+  if (!world || world->rank() == 0)
+    whole = machineLimits(std::min(threadsOfRank * ranksOfMachine, std::thread::hardware_concurrency()), measureLimits);
+  if (world)
+    world->broadcast(&whole, sizeof(whole), 0);
+  return limits = whole.shareOf(ranksOfMachine);
+}
+
+Measurements Session::measurements() const {
+  impl->finishAll();
+  Measurements result;
+  for (const Trace *trace : impl->traces())
+    trace->addTo(result);
+  result.limits = impl->limitsOfRank();
+  return result;
+}
+
+void Session::writeTrace(const std::string &path) const {
+  impl->finishAll();
+  std::vector<const Trace *> traces = impl->traces();
+  runtime::writeTrace(path, traces, impl->start, *impl->bundle, impl->limitsOfRank());
 }
 
 } // namespace raddle::runtime

@@ -69,6 +69,9 @@ struct Session::Implementation {
   std::deque<StartedCall> started;
   uint64_t calls = 0; // that were started
   uint64_t runs = 0, residentBefore = 0;
+  unsigned threadsOfRank = 1, ranksOfMachine = 1;
+  bool measureLimits = false;
+  mutable std::optional<MachineLimits> limits; // of a rank, once they were asked for
   Trace::Clock::time_point start = Trace::Clock::now();
 
   void open(const std::string &path, const SessionOptions &options);
@@ -98,6 +101,10 @@ struct Session::Implementation {
   void forgetCall(std::deque<StartedCall>::iterator call);
   /// Combines the processes' values.
   void combine(uint64_t &value, bundle::Reduction reduction) const;
+  /// Throws Error where nothing was recorded.
+  std::vector<const Trace *> traces() const;
+  /// What a rank has of the machine; absent for a GPU.
+  std::optional<MachineLimits> limitsOfRank() const;
   void gatherOutputs(const BoundVariant &variant, const std::vector<void *> &outputs);
 };
 

@@ -6,19 +6,13 @@
 
 namespace raddle::runtime {
 
-uint64_t elementsOf(const flatbuffers::Vector<uint64_t> *shape) {
-  uint64_t elements = 1;
-  for (size_t i = 0; shape && i < shape->size(); ++i)
-    elements *= shape->Get(i);
-  return elements;
-}
-
 ParameterPart partOf(const bundle::Bundle &bundle, const bundle::Parameter &parameter, uint32_t rank) {
   uint64_t elements = elementsOf(parameter.shape());
   if (parameter.bucket() < 0)
     return {0, elements, parameter.state(), 0};
   const bundle::Bucket &bucket = *bundle.buckets()->Get(static_cast<uint32_t>(parameter.bucket()));
-  uint64_t sliceBegin = rank % bundle::shardRanks(bundle) * bucket.shard_elements(), sliceEnd = sliceBegin + bucket.shard_elements();
+  uint64_t sliceBegin = rank % bundle::shardRanks(bundle) * bucket.shard_elements(),
+           sliceEnd = sliceBegin + bucket.shard_elements();
   uint64_t begin = std::max(parameter.offset(), sliceBegin);
   uint64_t end = std::min(parameter.offset() + elements, sliceEnd);
   if (begin >= end)

@@ -158,8 +158,9 @@ func.func @cross_entropy_grad(%l: tensor<6x10xf32>, %i: tensor<6xi64>, %e: tenso
 }
 
 // CHECK-LABEL: @squared_norm
-// CHECK-COUNT-2: iterator_types = ["reduction"{{.*}}]
-// CHECK: arith.addf
+// CHECK-COUNT-2: iterator_types = ["reduction"{{.*}} outs(%{{.*}} : tensor<f64>)
+// CHECK: arith.addf {{.*}} : f64
+// CHECK: arith.truncf {{.*}} : f64 to f32
 // CHECK: return
 func.func @squared_norm(%a: tensor<4x3xf32>, %b: tensor<7xf32>) -> tensor<f32> {
   %n = nn.squared_norm %a, %b : tensor<4x3xf32>, tensor<7xf32> -> tensor<f32>

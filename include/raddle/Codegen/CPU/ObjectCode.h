@@ -18,8 +18,9 @@ struct ObjectCode {
 llvm::ArrayRef<llvm::StringRef> knownProcessors();
 
 /// Translates the functions of the LLVM dialect in `module` for one of `knownProcessors`, optimises and links them.
-/// "native" is the highest level that this machine's processor has, tuned for it. Errors are emitted at the module.
-llvm::FailureOr<ObjectCode> compileForCpu(mlir::ModuleOp module, llvm::StringRef processor);
+/// "native" is the highest level that this machine's processor has, tuned for it. `level` is LLVM's level of
+/// optimisation, 0 to 3. Errors are emitted at the module.
+llvm::FailureOr<ObjectCode> compileForCpu(mlir::ModuleOp module, llvm::StringRef processor, unsigned level = 3);
 
 } // namespace raddle
 

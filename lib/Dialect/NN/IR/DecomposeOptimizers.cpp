@@ -56,8 +56,10 @@ static Value buildBiasCorrection(OpBuilder &builder, Location loc, Value step, d
 }
 
 FailureOr<SmallVector<Value>> SquaredNormOp::decomposeOperation(OpBuilder &builder) {
+  // In f64: a sum of many squares in f32 would depend on the order and, with it, on where tensors are cut.
   Value total;
-  auto scalarType = cast<RankedTensorType>(getResult().getType());
+  auto resultType = cast<RankedTensorType>(getResult().getType());
+  auto scalarType = RankedTensorType::get({}, builder.getF64Type());
   for (Value tensor : getTensors()) {
     int64_t rank = cast<RankedTensorType>(tensor.getType()).getRank();
     Value sum = buildReduction(builder, getLoc(), scalarType, {tensor}, {builder.getMultiDimIdentityMap(rank)},
@@ -67,6 +69,10 @@ FailureOr<SmallVector<Value>> SquaredNormOp::decomposeOperation(OpBuilder &build
                                });
     total = total ? buildSum(builder, getLoc(), total, sum) : sum;
   }
+  if (resultType != scalarType)
+    total = buildElementwise(builder, getLoc(), resultType, total, {}, [&](const Scalars &s, ValueRange args) {
+      return s.castFloat(args[0], resultType.getElementType());
+    });
   return SmallVector<Value>{total};
 }
 

@@ -22,6 +22,9 @@ public:
 
   KernelFunction function(uint32_t kernel) const { return functions[kernel]; }
 
+  /// Bytes of the objects, which lie in memory of their own.
+  uint64_t bytes() const { return size; }
+
   /// One loaded object: the loader's handle and the descriptor of the memory that it came from.
   struct Library {
     void *handle;
@@ -31,6 +34,7 @@ public:
 private:
   std::vector<Library> libraries;
   std::vector<KernelFunction> functions;
+  uint64_t size = 0;
 
   void unload();
 };

@@ -1,8 +1,7 @@
 // Where the elements of a parameter are.
 #pragma once
 
-#include "raddle/Bundle/bundle_generated.h"
-#include "raddle/runtime/DType.h"
+#include "raddle/runtime/Work.h"
 
 #include <cstdint>
 
@@ -17,8 +16,5 @@ struct ParameterPart {
 };
 
 ParameterPart partOf(const bundle::Bundle &bundle, const bundle::Parameter &parameter, uint32_t rank);
-
-/// The number of elements of a verified shape.
-uint64_t elementsOf(const flatbuffers::Vector<uint64_t> *shape);
 
 } // namespace raddle::runtime

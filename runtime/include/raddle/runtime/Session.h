@@ -6,6 +6,7 @@
 #include "raddle/runtime/Communicator.h"
 #include "raddle/runtime/DType.h"
 #include "raddle/runtime/Launch.h"
+#include "raddle/runtime/Measurements.h"
 
 #include <memory>
 #include <optional>
@@ -23,6 +24,8 @@ struct SessionOptions {
   unsigned threads = 0;
   /// Record when each instruction runs.
   bool trace = false;
+  /// Measure the machine's limits, where they are asked for, even if they are remembered from before.
+  bool measureLimits = false;
   /// The communicator of this process where ranks are processes. Null: all ranks are threads of this process.
   std::shared_ptr<Communicator> world;
   /// Instead of `world`: what torchrun said to this process, which has one rank on a GPU.
@@ -74,7 +77,7 @@ struct HostArray {
 struct Statistics {
   /// A rank's memory in bytes: kept between calls; for intermediate results; what the BLAS and reductions hold beside.
   uint64_t stateBytes = 0, arenaBytes = 0, workspaceBytes = 0;
-  /// The sum of these and a rank's share of the bundle, which all ranks of a process have together.
+  /// The sum of these and a rank's share of the bundle and of its code, which all ranks of a process have together.
   uint64_t plannedBytes = 0;
   /// Bytes that a rank received from others, and that copy instructions moved, over all calls so far: the mean of all
   /// ranks, counted where it is done.
@@ -85,8 +88,8 @@ struct Statistics {
   uint64_t peakResidentBytes = 0;
   /// On a GPU: seconds that the first rank's thread spent on calls of `run` without waiting for the device.
   double launchSeconds = 0;
-  /// By how much it had grown then since the session was opened, divided by the ranks of the process; the largest of
-  /// all processes. What else the process does counts, too.
+  /// By how much that, less the pages of mapped files, had grown then since the session was opened, divided by the ranks of
+  /// the process; the largest of all processes. What else the process does counts, too.
   uint64_t residentGrowthBytes = 0;
   /// The processor family whose GEMM kernels are in use.
   std::string blas;
@@ -153,7 +156,12 @@ public:
   /// `launchSeconds` of the statistics alone, which asks no other process.
   double launchSeconds() const;
 
-  /// Writes what the ranks of this process recorded. Throws Error, also when the session was made without tracing.
+  /// How long instructions took on the ranks of this process, which must have been traced, beside the machine's limits.
+  /// With processes, all of them must call it. Throws Error, also when the session was made without tracing.
+  Measurements measurements() const;
+
+  /// Writes what the ranks of this process recorded. With processes, all of them must call it. Throws Error, also when
+  /// the session was made without tracing.
   void writeTrace(const std::string &path) const;
 
 private:

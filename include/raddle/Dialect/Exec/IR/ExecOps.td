@@ -240,7 +240,7 @@ def Exec_CollectiveOp : Exec_Op<"collective"> {
   let summary = "a collective over a group of ranks, on buffers";
   let description = [{
     A transfer moves `pieces`, five numbers each: from this rank of the group, to that one, from this element of the source, to
-    that one of the destination, and how many.
+    that one of the destination, and how many. `what` is its name in traces and errors.
 
     ```mlir
     exec.collective all_gather sum %slice into %full {group = #exec<group shards>} : memref<96xf32>, memref<384xf32>
@@ -254,7 +254,8 @@ def Exec_CollectiveOp : Exec_Op<"collective"> {
   let arguments = (ins Exec_CollectiveKindAttr:$kind, Exec_ReductionAttr:$reduction,
                        Exec_Memory:$src, Exec_Memory:$dst,
                        DefaultValuedAttr<Exec_GroupAttr, "::raddle::exec::Group::All">:$group,
-                       OptionalAttr<DenseI64ArrayAttr>:$pieces, DefaultValuedAttr<I64Attr, "1">:$stream);
+                       OptionalAttr<DenseI64ArrayAttr>:$pieces, OptionalAttr<StrAttr>:$what,
+                       DefaultValuedAttr<I64Attr, "1">:$stream);
   let assemblyFormat = "$kind $reduction $src `into` $dst attr-dict `:` type($src) `,` type($dst)";
 }
 

@@ -360,7 +360,7 @@ def NN_SquaredNormOp : NN_Op<"squared_norm"> {
   let summary = "sum of squares over several tensors";
   let description = [{
     The global norm of gradients is its square root. Stays whole until sharding, which gives it each rank's slices and
-    adds the results of the ranks.
+    adds the results of the ranks. Squares are added in f64 and the sum is rounded once.
 
     Constraints:
     - (nn_squared_norm_c1) there is at least one operand, and none has a wider element type than the result
