@@ -242,7 +242,10 @@ int main(int argc, char **argv) {
   std::shared_ptr<runtime::Communicator> world;
   try {
     std::optional<runtime::Launch> launch = runtime::launchedByTorchrun();
-    if (!launch && runtime::startedByMpi())
+    // A rank alone has nobody to find.
+    if (launch && launch->ranks == 1)
+      launch.reset();
+    else if (!launch && runtime::startedByMpi())
       world = runtime::connectMpi();
     run::run(*options, world, launch);
     return EXIT_SUCCESS;
