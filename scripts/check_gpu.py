@@ -259,6 +259,8 @@ def main():
     parser.add_argument("--seconds", type=float, default=1e9, help="after which no further check begins")
     parser.add_argument("--log", type=pathlib.Path)
     options = parser.parse_args()
+    if not shutil.which("nvidia-smi"):
+        sys.exit("check_gpu: error: there is no nvidia-smi, so that this machine's GPUs cannot be counted")
     machine, log = Machine(options.folder.resolve()), Log(options.log, options.seconds)
     guarded(describe, machine, log, log=log, name="the machine")
     cases = json.loads((machine.folder / "cases.json").read_text())
