@@ -7,6 +7,7 @@
 #include <nanobind/nanobind.h>
 #include <nanobind/ndarray.h>
 #include <nanobind/stl/optional.h>
+#include <nanobind/stl/pair.h>
 #include <nanobind/stl/string.h>
 #include <nanobind/stl/vector.h>
 
@@ -46,41 +47,48 @@ HostArray viewOf(const InputArray &array, const std::string &what) {
   throw InvalidArgument(what + ": its element type is not supported");
 }
 
-// A new tensor that owns its memory; `data` gets the address.
-TorchTensor makeTensor(DType dtype, const std::vector<uint64_t> &shape, void *&data) {
+// A new tensor; `memory`, which it shares, is where its elements lie.
+TorchTensor makeTensor(DType dtype, const std::vector<uint64_t> &shape, std::shared_ptr<AlignedBuffer> &memory) {
   uint64_t bytes = byteSize(dtype);
   for (uint64_t extent : shape)
     bytes *= extent;
-  auto buffer = std::make_unique<AlignedBuffer>();
-  if (!buffer->allocate(bytes))
+  memory = std::make_shared<AlignedBuffer>();
+  if (!memory->allocate(bytes))
     throw Error("cannot allocate " + std::to_string(bytes) + " bytes for a result");
-  data = buffer->data();
-  nb::capsule owner(buffer.get(), [](void *pointer) noexcept { delete static_cast<AlignedBuffer *>(pointer); });
-  buffer.release();
+  using Share = std::shared_ptr<AlignedBuffer>;
+  auto share = std::make_unique<Share>(memory);
+  nb::capsule owner(share.get(), [](void *pointer) noexcept { delete static_cast<Share *>(pointer); });
+  share.release();
   nb::dlpack::dtype description{};
   for (const auto &[known, found] : dtypes)
     if (known == dtype)
       description = found;
   std::vector<size_t> extents(shape.begin(), shape.end());
-  return TorchTensor(data, extents.size(), extents.data(), owner, nullptr, description, nb::device::cpu::value, 0);
+  return TorchTensor(memory->data(), extents.size(), extents.data(), owner, nullptr, description,
+                     nb::device::cpu::value, 0);
 }
 
-std::vector<TorchTensor> run(Session &session, const std::string &name, const std::vector<InputArray> &inputs,
-                             std::optional<float> learningRate) {
+using Results = std::vector<TorchTensor>;
+
+// The call's number, and tensors whose elements are there when that call has been finished.
+std::pair<uint64_t, Results> start(Session &session, const std::string &name, const std::vector<InputArray> &inputs,
+                                   std::optional<float> learningRate) {
   size_t entry = session.findEntry(name);
   std::vector<HostArray> views;
   for (size_t i = 0; i < inputs.size(); ++i)
     views.push_back(viewOf(inputs[i], "input " + std::to_string(i)));
   size_t variant = session.selectVariant(entry, views);
-  std::vector<TorchTensor> results;
+  Results results;
   std::vector<void *> pointers;
+  // The session writes them, even where nobody waits for the tensors.
+  auto memory = std::make_shared<std::vector<std::shared_ptr<AlignedBuffer>>>();
   for (const ArrayInfo &output : session.entries()[entry].variants[variant].outputs) {
-    pointers.push_back(nullptr);
-    results.push_back(makeTensor(output.dtype, output.shape, pointers.back()));
+    memory->emplace_back();
+    results.push_back(makeTensor(output.dtype, output.shape, memory->back()));
+    pointers.push_back(memory->back()->data());
   }
   nb::gil_scoped_release released;
-  session.run(entry, variant, views, pointers, learningRate);
-  return results;
+  return {session.start(entry, variant, views, pointers, learningRate, memory), std::move(results)};
 }
 
 // Floating-point parameters are handed over as f32, others as they are.
@@ -89,10 +97,10 @@ DType handedOver(DType dtype) { return isFloat(dtype) ? DType::F32 : dtype; }
 TorchTensor readParameter(Session &session, const std::string &name) {
   size_t index = session.findParameter(name);
   const ParameterInfo &info = session.parameters()[index];
-  void *data = nullptr;
-  TorchTensor tensor = makeTensor(handedOver(info.dtype), info.shape, data);
+  std::shared_ptr<AlignedBuffer> memory;
+  TorchTensor tensor = makeTensor(handedOver(info.dtype), info.shape, memory);
   nb::gil_scoped_release released;
-  session.readParameter(index, data, handedOver(info.dtype));
+  session.readParameter(index, memory->data(), handedOver(info.dtype));
   return tensor;
 }
 
@@ -212,8 +220,16 @@ NB_MODULE(_raddle, module) {
           },
           nb::arg("path"), nb::arg("weights") = "", nb::arg("threads") = 0, nb::arg("seed") = nb::none(),
           nb::arg("trace") = false, "Loads a bundle and its weights; every rank is a thread.")
-      .def("run", &run, nb::arg("entry"), nb::arg("inputs"), nb::arg("lr") = nb::none(),
-           "Runs an entry point on whole batches and returns its outputs as torch tensors.")
+      .def("start", &start, nb::arg("entry"), nb::arg("inputs"), nb::arg("lr") = nb::none(),
+           "Starts an entry point on whole batches; returns the call's number and its outputs as torch tensors, whose "
+           "elements are there when the call has been finished.")
+      .def(
+          "finish",
+          [](Session &session, uint64_t call) {
+            nb::gil_scoped_release released;
+            session.finish(call);
+          },
+          nb::arg("call"), "Waits for a call that was started, and all before it.")
       .def("read_parameter", &readParameter, nb::arg("name"), "The whole parameter of a name or alias.")
       .def("write_parameter", &writeParameter, nb::arg("name"), nb::arg("array"))
       .def("entries", &describeEntries)

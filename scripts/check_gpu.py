@@ -1,55 +1,152 @@
-"""Runs a folder of scripts/pack_gpu.py on this machine's GPU and compares with the CPU's results. Needs NumPy only.
+"""Runs a folder of scripts/pack_gpu.py on this machine's GPUs and compares with the CPU's results. Needs NumPy only.
 
-    python3 check_gpu.py FOLDER [--sanitize CASES] [--log FILE]
+    python3 check_gpu.py FOLDER [--sanitize CASES] [--seconds N] [--log FILE]
 
-Every number of every step and every output must be within RELATIVE of the CPU's, relative to the largest. The last
-line is "N passed, M failed"; the exit status is 1 after a failure.
+Every number of every step and every output must be within RELATIVE of the CPU's, relative to the largest. Cases of
+several ranks run first, where there are GPUs for them, as threads of one process and as processes of mpirun and
+torchrun; then what must be refused; then cases under compute-sanitizer; then those of one rank, as many at a time as
+there are GPUs. A check that hangs is ended and fails, and the others go on; what --seconds leaves no time for is
+skipped and named. The last line is "N passed, M failed"; the exit status is 1 after a failure.
 """
 
 import argparse
+import concurrent.futures
 import datetime
 import json
 import os
 import pathlib
+import queue
 import shutil
+import signal
 import subprocess
 import sys
+import threading
+import time
 
 import numpy
 
 RELATIVE = 1e-3
 CHECKERS = ("memcheck", "racecheck", "initcheck")
 IGNORED = {"step", "seconds", "launch_seconds", "lr"}
+CASE_SECONDS = 60  # of one run, and of one under compute-sanitizer three times as many
+COLLECTIVE_SECONDS = 20
+LIBRARIES = ("libcublasLt.so.*", "libnccl.so.2")
+PORT = 29511
 
 
 class Log:
-    def __init__(self, path):
+    """Lines on standard output and in a file, and the sum of what passed."""
+
+    def __init__(self, path, seconds):
         self.file = open(path, "w") if path else None
+        self.end = time.monotonic() + seconds
+        self.lock = threading.Lock()
+        self.passed = self.failed = 0
+
+    def left(self):
+        return self.end - time.monotonic()
 
     def line(self, text):
-        print(text, flush=True)
-        if self.file:
-            self.file.write(text + "\n")
-            self.file.flush()
+        with self.lock:
+            print(text, flush=True)
+            if self.file:
+                self.file.write(text + "\n")
+                self.file.flush()
+
+    def result(self, good, text):
+        with self.lock:
+            self.passed += good
+            self.failed += not good
+        self.line(f"{'pass' if good else 'FAIL'} {text}")
 
 
-def environment(folder):
-    paths = [str(folder / "lib")] + [str(path) for path in cublas_folders()]
-    if "LD_LIBRARY_PATH" in os.environ:
-        paths.append(os.environ["LD_LIBRARY_PATH"])
-    return {**os.environ, "LD_LIBRARY_PATH": ":".join(paths)}
+class Result:
+    """What became of the processes of one run."""
+
+    def __init__(self, processes, seconds):
+        end = time.monotonic() + seconds
+        self.outputs, self.hung = [], False
+        for process in processes:
+            try:
+                output = process.communicate(timeout=max(end - time.monotonic(), 0.1))
+            except subprocess.TimeoutExpired:
+                self.hung = True
+                os.killpg(process.pid, signal.SIGKILL)
+                output = process.communicate()
+            self.outputs.append(output)
+        self.status = next((process.returncode for process in processes if process.returncode), 0)
+        self.stdout = self.outputs[0][0]
+
+    def problem(self):
+        texts = [error.strip()[-1500:] for _, error in self.outputs if error.strip()]
+        return ("ended after its time; " if self.hung else f"exit status {self.status}; ") + " | ".join(texts)
 
 
-def cublas_folders():
+class Machine:
+    def __init__(self, folder):
+        self.folder = folder
+        query = ["nvidia-smi", "--query-gpu=name,driver_version,memory.total", "--format=csv,noheader"]
+        self.description = subprocess.run(query, capture_output=True, text=True).stdout.strip().splitlines()
+        self.gpus = len(self.description)
+        paths = [str(folder / "lib"), *library_folders()]
+        if "LD_LIBRARY_PATH" in os.environ:
+            paths.append(os.environ["LD_LIBRARY_PATH"])
+        self.environment = {
+            "NCCL_NVLS_ENABLE": "0",  # a host of other people's GPUs as well
+            "NCCL_DEBUG": "WARN",
+            **os.environ,
+            "LD_LIBRARY_PATH": ":".join(paths),
+            "OMPI_ALLOW_RUN_AS_ROOT": "1",
+            "OMPI_ALLOW_RUN_AS_ROOT_CONFIRM": "1",
+        }
+
+    def start(self, command, **variables):
+        environment = {**self.environment, **variables}
+        pipe = subprocess.PIPE
+        return subprocess.Popen(
+            [str(part) for part in command], cwd=self.folder, env=environment, stdout=pipe, stderr=pipe, text=True,
+            start_new_session=True,
+        )
+
+    def run(self, case, seconds, before=(), extra=(), gpu=None):
+        """One case, as its ranks are to be started; on one GPU, where its number is given."""
+        command = [*before, self.folder / "raddle-run", case["bundle"], *case["options"], "--json"]
+        command += [f"--output={output_name(case)}", f"--timeout={COLLECTIVE_SECONDS}", *extra]
+        launch, ranks = case.get("launch", "threads"), case.get("ranks", 1)
+        if launch == "mpirun":
+            command = ["mpirun", "-n", ranks, *command]
+        if launch == "torchrun":
+            options = [f"--nproc-per-node={ranks}", "--master-addr=127.0.0.1", f"--master-port={PORT}", "--no-python"]
+            command = [sys.executable, "-m", "torch.distributed.run", *options, *command]
+        if launch == "environment":
+            return Result([self.start(command, **rank_environment(rank, ranks)) for rank in range(ranks)], seconds)
+        visible = {} if gpu is None else {"CUDA_VISIBLE_DEVICES": str(gpu)}
+        return Result([self.start(command, **visible)], seconds)
+
+
+def rank_environment(rank, ranks):
+    """What torchrun says to a rank; without its store the ranks may be few or late."""
+    return {
+        "RANK": str(rank), "LOCAL_RANK": str(rank), "WORLD_SIZE": str(ranks), "MASTER_ADDR": "127.0.0.1",
+        "MASTER_PORT": str(PORT + 100),
+    }
+
+
+def library_folders():
     """Where Python packages have CUDA's libraries."""
     for root in map(pathlib.Path, sys.path):
-        yield from (file.parent for file in root.glob("nvidia/*/lib/libcublasLt.so.*"))
+        for library in LIBRARIES:
+            yield from sorted({str(file.parent) for file in root.glob(f"nvidia/*/lib/{library}")})
 
 
-def run(folder, case, before=()):
-    name = case["name"]
-    command = [*before, folder / "raddle-run", f"{name}.cuda.raddle", *case["options"], "--json", f"--output={name}.gpu"]
-    return subprocess.run(command, cwd=folder, env=environment(folder), capture_output=True, text=True)
+def output_name(case):
+    return f"{case['bundle'].removesuffix('.raddle')}.{case.get('launch', 'threads')}"
+
+
+def title(case):
+    if case.get("ranks", 1) == 1:
+        return case["name"]
+    return f"{case['name']} on {case['ranks']} GPUs ({case['launch']})"
 
 
 def differences(expected, actual):
@@ -61,66 +158,127 @@ def differences(expected, actual):
                 yield abs(ours[key] - value) / max(abs(value), 1e-12), text
 
 
-def output_differences(folder, name):
-    for file in sorted((folder / f"{name}.expected").glob("*.npy")):
-        theirs, ours = numpy.load(file), numpy.load(folder / f"{name}.gpu" / file.name)
+def output_differences(folder, case):
+    for file in sorted((folder / f"{case['expected']}.expected").glob("*.npy")):
+        theirs, ours = numpy.load(file), numpy.load(folder / output_name(case) / file.name)
         if theirs.size:
             scale = max(float(numpy.abs(theirs).max()), 1e-12)
             yield float(numpy.abs(ours.astype("f8") - theirs.astype("f8")).max()) / scale, f"output {file.stem}"
 
 
-def lines(text):
-    return [json.loads(line) for line in text.splitlines() if line.startswith("{")]
+def steps_of(text):
+    lines = [json.loads(line) for line in text.splitlines() if line.startswith("{")]
+    return [line for line in lines if "step" in line]
 
 
-def compare(folder, case, log):
-    result = run(folder, case)
-    if result.returncode != 0:
-        log.line(f"FAIL {case['name']}: {result.stderr.strip()}")
-        return False
-    found, expected = lines(result.stdout), lines((folder / f"{case['name']}.expected.json").read_text())
-    steps = lambda rows: [row for row in rows if "step" in row]
-    worst = max([*differences(steps(expected), steps(found)), *output_differences(folder, case["name"])])
-    seconds = [row["seconds"] for row in steps(found)]
-    good = worst[0] <= RELATIVE
-    host = steps(found)[-1]["launch_seconds"] * 1e6
-    log.line(
-        f"{'pass' if good else 'FAIL'} {case['name']}: largest difference {worst[0]:.2e} ({worst[1]}); "
-        f"{len(seconds)} steps, the last {seconds[-1] * 1e6:.0f} us, of which {host:.0f} us the host's"
+def compare(machine, case, log, gpu=None):
+    result = machine.run(case, min(CASE_SECONDS, max(log.left(), 1)), gpu=gpu)
+    if result.hung or result.status != 0:
+        log.result(False, f"{title(case)}: {result.problem()}")
+        if case.get("ranks", 1) > 1 and log.left() > 0:
+            # Which instruction it is, and whether it is the graph.
+            traced = machine.run(case, CASE_SECONDS / 2, extra=["--trace=trace.json"])
+            log.line(f"     {title(case)}, without a graph: {len(steps_of(traced.stdout))} steps; {traced.problem()}")
+        return
+    expected = steps_of((machine.folder / f"{case['expected']}.expected.json").read_text())
+    found = steps_of(result.stdout)
+    worst = max([*differences(expected, found), *output_differences(machine.folder, case)])
+    seconds, host = found[-1]["seconds"] * 1e6, found[-1]["launch_seconds"] * 1e6
+    log.result(
+        worst[0] <= RELATIVE,
+        f"{title(case)}: largest difference {worst[0]:.2e} ({worst[1]}); "
+        f"{len(found)} steps, the last {seconds:.0f} us, of which {host:.0f} us the host's",
     )
-    return good
 
 
-def sanitize(folder, case, checker, log):
+def refusals(machine, cases, log):
+    """What must end with a message that says why: too many ranks for the GPUs, and a rank that never comes."""
+    for case in cases:
+        if case.get("ranks", 1) > machine.gpus and log.left() > 0:
+            result = machine.run(case, CASE_SECONDS)
+            wanted = f"this machine has {machine.gpus}"
+            good = result.status == 1 and not result.hung and wanted in result.outputs[0][1]
+            log.result(good, f"{case['ranks']} ranks on {machine.gpus} GPUs are refused: {result.problem()}")
+    case = next((case for case in cases if 1 < case.get("ranks", 1) <= machine.gpus), None)
+    if case and log.left() > 0:
+        command = [machine.folder / "raddle-run", case["bundle"], *case["options"], "--timeout=3"]
+        result = Result([machine.start(command, **rank_environment(0, case["ranks"]))], CASE_SECONDS)
+        good = result.status == 1 and not result.hung and "did not come: 1" in result.outputs[0][1]
+        log.result(good, f"a rank that never comes is named: {result.problem()}")
+
+
+def sanitize(machine, case, checker, log):
     tool = shutil.which("compute-sanitizer") or "/usr/local/cuda/bin/compute-sanitizer"
     options = [option for option in case["options"] if not option.startswith("--steps")] + ["--steps=2"]
-    result = run(folder, {**case, "options": options}, before=[tool, f"--tool={checker}", "--error-exitcode=9"])
-    good = result.returncode == 0
-    log.line(f"{'pass' if good else 'FAIL'} {case['name']}: compute-sanitizer {checker}")
+    before = [tool, f"--tool={checker}", "--error-exitcode=9"]
+    result = machine.run({**case, "options": options}, min(3 * CASE_SECONDS, max(log.left(), 1)), before=before)
+    good = result.status == 0 and not result.hung
+    log.result(good, f"{title(case)}: compute-sanitizer {checker}" + ("" if good else f": {result.problem()}"))
     if not good:
-        log.line(result.stdout[-2000:] + result.stderr[-2000:])
-    return good
+        log.line(result.stdout[-2000:])
 
 
-def describe_device():
-    query = ["nvidia-smi", "--query-gpu=name,driver_version,memory.total", "--format=csv,noheader"]
-    return subprocess.run(query, capture_output=True, text=True).stdout.strip()
+def describe(machine, log):
+    log.line(f"{datetime.datetime.now(datetime.timezone.utc):%Y-%m-%d %H:%M} UTC, {'; '.join(machine.description)}")
+    log.line(f"NCCL and cuBLASLt from {machine.environment['LD_LIBRARY_PATH']}")
+    if machine.gpus > 1:
+        log.line(subprocess.run(["nvidia-smi", "topo", "-m"], capture_output=True, text=True).stdout.split("\n\n")[0])
+
+
+def guarded(check, *arguments, log, name):
+    """A check, or one line that says what it is skipped for or stumbles over."""
+    if log.left() <= 0:
+        return log.line(f"skip {name}: no time is left")
+    try:
+        check(*arguments)
+    except Exception as error:
+        log.result(False, f"{name}: {type(error).__name__}: {error}")
+
+
+def run_singles(machine, cases, log):
+    free = queue.Queue()
+    for gpu in range(max(machine.gpus, 1)):
+        free.put(gpu)
+
+    def one(case):
+        gpu = free.get()
+        try:
+            guarded(lambda: compare(machine, case, log, gpu), log=log, name=title(case))
+        finally:
+            free.put(gpu)
+
+    with concurrent.futures.ThreadPoolExecutor(max(machine.gpus, 1)) as pool:
+        list(pool.map(one, cases))
 
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("folder", type=pathlib.Path)
     parser.add_argument("--sanitize", default="", help="comma-separated cases to run under compute-sanitizer")
+    parser.add_argument("--checkers", default=",".join(CHECKERS), help="of compute-sanitizer, comma-separated")
+    parser.add_argument("--seconds", type=float, default=1e9, help="after which no further check begins")
     parser.add_argument("--log", type=pathlib.Path)
     options = parser.parse_args()
-    folder, log = options.folder.resolve(), Log(options.log)
-    log.line(f"{datetime.datetime.now(datetime.timezone.utc):%Y-%m-%d %H:%M} UTC, {describe_device()}")
-    cases = json.loads((folder / "cases.json").read_text())
-    results = [compare(folder, case, log) for case in cases]
-    chosen = [case for case in cases if case["name"] in options.sanitize.split(",")]
-    results += [sanitize(folder, case, checker, log) for case in chosen for checker in CHECKERS]
-    log.line(f"{sum(results)} passed, {len(results) - sum(results)} failed")
-    return 0 if all(results) else 1
+    if not shutil.which("nvidia-smi"):
+        sys.exit("check_gpu: error: there is no nvidia-smi, so that this machine's GPUs cannot be counted")
+    machine, log = Machine(options.folder.resolve()), Log(options.log, options.seconds)
+    guarded(describe, machine, log, log=log, name="the machine")
+    cases = json.loads((machine.folder / "cases.json").read_text())
+    for case in cases:
+        if 1 < case.get("ranks", 1) <= machine.gpus:
+            if case["launch"] == "mpirun" and not shutil.which("mpirun"):
+                log.line(f"skip {title(case)}: there is no mpirun")
+                continue
+            guarded(compare, machine, case, log, log=log, name=title(case))
+    guarded(refusals, machine, cases, log, log=log, name="refusals")
+    for case in cases:
+        if case["name"] in options.sanitize.split(",") and case.get("launch", "threads") == "threads":
+            if case.get("ranks", 1) <= machine.gpus:
+                for checker in options.checkers.split(","):
+                    guarded(sanitize, machine, case, checker, log, log=log, name=f"{title(case)} under {checker}")
+    run_singles(machine, [case for case in cases if case.get("ranks", 1) == 1], log)
+    log.line(f"{log.passed} passed, {log.failed} failed")
+    return 1 if log.failed else 0
 
 
 if __name__ == "__main__":

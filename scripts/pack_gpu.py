@@ -1,10 +1,11 @@
 """Packs what a GPU host needs into a folder: bundles, weights, inputs, the CPU's results, raddle-run and its libraries.
 
     .venv/bin/python scripts/pack_gpu.py FOLDER
-    scripts/check-gpu FOLDER        # on the host, which needs a driver, cuBLASLt and Python with NumPy
+    scripts/check-gpu FOLDER        # on the host, which needs a driver, cuBLASLt, NCCL and Python with NumPy
 
-The cases are the demo's Llama, trained, a BERT with the widths of all-MiniLM, its inference and its training, an MLP, and the
-architectures of test/e2e/architectures.py, inference and training.
+The cases are the demo's Llama ("demo"), trained, a BERT with the widths of all-MiniLM, its inference and its training, an MLP, and the
+architectures of test/e2e/architectures.py, inference and training. Some are packed for several ranks as well; one CPU's
+results of the whole batch are what they must equal. FOLDER.tar.xz holds the folder, about half as large.
 """
 
 import argparse
@@ -15,6 +16,7 @@ import re
 import shutil
 import subprocess
 import sys
+import tarfile
 
 import numpy
 import torch
@@ -33,6 +35,18 @@ TARGETS = ("cpu", "cuda:sm_90")
 STEPS = 8
 TOKENS = 128
 OPTIMIZER = ["--mode=train", "--optimizer=adamw", "--lr=1e-3", "--weight-decay=0.01", "--clip-norm=1.0"]
+# Cases for several ranks: how they are started, and options of the compiler beside those of one rank. Where there are
+# fewer than four GPUs, four must be refused.
+RANKED = {
+    "mlp": [(2, "threads", []), (2, "environment", []), (2, "mpirun", []), (4, "threads", [])],
+    "sentences": [(2, "threads", []), (2, "environment", [])],
+    "demo": [(2, "threads", ["--replicas=2"]), (2, "threads", []), (2, "torchrun", [])],
+    "gpt-2-train": [(2, "threads", []), (2, "mpirun", [])],
+    "bert-train": [(2, "threads", ["--recompute=block"])],
+    "qwen3-train": [(2, "threads", [])],
+    "mixtral-train": [(2, "threads", [])],
+    "vit-train": [(2, "threads", [])],
+}
 # Libraries that every host has, in a version of its own.
 SYSTEM = re.compile(r"(ld-linux|libc|libm|libdl|librt|libpthread|libstdc\+\+|libgcc_s)[.-]")
 
@@ -81,7 +95,7 @@ def demo_cases():
     bert = make_bert()
     yield "sentences", bert, (ids, mask), {"": []}
     yield "sentences-train", Classifier(bert, 384, 5), (ids, mask, torch.randint(0, 5, (6,))), {"": OPTIMIZER}
-    yield "llama", make_llama(TOKENS, seed=0), (batch, batch), {"": OPTIMIZER}
+    yield "demo", make_llama(TOKENS, seed=0), (batch, batch), {"": OPTIMIZER}
 
 
 def architecture_cases():
@@ -90,13 +104,26 @@ def architecture_cases():
         yield re.sub(r"[^a-z0-9]+", "-", name.lower()), module, batch, {"-infer": [], "-train": OPTIMIZER}
 
 
+def compile_bundle(folder, source, bundle, target, arguments, options):
+    command = [TOOLS / "raddle-compile", source, f"--target={target}", f"--batch={len(arguments[0])}", *options]
+    subprocess.run([*command, "-o", folder / bundle], check=True)
+
+
 def compile_case(folder, source, name, arguments, options):
     """Bundles for both targets."""
     for target in TARGETS:
-        bundle = folder / f"{name}.{target.split(':')[0]}.raddle"
-        batch = f"--batch={len(arguments[0])}"
-        command = [TOOLS / "raddle-compile", source, f"--target={target}", batch, *options, "-o", bundle]
-        subprocess.run(command, check=True)
+        compile_bundle(folder, source, f"{name}.{target.split(':')[0]}.raddle", target, arguments, options)
+
+
+def ranked_cases(folder, source, case, arguments, options):
+    """Bundles of a case for several ranks, and what check_gpu.py needs to know of them."""
+    for ranks, launch, further in RANKED.get(case["name"], []):
+        name = "".join([case["name"], *(option.replace("=", "-") for option in further)])
+        bundle = f"{name}.{ranks}.raddle"
+        if not (folder / bundle).exists():
+            further = [*further, f"--ranks={ranks}"]
+            compile_bundle(folder, source, bundle, TARGETS[1], arguments, [*options, *further])
+        yield {**case, "name": name, "bundle": bundle, "ranks": ranks, "launch": launch}
 
 
 def input_names(bundle):
@@ -124,8 +151,9 @@ def run_on_cpu(folder, name, options):
 
 
 def copy_tools(folder):
-    """raddle-run without symbols, and the libraries that it needs beside those of every system."""
+    """raddle-run without symbols, with its MPI, and the libraries that it needs beside those of every system."""
     shutil.copy(TOOLS / "raddle-run", folder / "raddle-run")
+    shutil.copy(ROOT / "build" / "lib" / "libraddle_mpi.so", folder)
     subprocess.run(["strip", folder / "raddle-run"], check=True)
     libraries = folder / "lib"
     libraries.mkdir(exist_ok=True)
@@ -133,6 +161,22 @@ def copy_tools(folder):
     for match in re.finditer(r"(\S+) => (\S+)", listed):
         if not SYSTEM.match(match[1]):
             shutil.copy(match[2], libraries / match[1])
+
+
+def round_weights(module):
+    """To the 8 bits of a bfloat16, so that they take half the room when compressed."""
+    with torch.no_grad():
+        for parameter in module.parameters():
+            parameter.copy_(parameter.bfloat16())
+
+
+def pack_case(folder, source, name, arguments, compiler):
+    """The case of one rank, then those of several."""
+    compile_case(folder, source, name, arguments, compiler)
+    command = write_inputs(folder, name, arguments) + [f"--steps={STEPS if compiler else 3}"]
+    run_on_cpu(folder, name, command)
+    case = {"name": name, "bundle": f"{name}.cuda.raddle", "expected": name, "options": command}
+    return [case, *ranked_cases(folder, source, case, arguments, compiler)]
 
 
 def main():
@@ -147,21 +191,20 @@ def main():
         if wanted and model not in wanted:
             continue
         source = options.folder / f"{model}.pt2"
+        round_weights(module)
         raddle.export(module, arguments, source)
         for end, compiler in modes.items():
             name = model + end
             try:
-                compile_case(options.folder, source, name, arguments, compiler)
-                command = write_inputs(options.folder, name, arguments) + [f"--steps={STEPS if compiler else 3}"]
-                run_on_cpu(options.folder, name, command)
+                table += pack_case(options.folder, source, name, arguments, compiler)
             except subprocess.CalledProcessError as error:
                 refused.append(f"{name}: {pathlib.Path(error.cmd[0]).name} failed")
-                continue
-            table.append({"name": name, "options": command})
         print(f"packed {model}", file=sys.stderr)
     (options.folder / "cases.json").write_text(json.dumps(table, indent=1))
     copy_tools(options.folder)
     shutil.copy(ROOT / "scripts" / "check_gpu.py", options.folder)
+    with tarfile.open(options.folder.with_suffix(".tar.xz"), "w:xz") as archive:
+        archive.add(options.folder, arcname=options.folder.name)
     if refused:
         sys.exit("not packed: " + "; ".join(refused))
 

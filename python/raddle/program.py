@@ -50,12 +50,17 @@ def machine_limits(threads=0, again=False):
 
 
 class Metrics(collections.abc.Mapping):
-    """The outputs of a step by name. A scalar is read as a float when it is asked for; others are tensors."""
+    """The outputs of a step by name. A scalar is read as a float when it is asked for; others are tensors.
 
-    def __init__(self, names, tensors):
+    ``finish`` is called before the first of them is read, and raises what went wrong in the step.
+    """
+
+    def __init__(self, names, tensors, finish):
         self._tensors = dict(zip(names, tensors))
+        self._finish = finish
 
     def __getitem__(self, name):
+        self._finish()
         tensor = self._tensors[name]
         return tensor.item() if tensor.dim() == 0 else tensor
 
@@ -115,13 +120,14 @@ class Program:
         """One step of training on a global batch; ``lr`` replaces the learning rate of ``compile``.
 
         Returns a mapping with ``loss`` (the mean over ranks) and ``grad_norm`` (before clipping); they are read from the
-        runtime when asked for. The module's other outputs are those of ``eval``.
+        runtime when asked for: GPUs compute the step meanwhile, and up to two steps are under way. An error of a step
+        may be raised by a later call. The module's other outputs are those of ``eval``.
         """
-        return Metrics(*self._run("train_step", batch, lr))
+        return Metrics(*self._start("train_step", batch, lr))
 
     def eval(self, *batch):
         """The forward pass of training on a global batch, without a change of state; a mapping with ``loss``."""
-        return Metrics(*self._run("eval", batch))
+        return Metrics(*self._start("eval", batch))
 
     def state_dict(self):
         """Every parameter and persistent buffer by name, tied names included, as whole tensors (floats as f32)."""
@@ -164,7 +170,13 @@ class Program:
         """Writes what ran when as a JSON file for Perfetto. Raises RuntimeError without ``trace=True``."""
         self._session.write_trace(os.fspath(path))
 
-    def _run(self, entry, args, lr=None):
+    def _run(self, entry, args):
+        names, tensors, finish = self._start(entry, args)
+        finish()
+        return names, tensors
+
+    def _start(self, entry, args, lr=None):
+        """Names and tensors of the results, and what to call before they are read."""
         if entry not in self._entries:
             raise ValueError(f"the program has no entry '{entry}', it has {', '.join(self._entries)}")
         values = _flatten(args)
@@ -177,9 +189,10 @@ class Program:
                 break
         else:
             raise ValueError(f"entry '{entry}': " + "; ".join(self._problems(variant, values)))
-        results = self._session.run(entry, [_to_runtime(value) for value in values], lr)
+        call, results = self._session.start(entry, [_to_runtime(value) for value in values], lr)
         outputs = variant["outputs"]
-        return [output["name"] for output in outputs], [_from_runtime(*pair) for pair in zip(results, outputs)]
+        tensors = [_from_runtime(*pair) for pair in zip(results, outputs)]
+        return [output["name"] for output in outputs], tensors, lambda: self._session.finish(call)
 
     def _problems(self, variant, values):
         expected = variant["inputs"]

@@ -29,53 +29,58 @@ static double secondsSince(Clock::time_point start) {
   return std::chrono::duration<double>(Clock::now() - start).count();
 }
 
-// An entry point with memory for what goes in and comes out.
+// An entry point with memory for what goes in and comes out: of two calls, as one may be under way while the results of
+// the one before are read.
 class Call {
 public:
   Call(Session &session, const std::string &name, const Options &options, const TokenFile *tokens, uint64_t seed)
       : session(session), entry(session.findEntry(name)), inputs(session.entries()[entry], options, tokens, seed) {
-    for (const ArrayInfo &output : info().outputs) {
-      memory.emplace_back();
-      if (!memory.back().allocate(output.bytes()))
-        throw Error("cannot allocate " + std::to_string(output.bytes()) + " bytes for output '" + output.name + "'");
-      pointers.push_back(memory.back().data());
-    }
+    for (std::vector<void *> &set : pointers)
+      for (const ArrayInfo &output : info().outputs) {
+        memory.emplace_back();
+        if (!memory.back().allocate(output.bytes()))
+          throw Error("cannot allocate " + std::to_string(output.bytes()) + " bytes for output '" + output.name + "'");
+        set.push_back(memory.back().data());
+      }
   }
 
   const VariantInfo &info() const { return session.entries()[entry].variants[inputs.variant()]; }
-  const void *output(size_t index) const { return pointers[index]; }
+  const void *output(uint64_t step, size_t index) const { return pointers[step % sets][index]; }
 
-  void run(uint64_t step, std::optional<float> learningRate) {
+  /// Returns the number by which the session knows the call.
+  uint64_t start(uint64_t step, std::optional<float> learningRate) {
     inputs.draw(step);
-    session.run(entry, inputs.variant(), inputs.arrays(), pointers, learningRate);
+    return session.start(entry, inputs.variant(), inputs.arrays(), pointers[step % sets], learningRate);
   }
 
   // The floating-point outputs that are single numbers.
-  std::vector<Metric> metrics() const {
+  std::vector<Metric> metrics(uint64_t step) const {
     std::vector<Metric> result;
-    for (size_t i = 0; i < pointers.size(); ++i) {
-      const ArrayInfo &output = info().outputs[i];
+    for (size_t i = 0; i < info().outputs.size(); ++i) {
+      const ArrayInfo &array = info().outputs[i];
       double value;
-      if (output.shape.empty() && convertElements(pointers[i], output.dtype, &value, DType::F64, 1))
-        result.push_back({output.name, value});
+      if (array.shape.empty() && convertElements(output(step, i), array.dtype, &value, DType::F64, 1))
+        result.push_back({array.name, value});
     }
     return result;
   }
 
 private:
+  static constexpr uint64_t sets = 2;
+
   Session &session;
   size_t entry;
   Inputs inputs;
   std::vector<AlignedBuffer> memory;
-  std::vector<void *> pointers;
+  std::vector<void *> pointers[sets];
 };
 
 // The mean of each metric over batches of the validation file.
-static std::vector<Metric> evaluate(Call &call, uint64_t steps) {
+static std::vector<Metric> evaluate(Session &session, Call &call, uint64_t steps) {
   std::vector<Metric> sums;
   for (uint64_t step = 1; step <= steps; ++step) {
-    call.run(step, std::nullopt);
-    std::vector<Metric> metrics = call.metrics();
+    session.finish(call.start(step, std::nullopt));
+    std::vector<Metric> metrics = call.metrics(step);
     if (sums.empty())
       sums = metrics;
     else
@@ -87,7 +92,7 @@ static std::vector<Metric> evaluate(Call &call, uint64_t steps) {
   return sums;
 }
 
-static void writeOutputs(const Call &call, const std::string &folder) {
+static void writeOutputs(const Call &call, uint64_t step, const std::string &folder) {
   if (::mkdir(folder.c_str(), 0777) != 0 && errno != EEXIST)
     throw Error("cannot create folder '" + folder + "': " + std::strerror(errno));
   for (size_t i = 0; i < call.info().outputs.size(); ++i) {
@@ -95,7 +100,7 @@ static void writeOutputs(const Call &call, const std::string &folder) {
     // The name comes from the bundle: it must not lead out of the folder.
     if (output.name.find('/') != std::string::npos || output.name == "." || output.name == "..")
       throw Error("output '" + output.name + "' has a name that cannot be a file's");
-    writeNpy(folder + "/" + output.name + ".npy", output.dtype, output.shape, call.output(i), output.isComplex);
+    writeNpy(folder + "/" + output.name + ".npy", output.dtype, output.shape, call.output(step, i), output.isComplex);
   }
 }
 
@@ -185,6 +190,48 @@ static std::string traceName(const std::string &path, int rank) {
   return suffix ? path.substr(0, dot) + number + path.substr(dot) : path + number;
 }
 
+/// Starts steps and reports each when it has ended: on a GPU while the next one is under way.
+class StepReports {
+public:
+  StepReports(Session &session, Call &call, Reporter &reporter) : session(session), call(call), reporter(reporter) {}
+
+  void start(uint64_t step, std::optional<float> rate) {
+    Step next{step, 0, rate, Clock::now(), session.launchSeconds()};
+    next.call = call.start(step, rate);
+    next.launchSeconds = session.launchSeconds() - next.launchSeconds;
+    finish();
+    open = next;
+    if (!session.isAsynchronous())
+      finish();
+  }
+
+  /// Reports the step that is under way.
+  void finish() {
+    if (!open)
+      return;
+    Step step = *open;
+    open.reset();
+    session.finish(step.call);
+    // The GPU begins it when the one before has ended.
+    double seconds = secondsSince(std::max(step.begin, ended));
+    ended = Clock::now();
+    reporter.step(step.number, call.metrics(step.number), step.rate, seconds, step.launchSeconds);
+  }
+
+private:
+  struct Step {
+    uint64_t number, call;
+    std::optional<float> rate;
+    Clock::time_point begin;
+    double launchSeconds;
+  };
+  Session &session;
+  Call &call;
+  Reporter &reporter;
+  std::optional<Step> open;
+  Clock::time_point ended;
+};
+
 // All processes take part in what is measured, the first one writes.
 static void report(const Session &session, const std::string &path, bool first) {
   Measurements measured = session.measurements();
@@ -229,21 +276,20 @@ static void run(const Options &options, const std::shared_ptr<Communicator> &wor
   float peak = options.learningRate.value_or(session.bundle().learning_rate());
   bool usesRate = hasInput(session, entry, bundle::InputRole::LearningRate);
   Clock::time_point start = Clock::now();
+  StepReports reports(session, call, reporter);
   for (uint64_t step = 1; step <= options.steps; ++step) {
     if (usesRate)
       rate = learningRateAt(options, peak, step);
-    Clock::time_point begin = Clock::now();
-    double launched = session.launchSeconds();
-    call.run(step, rate);
-    double seconds = secondsSince(begin);
-    reporter.step(step, call.metrics(), rate, seconds, session.launchSeconds() - launched);
-    bool due = step == options.steps || (options.valEvery != 0 && step % options.valEvery == 0);
-    if (evaluation && due)
-      reporter.evaluation(step, evaluate(*evaluation, options.valSteps));
+    reports.start(step, rate);
+    if (evaluation && (step == options.steps || (options.valEvery != 0 && step % options.valEvery == 0))) {
+      reports.finish();
+      reporter.evaluation(step, evaluate(session, *evaluation, options.valSteps));
+    }
   }
+  reports.finish();
   reporter.summary(session, entry, secondsSince(start));
   if (!options.output.empty() && first)
-    writeOutputs(call, options.output);
+    writeOutputs(call, options.steps, options.output);
   if (!options.trace.empty())
     session.writeTrace(traceName(options.trace, session.firstRank()));
   if (!options.report.empty())
@@ -261,7 +307,10 @@ int main(int argc, char **argv) {
   std::shared_ptr<runtime::Communicator> world;
   try {
     std::optional<runtime::Launch> launch = runtime::launchedByTorchrun();
-    if (!launch && runtime::startedByMpi())
+    // A rank alone has nobody to find.
+    if (launch && launch->ranks == 1)
+      launch.reset();
+    else if (!launch && runtime::startedByMpi())
       world = runtime::connectMpi();
     run::run(*options, world, launch);
     if (!std::cout.flush())

@@ -109,7 +109,10 @@ protected:
     std::vector<float> x{1, 2, 3, 4, 5, 6}, y(8, -1);
     void *inputs[] = {x.data(), rows.data()}, *outputs[] = {y.data()};
     log.clear();
-    executor.run(0, inputs, outputs);
+    executor.check(0, inputs);
+    executor.start(0, inputs, outputs);
+    executor.wait();
+    executor.deliver();
     return y;
   }
 
@@ -132,18 +135,45 @@ TEST_F(GpuExecutorTest, RunsStepByStepThenAsOneGraph) {
   auto executor = make();
   EXPECT_EQ(run(*executor), expected(0));
   // Inputs of 24 and 16 bytes begin at multiples of 256; 32 bytes of the output; one report.
-  Strings steps{"copy 512", "fill 8", "kernel 2", "kernel 3", "kernel 0", "gemm 0", "kernel 1", "fill 24", "copy 264"};
-  EXPECT_EQ(log, steps);
+  Strings steps{"fill 8", "kernel 2", "kernel 3", "kernel 0", "gemm 0", "kernel 1", "fill 24"};
+  auto between = [](Strings middle) {
+    middle.insert(middle.begin(), "copy 512");
+    middle.insert(middle.end(), {"copy 264", "wait"});
+    return middle;
+  };
+  EXPECT_EQ(log, between(steps));
   EXPECT_EQ(run(*executor), expected(1));
   Strings second{"begin graph"};
   second.insert(second.end(), steps.begin(), steps.end());
   second.insert(second.end(), {"end graph", "launch graph 0"});
-  EXPECT_EQ(log, second);
+  EXPECT_EQ(log, between(second));
   for (float call = 2; call < 5; ++call) {
     EXPECT_EQ(run(*executor), expected(call));
-    EXPECT_EQ(log, Strings{"launch graph 0"});
+    EXPECT_EQ(log, between({"launch graph 0"}));
   }
   EXPECT_GT(executor->launchSeconds(), 0);
+}
+
+TEST_F(GpuExecutorTest, WaitsForNothingWhileTwoRunsAreUnderWay) {
+  auto executor = make();
+  for (int call = 0; call < 3; ++call)
+    run(*executor);
+  std::vector<std::vector<float>> x(2, {1, 2, 3, 4, 5, 6}), y(2, std::vector<float>(8, -1));
+  std::vector<int64_t> rows{3, 6};
+  log.clear();
+  for (int call = 0; call < 2; ++call) {
+    void *inputs[] = {x[call].data(), rows.data()}, *outputs[] = {y[call].data()};
+    executor->start(0, inputs, outputs);
+    // They have been read.
+    x[call].assign(6, 100);
+  }
+  EXPECT_EQ(log, (Strings{"copy 512", "launch graph 0", "copy 264", "copy 512", "launch graph 0", "copy 264"}));
+  EXPECT_EQ(y[0][0], -1);
+  for (int call = 0; call < 2; ++call) {
+    executor->wait();
+    executor->deliver();
+    EXPECT_EQ(y[call], expected(static_cast<float>(3 + call)));
+  }
 }
 
 TEST_F(GpuExecutorTest, LoadsCodeAndChoosesProductsOnce) {

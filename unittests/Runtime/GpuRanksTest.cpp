@@ -80,7 +80,9 @@ public:
       int64_t counter = number, kept = 0;
       void *inputs[] = {x.data() + i * part * linearInputs, &counter};
       void *outputs[] = {y.data() + i * part * linearOutputs, &losses[i], &kept};
-      executors[i]->run(0, inputs, outputs);
+      executors[i]->start(0, inputs, outputs);
+      executors[i]->wait();
+      executors[i]->deliver();
       EXPECT_EQ(kept, number);
     });
     for (float loss : losses)
@@ -151,15 +153,21 @@ TEST(GpuRanksTest, AreOneGraphWithTheirCollectives) {
   EXPECT_EQ(std::count(first.begin(), first.end(), "gather 48"), 1);
   EXPECT_EQ(std::count(first.begin(), first.end(), "reduce-scatter 12"), 1);
   EXPECT_EQ(std::count(first.begin(), first.end(), "all-reduce 1"), 1);
+  // Kernels are loaded between collectives, never beside one.
+  EXPECT_EQ(std::count(first.begin(), first.end(), "wait for all"), 3);
   gpus.step(2, y);
-  RecordingGpu::Strings second{"begin graph"};
-  second.insert(second.end(), first.begin(), first.end());
+  first.erase(std::remove(first.begin(), first.end(), "wait for all"), first.end());
+  // A copy in, then the graph; a copy out, and the wait.
+  RecordingGpu::Strings second(first.begin(), first.begin() + 1);
+  second.push_back("begin graph");
+  second.insert(second.end(), first.begin() + 1, first.end() - 2);
   second.insert(second.end(), {"end graph", "launch graph 0"});
+  second.insert(second.end(), first.end() - 2, first.end());
   EXPECT_EQ(gpus.logs[0], second);
   for (int number = 3; number < 6; ++number) {
     gpus.step(number, y);
-    EXPECT_EQ(gpus.logs[0], RecordingGpu::Strings{"launch graph 0"});
-    EXPECT_EQ(gpus.logs[1], RecordingGpu::Strings{"launch graph 0"});
+    EXPECT_EQ(gpus.logs[0], (RecordingGpu::Strings{first.front(), "launch graph 0", first.end()[-2], "wait"}));
+    EXPECT_EQ(gpus.logs[1], gpus.logs[0]);
   }
   // One slice of 12 numbers came in each step.
   EXPECT_EQ(gpus.executors[0]->bytesCommunicated(), 5 * 48u);

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <cstring>
 #include <gtest/gtest.h>
+#include <utility>
 
 using namespace raddle;
 using namespace raddle::runtime;
@@ -77,7 +78,7 @@ void RecordingGpu::beginGraph() {
   EXPECT_FALSE(capturing);
   capturing = true;
   captured.clear();
-  recorded.clear();
+  recordedBefore = std::exchange(recorded, {});
 }
 
 // The stream of collectives must have joined the capture before it gets work, and the stream that computes must have
@@ -109,7 +110,7 @@ size_t RecordingGpu::endGraph() {
   capturing = false;
   checkCapture();
   graphs.push_back(captured);
-  recorded.clear();
+  recorded = std::move(recordedBefore);
   return graphs.size() - 1;
 }
 
@@ -149,7 +150,8 @@ bool RecordingGpu::advance(uint32_t stream) {
   return moved;
 }
 
-bool RecordingGpu::finished() {
+// Whether all is done. Nothing is before it is waited for: what reads results too early reads the old ones.
+bool RecordingGpu::runStreams() {
   uint32_t second = numStreams - 1 - firstStream;
   while (advance(firstStream) || advance(second))
     ;
@@ -157,7 +159,19 @@ bool RecordingGpu::finished() {
   return pending.empty();
 }
 
-// Nothing is done before it is waited for: what reads results too early reads the old ones.
+bool RecordingGpu::finished() {
+  log.push_back("wait for all");
+  return runStreams();
+}
+
+bool RecordingGpu::reached(size_t event) {
+  log.push_back("wait");
+  runStreams();
+  return done[event] == recorded[event];
+}
+
+void RecordingGpu::await(size_t event) { EXPECT_TRUE(reached(event)); }
+
 void RecordingGpu::synchronize() {
   if (!finished())
     throw Error("the streams never end");

@@ -36,6 +36,8 @@ public:
   void makeEvents(size_t count) override { events = std::max(events, count); }
   void record(size_t event, uint32_t stream) override;
   void wait(size_t event, uint32_t stream) override;
+  bool reached(size_t event) override;
+  void await(size_t event) override;
   void mark(uint32_t number) override;
   uint32_t marked() override { return lastMark; }
   void beginGraph() override;
@@ -74,8 +76,9 @@ private:
   std::vector<raddle::runtime::GemmProblem> problems;
   std::vector<Operations> graphs;
   Operations pending, captured;
-  std::map<size_t, uint64_t> recorded; // the last record of each event that was asked for
-  std::map<size_t, uint64_t> done;     // and that was done
+  std::map<size_t, uint64_t> recorded;       // the last record of each event that was asked for
+  std::map<size_t, uint64_t> recordedBefore; // a graph
+  std::map<size_t, uint64_t> done;           // and that was done
   uint64_t serials = 0;
   size_t events = 0;
   uint32_t lastMark = 0;
@@ -86,4 +89,5 @@ private:
   void add(Operation operation) { (capturing ? captured : pending).push_back(std::move(operation)); }
   void checkCapture() const;
   bool advance(uint32_t stream);
+  bool runStreams();
 };

@@ -98,6 +98,8 @@ public:
   void makeEvents(size_t count) override { streams->makeEvents(count); }
   void record(size_t event, uint32_t stream) override { streams->record(event, stream); }
   void wait(size_t event, uint32_t stream) override { streams->wait(event, stream); }
+  bool reached(size_t event) override { return streams->reached(event); }
+  void await(size_t event) override { streams->await(event); }
   void mark(uint32_t number) override { streams->mark(number); }
   uint32_t marked() override { return streams->marked(); }
 

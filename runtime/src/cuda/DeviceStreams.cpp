@@ -55,6 +55,15 @@ void DeviceStreams::wait(size_t event, uint32_t stream) {
   cu.check(cu.streamWaitEvent(streams[stream], events[event], 0), "cannot wait for an event");
 }
 
+bool DeviceStreams::reached(size_t event) {
+  Result result = cu.eventQuery(events[event]);
+  if (result != notReady)
+    cu.check(result, "the GPU failed");
+  return result != notReady;
+}
+
+void DeviceStreams::await(size_t event) { cu.check(cu.eventSynchronize(events[event]), "the GPU failed"); }
+
 void DeviceStreams::mark(uint32_t value) {
   cu.check(cu.memset32Async(number, value, 1, communication()), "cannot mark a collective");
 }

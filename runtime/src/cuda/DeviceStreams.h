@@ -25,6 +25,8 @@ public:
   void makeEvents(size_t count);
   void record(size_t event, uint32_t stream);
   void wait(size_t event, uint32_t stream);
+  bool reached(size_t event);
+  void await(size_t event);
   void mark(uint32_t number);
   uint32_t marked();
   bool finished();

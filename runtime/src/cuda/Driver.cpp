@@ -61,6 +61,8 @@ static Driver loadDriver() {
   find(driver.eventCreate, "cuEventCreate");
   find(driver.eventDestroy, "cuEventDestroy_v2");
   find(driver.eventRecord, "cuEventRecord");
+  find(driver.eventQuery, "cuEventQuery");
+  find(driver.eventSynchronize, "cuEventSynchronize");
   find(driver.memAlloc, "cuMemAlloc_v2");
   find(driver.memFree, "cuMemFree_v2");
   find(driver.memHostAlloc, "cuMemHostAlloc");

@@ -47,6 +47,8 @@ struct Driver {
   Result (*eventCreate)(Event *, unsigned);
   Result (*eventDestroy)(Event);
   Result (*eventRecord)(Event, Stream);
+  Result (*eventQuery)(Event);
+  Result (*eventSynchronize)(Event);
   Result (*memAlloc)(Address *, size_t);
   Result (*memFree)(Address);
   Result (*memHostAlloc)(void **, size_t, unsigned);

@@ -50,6 +50,10 @@ public:
   virtual void record(size_t event, uint32_t stream) = 0;
   virtual void wait(size_t event, uint32_t stream) = 0;
 
+  /// Whether what was recorded last for an event is done; and a wait until it is. Throw Error when something failed.
+  virtual bool reached(size_t event) = 0;
+  virtual void await(size_t event) = 0;
+
   /// Stores a number on the stream of collectives; `marked` reads it while all streams work, 0 where it cannot be read.
   virtual void mark(uint32_t number) = 0;
   virtual uint32_t marked() = 0;

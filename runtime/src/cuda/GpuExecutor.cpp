@@ -25,7 +25,7 @@ GpuExecutor::GpuExecutor(const bundle::Bundle &bundle, std::unique_ptr<Gpu> devi
       communicators.push_back(each);
   gpu->enter();
   gpu->load(bundle);
-  uint8_t *stateMemory = gpu->allocate(layout.bytes);
+  stateMemory = gpu->allocate(layout.bytes);
   gpu->fill(stateMemory, 0, layout.bytes);
   staging = gpu->allocateHost(stagingBytes);
   for (uint64_t offset : layout.offsets)
@@ -40,22 +40,33 @@ GpuExecutor::GpuExecutor(const bundle::Bundle &bundle, std::unique_ptr<Gpu> devi
   for (const bundle::EntryPoint *entry : *bundle.entries())
     for (const bundle::Variant *variant : *entry->variants())
       lower(*variant, arena);
-  uint64_t most = 0;
-  for (const Lowered &program : lowered) {
-    most = std::max(most, reportsOffset(program) + program.deviceChecks.size() * sizeof(uint64_t));
-    // Beside the program's own: where the stream of collectives begins and ends.
-    gpu->makeEvents(program.program.events() + 2);
-  }
-  deviceArrays = gpu->allocate(most);
-  hostArrays = gpu->allocateHost(most);
-  // Gaps between arrays are copied as well.
-  gpu->fill(deviceArrays, 0, most);
-  std::memset(hostArrays, 0, most);
+  allocateArrays();
   for (Lowered &program : lowered)
     prepare(program);
   if (traced)
     traces.assign(numStreams, Trace(rank()));
   gpu->synchronize();
+}
+
+void GpuExecutor::allocateArrays() {
+  uint64_t most = 0;
+  size_t events = 0, outputs = 0;
+  for (const Lowered &program : lowered) {
+    most = std::max(most, reportsOffset(program) + program.deviceChecks.size() * sizeof(uint64_t));
+    // Beside the program's own: where the stream of collectives begins and ends.
+    events = std::max<size_t>(events, program.program.events() + 2);
+    outputs = std::max(outputs, program.outputs.size());
+  }
+  deviceArrays = gpu->allocate(most);
+  // Gaps between arrays are copied as well.
+  gpu->fill(deviceArrays, 0, most);
+  for (Started &one : started) {
+    one.arrays = gpu->allocateHost(most);
+    std::memset(one.arrays, 0, most);
+    one.outputs.resize(outputs);
+    one.event = events++;
+  }
+  gpu->makeEvents(events);
 }
 
 GpuExecutor::~GpuExecutor() {

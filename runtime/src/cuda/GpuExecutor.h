@@ -6,6 +6,7 @@
 #include "../exec/RankExecutor.h"
 
 #include <chrono>
+#include <functional>
 #include <memory>
 #include <optional>
 
@@ -18,8 +19,7 @@ struct GpuGroups {
 
 /// Everything lies on the device: states, one arena, constants, inputs and outputs, whose values go through memory of
 /// the host that the device copies from and to. A program's first run does one instruction after the other; the second
-/// is kept as a graph, collectives and copies of inputs and outputs included, and from then on a run is one launch of
-/// it.
+/// is kept as a graph, collectives included, and from then on a run is a copy in, one launch of it, and a copy out.
 class GpuExecutor : public RankExecutor {
 public:
   /// A collective may take `patience`. Throws Error, also naming every instruction that a GPU cannot do yet.
@@ -28,14 +28,18 @@ public:
   ~GpuExecutor() override;
 
   /// Does each collective of the programs once, so that libraries have made their connections before the first run: all
-  /// ranks call it before anything is loaded. Throws Error.
+  /// ranks call it before anything is loaded, as states are zero afterwards. Throws Error.
   void rehearse();
 
   void load(uint64_t seed, const std::string &weights) override;
 
-  /// An index that is not allowed is found before the run where a caller's input holds it; one that the program
-  /// computes is found after the run. With tracing every instruction is waited for, and an error names it.
-  void run(size_t program, void *const *inputs, void *const *outputs) override;
+  /// An index that is not allowed is found by `check` where a caller's input holds it, and by `deliver` where the
+  /// program computes it. With tracing every instruction is waited for, and an error names it.
+  void check(size_t program, void *const *inputs) const override;
+  void start(size_t program, void *const *inputs, void *const *outputs) override;
+  void wait() override;
+  void deliver() override;
+  bool isAsynchronous() const override { return true; }
 
   void abort() override;
 
@@ -72,6 +76,13 @@ private:
     std::optional<size_t> graph;
   };
 
+  /// A program under way. Its inputs, outputs and reports lie beside each other in memory that the GPU copies.
+  struct Started {
+    Lowered *program = nullptr;
+    uint8_t *arrays = nullptr;
+    std::vector<void *> outputs;
+    size_t event = 0; // behind all of it
+  };
   /// How many of the instructions of a kind have been met.
   struct Cursor {
     size_t gemms = 0, checks = 0, collectives = 0;
@@ -86,11 +97,15 @@ private:
   Groups groups;
   std::vector<Communicator *> communicators; // each one once
   const std::chrono::seconds patience;
+  uint8_t *stateMemory = nullptr;
   std::vector<uint8_t *> states, constants;
   std::vector<Lowered> lowered;
   std::vector<Trace> traces;
-  // Inputs of a program, then its outputs, then reports of checks; on the device and on the host.
-  uint8_t *deviceArrays = nullptr, *hostArrays = nullptr;
+  // Inputs of a program, then its outputs, then reports of checks.
+  uint8_t *deviceArrays = nullptr;
+  // In turn; those from `oldest` on are under way.
+  Started started[mostStarted];
+  size_t oldest = 0, underWay = 0;
   // For copies between runs.
   static constexpr uint64_t stagingBytes = 16u << 20;
   uint8_t *staging = nullptr;
@@ -103,14 +118,13 @@ private:
   void sortSteps(Lowered &program, const bundle::Variant &variant);
   void prepare(Lowered &program);
   uint64_t reportsOffset(const Lowered &program) const;
-  void checkInputs(const Lowered &program, void *const *inputs) const;
+  void allocateArrays();
   void submit(Lowered &program);
   void submitAll(Lowered &program, bool waitForCollectives);
   void execute(Lowered &program, const Step &step, Cursor &cursor);
   /// Waits for all that was asked for; `step` is the last of it, where that is known.
-  void await(const Lowered &program, const Step *step = nullptr);
-  void synchronize();
-  void readReports(const Lowered &program) const;
+  void await(const Lowered &program, const std::function<bool()> &done, const Step *step);
+  void readReports(const Started &run) const;
   void upload(uint8_t *dst, const uint8_t *src, uint64_t bytes);
   void download(uint8_t *dst, const uint8_t *src, uint64_t bytes);
 };

@@ -4,35 +4,63 @@
 
 #include "raddle/runtime/Error.h"
 
+#include <algorithm>
 #include <cstring>
 
 namespace raddle::runtime {
 
-void GpuExecutor::run(size_t index, void *const *inputs, void *const *outputs) {
-  Lowered &program = lowered[index];
-  Trace::Clock::time_point begin = Trace::Clock::now();
-  gpu->enter();
-  checkInputs(program, inputs);
-  for (size_t i = 0; i < program.inputs.size(); ++i)
-    std::memcpy(hostArrays + program.inputs[i].offset, inputs[i], program.inputs[i].bytes);
-  submit(program);
-  launched += std::chrono::duration<double>(Trace::Clock::now() - begin).count();
-  await(program);
-  readReports(program);
-  for (size_t i = 0; i < program.outputs.size(); ++i)
-    std::memcpy(outputs[i], hostArrays + program.inputBytes + program.outputs[i].offset, program.outputs[i].bytes);
-  ++program.runs;
-  copied += program.copiedBytes;
-  communicated += program.communicatedBytes;
-}
-
-void GpuExecutor::checkInputs(const Lowered &program, void *const *inputs) const {
-  for (auto [input, step] : program.hostChecks) {
+void GpuExecutor::check(size_t index, void *const *inputs) const {
+  for (auto [input, step] : lowered[index].hostChecks) {
     const CheckCall &call = std::get<CheckCall>(step->call);
     if (std::optional<BadIndex> bad = findBadIndex(inputs[input], call.dtype, call.count, call.range))
       throw Error("rank " + std::to_string(rank()) + ", instruction '" + step->name +
                   "': " + describeBadIndex(call, *bad));
   }
+}
+
+// Copies are no part of the graph: each run has memory of its own on the host, as the one before may be under way.
+void GpuExecutor::start(size_t index, void *const *inputs, void *const *outputs) {
+  Lowered &program = lowered[index];
+  Started &run = started[(oldest + underWay) % mostStarted];
+  Trace::Clock::time_point begin = Trace::Clock::now();
+  gpu->enter();
+  for (size_t i = 0; i < program.inputs.size(); ++i)
+    std::memcpy(run.arrays + program.inputs[i].offset, inputs[i], program.inputs[i].bytes);
+  std::copy(outputs, outputs + program.outputs.size(), run.outputs.begin());
+  run.program = &program;
+  gpu->copy(deviceArrays, run.arrays, program.inputBytes);
+  submit(program);
+  uint64_t results = reportsOffset(program) - program.inputBytes + program.deviceChecks.size() * sizeof(uint64_t);
+  gpu->copy(run.arrays + program.inputBytes, deviceArrays + program.inputBytes, results);
+  gpu->record(run.event, computeStream);
+  ++program.runs;
+  ++underWay;
+  launched += std::chrono::duration<double>(Trace::Clock::now() - begin).count();
+}
+
+void GpuExecutor::wait() {
+  const Started &run = started[oldest];
+  gpu->enter();
+  if (!run.program->collectives.empty())
+    return await(*run.program, [&] { return gpu->reached(run.event); }, nullptr);
+  try {
+    gpu->await(run.event);
+  } catch (const Error &error) {
+    throw Error("rank " + std::to_string(rank()) + ": " + error.what() +
+                "; a run with tracing waits for each instruction and names the one that fails");
+  }
+}
+
+void GpuExecutor::deliver() {
+  const Started &run = started[oldest];
+  oldest = (oldest + 1) % mostStarted;
+  --underWay;
+  const Lowered &program = *run.program;
+  readReports(run);
+  for (size_t i = 0; i < program.outputs.size(); ++i)
+    std::memcpy(run.outputs[i], run.arrays + program.inputBytes + program.outputs[i].offset, program.outputs[i].bytes);
+  copied += program.copiedBytes;
+  communicated += program.communicatedBytes;
 }
 
 // The first run loads what libraries load late, which must not be in a graph; the second becomes one.
@@ -48,9 +76,7 @@ void GpuExecutor::submit(Lowered &program) {
 }
 
 void GpuExecutor::submitAll(Lowered &program, bool waitForCollectives) {
-  gpu->copy(deviceArrays, hostArrays, program.inputBytes);
-  uint64_t reports = reportsOffset(program), reportBytes = program.deviceChecks.size() * sizeof(uint64_t);
-  gpu->fill(deviceArrays + reports, 0xff, reportBytes);
+  gpu->fill(deviceArrays + reportsOffset(program), 0xff, program.deviceChecks.size() * sizeof(uint64_t));
   bool communicates = !program.collectives.empty();
   size_t begun = program.program.events(), ended = begun + 1;
   if (communicates) {
@@ -67,7 +93,7 @@ void GpuExecutor::submitAll(Lowered &program, bool waitForCollectives) {
       throw Error("rank " + std::to_string(rank()) + ", instruction '" + step.name + "': " + error.what());
     }
     if (waitForCollectives && (!traces.empty() || std::holds_alternative<CollectiveCall>(step.call)))
-      await(program, &step);
+      await(program, [this] { return gpu->finished(); }, &step);
     const char *kind = kindOf(step);
     if (!traces.empty())
       traces[step.stream].add(
@@ -78,7 +104,6 @@ void GpuExecutor::submitAll(Lowered &program, bool waitForCollectives) {
     gpu->record(ended, communicationStream);
     gpu->wait(ended, computeStream);
   }
-  gpu->copy(hostArrays + program.inputBytes, deviceArrays + program.inputBytes, program.outputBytes + reportBytes);
 }
 
 void GpuExecutor::execute(Lowered &program, const Step &step, Cursor &cursor) {
@@ -113,24 +138,13 @@ static std::string describe(const Step &step, size_t number, size_t count) {
          nameOf(call.dtype) + " elements between " + bundle::EnumNameGroup(call.group);
 }
 
-void GpuExecutor::await(const Lowered &program, const Step *step) {
-  if (program.collectives.empty() && !step)
-    return synchronize();
-  waitForGpu(*gpu, communicators, patience, [&](uint32_t marked) {
+void GpuExecutor::await(const Lowered &program, const std::function<bool()> &done, const Step *step) {
+  waitForGpu(*gpu, done, communicators, patience, [&](uint32_t marked) {
     std::string where = "rank " + std::to_string(rank());
     if (marked > 0 && marked <= program.collectives.size())
       return where + ", " + describe(*program.collectives[marked - 1], marked, program.collectives.size());
     return step ? where + ", instruction '" + step->name + "'" : where;
   });
-}
-
-void GpuExecutor::synchronize() {
-  try {
-    gpu->synchronize();
-  } catch (const Error &error) {
-    throw Error("rank " + std::to_string(rank()) + ": " + error.what() +
-                "; a run with tracing waits for each instruction and names the one that fails");
-  }
 }
 
 void GpuExecutor::rehearse() {
@@ -141,16 +155,20 @@ void GpuExecutor::rehearse() {
       gpu->mark(static_cast<uint32_t>(++number));
       communicate(std::get<CollectiveCall>(step->call), groups, program.program.operands(*step),
                   gpu->communicationStream());
-      await(program, step);
+      await(program, [this] { return gpu->finished(); }, step);
     }
   }
   gpu->mark(0);
+  // What a collective brought into a state is no value.
+  gpu->fill(stateMemory, 0, layout.bytes);
+  gpu->synchronize();
 }
 
-void GpuExecutor::readReports(const Lowered &program) const {
+void GpuExecutor::readReports(const Started &run) const {
+  const Lowered &program = *run.program;
   for (size_t i = 0; i < program.deviceChecks.size(); ++i) {
     uint64_t found;
-    std::memcpy(&found, hostArrays + reportsOffset(program) + i * sizeof(found), sizeof(found));
+    std::memcpy(&found, run.arrays + reportsOffset(program) + i * sizeof(found), sizeof(found));
     if (found == nothingFound)
       continue;
     BadIndex bad{found >> 32, static_cast<int32_t>(found)};

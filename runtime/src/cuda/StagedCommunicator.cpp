@@ -31,9 +31,12 @@ void StagedCommunicator::exchange(const char *what, const void *src, uint64_t by
   gpu.record(done, communicationStream);
   gpu.wait(done, computeStream);
   gpu.copy(here, results, resultBytes);
-  waitForGpu(gpu, {device.get()}, patience, [&](uint32_t) {
-    return "rank " + std::to_string(rank()) + ", " + what + " between hosts, of " + std::to_string(bytes) + " bytes";
-  });
+  waitForGpu(
+      gpu, [this] { return gpu.finished(); }, {device.get()}, patience,
+      [&](uint32_t) {
+        return "rank " + std::to_string(rank()) + ", " + what + " between hosts, of " + std::to_string(bytes) +
+               " bytes";
+      });
 }
 
 void StagedCommunicator::allGather(const void *src, void *dst, size_t bytes, StreamHandle) {

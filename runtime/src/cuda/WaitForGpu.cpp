@@ -8,13 +8,14 @@ namespace raddle::runtime {
 
 using Clock = std::chrono::steady_clock;
 
-static void look(Gpu &gpu, const std::vector<Communicator *> &communicators, std::chrono::seconds patience) {
+static void look(const std::function<bool()> &done, const std::vector<Communicator *> &communicators,
+                 std::chrono::seconds patience) {
   // A step of a millisecond is not to be found late, one of a second not to keep a processor busy.
   constexpr int eager = 1000;
   constexpr std::chrono::microseconds pause(20);
   constexpr int looksBetweenPolls = 50;
   Clock::time_point begin = Clock::now();
-  for (int i = 0; !gpu.finished(); ++i) {
+  for (int i = 0; !done(); ++i) {
     if (i < eager) {
       std::this_thread::yield();
       continue;
@@ -30,8 +31,8 @@ static void look(Gpu &gpu, const std::vector<Communicator *> &communicators, std
   }
 }
 
-void waitForGpu(Gpu &gpu, const std::vector<Communicator *> &communicators, std::chrono::seconds patience,
-                const std::function<std::string(uint32_t)> &describe) {
+void waitForGpu(Gpu &gpu, const std::function<bool()> &done, const std::vector<Communicator *> &communicators,
+                std::chrono::seconds patience, const std::function<std::string(uint32_t)> &describe) {
   // Before anything is given up: the streams go on then.
   std::string where;
   auto leave = [&] {
@@ -40,7 +41,7 @@ void waitForGpu(Gpu &gpu, const std::vector<Communicator *> &communicators, std:
       communicator->giveUp();
   };
   try {
-    look(gpu, communicators, patience);
+    look(done, communicators, patience);
   } catch (const Aborted &) {
     leave();
     throw;

@@ -54,7 +54,7 @@ void Executor::writeState(uint32_t state, uint64_t offset, const void *src, uint
   std::memcpy(states[state] + offset, src, bytes);
 }
 
-void Executor::run(size_t index, void *const *inputs, void *const *outputs) {
+void Executor::start(size_t index, void *const *inputs, void *const *outputs) {
   Program &program = programs[index];
   program.bind(inputs, outputs);
   events.reset(program.events());

@@ -20,7 +20,7 @@ public:
   void load(uint64_t seed, const std::string &weights) override;
 
   /// Communication runs on a thread of its own beside compute, each waiting for the other where the program says so.
-  void run(size_t program, void *const *inputs, void *const *outputs) override;
+  void start(size_t program, void *const *inputs, void *const *outputs) override;
 
   void readState(uint32_t state, uint64_t offset, void *dst, uint64_t bytes) override;
   void writeState(uint32_t state, uint64_t offset, const void *src, uint64_t bytes) override;

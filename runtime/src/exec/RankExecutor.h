@@ -44,9 +44,21 @@ public:
   /// Fills the parameters.
   virtual void load(uint64_t seed, const std::string &weights) = 0;
 
-  /// Runs a program. `inputs` and `outputs` are this rank's parts, in the host's memory. Throws Error, naming rank and
-  /// instruction.
-  virtual void run(size_t program, void *const *inputs, void *const *outputs) = 0;
+  /// Looks at what a caller hands over, before any rank starts. Throws Error, naming rank and instruction.
+  virtual void check(size_t program, void *const *inputs) const {}
+
+  /// Starts a program. `inputs` and `outputs` are this rank's parts, in the host's memory; inputs have been read when
+  /// it returns. A CPU has done everything then; of a GPU up to `mostStarted` programs may be under way, whose outputs
+  /// are written by `deliver`. Throws Error, naming rank and instruction.
+  virtual void start(size_t program, void *const *inputs, void *const *outputs) = 0;
+  static constexpr size_t mostStarted = 2;
+
+  /// Waits for the end of the program that was started first, which `deliver` ends then: ranks wait at the same time.
+  virtual void wait() {}
+  virtual void deliver() {}
+
+  /// Whether programs are under way when `start` returns.
+  virtual bool isAsynchronous() const { return false; }
 
   /// From any thread: makes the rank's collectives that are under way fail, because another rank has.
   virtual void abort() {}

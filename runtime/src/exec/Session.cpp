@@ -148,77 +148,6 @@ void Session::Implementation::abortRanks() {
       executor->abort();
 }
 
-const void *Session::Implementation::runtimeInput(bundle::InputRole role, size_t entry, size_t executor) const {
-  switch (role) {
-  case bundle::InputRole::LearningRate:
-    return &given.learningRate;
-  case bundle::InputRole::Step:
-    return &given.step;
-  case bundle::InputRole::Call:
-    return &given.calls[entry];
-  case bundle::InputRole::Seed:
-    return &given.seed;
-  case bundle::InputRole::Rank:
-    return &given.ranks[executor];
-  case bundle::InputRole::Batch:
-    break;
-  }
-  return nullptr;
-}
-
-void Session::Implementation::bindRank(size_t entry, const BoundVariant &variant, size_t executor,
-                                       const std::vector<HostArray> &inputs, const std::vector<void *> &outputs) {
-  uint64_t rank = static_cast<uint64_t>(executors[executor]->rank());
-  for (size_t i = 0; i < variant.inputs.size(); ++i) {
-    const Binding &binding = variant.inputs[i];
-    const void *base = binding.fromCaller ? inputs[binding.position].data : runtimeInput(binding.role, entry, executor);
-    // The verifier refuses inputs as destinations, so nothing is written through this pointer.
-    inputPointers[executor][i] = static_cast<char *>(const_cast<void *>(base)) + rank * binding.rankStride;
-  }
-  uint8_t *unused = discarded[executor].data();
-  for (size_t i = 0; i < variant.outputs.size(); ++i) {
-    const Binding &binding = variant.outputs[i];
-    if (binding.rankStride != 0 || executor == 0) {
-      outputPointers[executor][i] = static_cast<char *>(outputs[i]) + rank * binding.rankStride;
-      continue;
-    }
-    outputPointers[executor][i] = unused;
-    unused += (binding.rankBytes + bufferAlignment - 1) / bufferAlignment * bufferAlignment;
-  }
-}
-
-// Processes have only their own part of each batched output.
-void Session::Implementation::gatherOutputs(const BoundVariant &variant, const std::vector<void *> &outputs) {
-  for (size_t i = 0; i < variant.outputs.size(); ++i)
-    if (uint64_t stride = variant.outputs[i].rankStride)
-      world->allGather(static_cast<char *>(outputs[i]) + world->rank() * stride, outputs[i], stride);
-}
-
-void Session::run(size_t entry, size_t variant, const std::vector<HostArray> &inputs,
-                  const std::vector<void *> &outputs, std::optional<float> learningRate) {
-  const BoundVariant &bound = impl->bound.at(entry).at(variant);
-  if (outputs.size() != bound.outputs.size())
-    throw InvalidArgument("entry '" + impl->entries[entry].name + "': expected memory for " +
-                          std::to_string(bound.outputs.size()) + " outputs, found " + std::to_string(outputs.size()));
-  impl->given.learningRate = learningRate.value_or(impl->bundle->learning_rate());
-  int64_t &call = impl->given.calls[entry];
-  ++call;
-  impl->given.step += bound.countsSteps;
-  try {
-    impl->onRanks([&](size_t i) {
-      impl->bindRank(entry, bound, i, inputs, outputs);
-      impl->executors[i]->run(bound.program, impl->inputPointers[i].data(), impl->outputPointers[i].data());
-    });
-    if (impl->world)
-      impl->gatherOutputs(bound, outputs);
-  } catch (...) {
-    --call;
-    impl->given.step -= bound.countsSteps;
-    throw;
-  }
-  ++impl->runs;
-}
-
 void Session::Implementation::combine(uint64_t &value, bundle::Reduction reduction) const {
   int64_t number = static_cast<int64_t>(value);
   world->allReduce(&number, &number, 1, DType::I64, reduction);
@@ -232,6 +161,7 @@ int Session::firstRank() const { return impl->executors[0]->rank(); }
 uint32_t Session::ranks() const { return impl->bundle->ranks(); }
 
 Statistics Session::statistics() const {
+  impl->finishAll();
   Statistics result;
   const RankExecutor &first = *impl->executors[0];
   uint64_t ranksHere = impl->executors.size();
@@ -286,6 +216,7 @@ std::optional<MachineLimits> Session::Implementation::limitsOfRank() const {
 }
 
 Measurements Session::measurements() const {
+  impl->finishAll();
   Measurements result;
   for (const Trace *trace : impl->traces())
     trace->addTo(result);
@@ -294,6 +225,7 @@ Measurements Session::measurements() const {
 }
 
 void Session::writeTrace(const std::string &path) const {
+  impl->finishAll();
   std::vector<const Trace *> traces = impl->traces();
   runtime::writeTrace(path, traces, impl->start, *impl->bundle, impl->limitsOfRank());
 }

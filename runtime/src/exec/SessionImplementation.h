@@ -7,6 +7,7 @@
 #include "raddle/runtime/LocalCommunicator.h"
 #include "raddle/runtime/Session.h"
 
+#include <deque>
 #include <map>
 
 namespace raddle::runtime {
@@ -35,6 +36,14 @@ struct BoundVariant {
   bool countsSteps;
 };
 
+/// A call that was started.
+struct StartedCall {
+  size_t entry;
+  const BoundVariant *variant;
+  std::vector<void *> outputs;
+  std::shared_ptr<void> keep;
+};
+
 struct Session::Implementation {
   ~Implementation();
 
@@ -57,6 +66,8 @@ struct Session::Implementation {
   std::vector<std::vector<void *>> inputPointers, outputPointers;
   std::vector<AlignedBuffer> discarded;
   RuntimeInputs given;
+  std::deque<StartedCall> started;
+  uint64_t calls = 0; // that were started
   uint64_t runs = 0, residentBefore = 0;
   unsigned threadsOfRank = 1, ranksOfMachine = 1;
   bool measureLimits = false;
@@ -81,6 +92,13 @@ struct Session::Implementation {
   const void *runtimeInput(bundle::InputRole role, size_t entry, size_t executor) const;
   void bindRank(size_t entry, const BoundVariant &variant, size_t executor, const std::vector<HostArray> &inputs,
                 const std::vector<void *> &outputs);
+  /// Starts a call on all ranks.
+  void startCall(const StartedCall &call, const std::vector<HostArray> &inputs);
+  /// Wait for the call that was started first, or for all.
+  std::exception_ptr endOldest();
+  void finishOldest();
+  void finishAll();
+  void forgetCall(std::deque<StartedCall>::iterator call);
   /// Combines the processes' values.
   void combine(uint64_t &value, bundle::Reduction reduction) const;
   /// Throws Error where nothing was recorded.

@@ -47,6 +47,7 @@ static void convertOrThrow(const ParameterInfo &parameter, const void *src, DTyp
 }
 
 void Session::readParameter(size_t index, void *dst, DType dtype) {
+  impl->finishAll();
   const ParameterInfo &info = impl->parameters.at(index);
   const bundle::Parameter &parameter = *impl->bundle->parameters()->Get(static_cast<uint32_t>(index));
   std::vector<uint8_t> bytes;
@@ -68,6 +69,7 @@ void Session::readParameter(size_t index, void *dst, DType dtype) {
 }
 
 void Session::writeParameter(size_t index, const void *src, DType dtype) {
+  impl->finishAll();
   const ParameterInfo &info = impl->parameters.at(index);
   const bundle::Parameter &parameter = *impl->bundle->parameters()->Get(static_cast<uint32_t>(index));
   std::vector<uint8_t> bytes;

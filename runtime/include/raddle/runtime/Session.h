@@ -125,6 +125,19 @@ public:
   void run(size_t entry, size_t variant, const std::vector<HostArray> &inputs, const std::vector<void *> &outputs,
            std::optional<float> learningRate = std::nullopt);
 
+  /// As `run`, but outputs are there when `finish` has returned, which nothing has to follow: a GPU computes meanwhile,
+  /// and up to two calls are under way. A third waits for the first. Inputs are not needed afterwards; `keep` is held
+  /// as long as outputs may be written. Returns the number of the call. An error of a call may come from a later one,
+  /// and ends all that are under way.
+  uint64_t start(size_t entry, size_t variant, const std::vector<HostArray> &inputs, const std::vector<void *> &outputs,
+                 std::optional<float> learningRate = std::nullopt, std::shared_ptr<void> keep = nullptr);
+
+  /// Waits until a call, and all before it, have ended.
+  void finish(uint64_t call);
+
+  /// Whether calls are under way after `start`.
+  bool isAsynchronous() const;
+
   const std::vector<ParameterInfo> &parameters() const;
 
   /// The parameter of a name or alias. Throws InvalidArgument.

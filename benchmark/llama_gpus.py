@@ -1,0 +1,317 @@
+"""A Llama-style model of 1.36 billion parameters trained on several GPUs, beside PyTorch's FSDP2 on the same GPUs.
+
+    .venv/bin/python benchmark/llama_gpus.py pack FOLDER --ranks=2      # where the compiler is; no GPU is needed
+    python3 llama_gpus.py run FOLDER --steps=50                        # on the GPUs' host, which needs torch
+
+24 layers, width 2048, 5632 in the feed-forward, 16 heads, a vocabulary of 32,000; f32 without TF32 on both sides, AdamW.
+Neither side reads weights: Raddle's runtime draws them from a counter, and the peer draws the same ones (`draw`). Both
+cut the same windows from one file of tokens, a random chain that a model can learn. `--compiled` compiles the peer's
+layers with torch.compile.
+
+The losses of all steps are compared first. Then each line on standard output is a JSON object with one figure:
+
+- `losses`: of both sides, and the largest relative difference;
+- `seconds` of a step: the median of all steps but the first three; `ratio` is FSDP2 / Raddle;
+- `bytes` of a GPU in use at the end, of all ranks the most, by nvidia-smi's count, `ratio` is Raddle / FSDP2;
+- `host_seconds` that Raddle's first rank spends on a step beside waiting.
+"""
+
+import argparse
+import json
+import os
+import pathlib
+import shutil
+import statistics
+import subprocess
+import sys
+import time
+
+import numpy
+import torch
+from torch import nn
+from torch.nn import functional
+
+SEED, LEARNING_RATE = 11, 3e-4
+TOLERANCE = 1e-2  # relative, of each loss: both sides round differently, and training multiplies that
+WARM = 3  # steps that are not timed
+TOKENS_IN_FILE = 4_000_000
+PORT = 29533
+
+
+class Layer(nn.Module):
+    def __init__(self, width, hidden, heads):
+        super().__init__()
+        self.heads = heads
+        self.norm, self.last_norm = nn.RMSNorm(width, eps=1e-5), nn.RMSNorm(width, eps=1e-5)
+        self.q, self.k, self.v, self.o = (nn.Linear(width, width, bias=False) for _ in range(4))
+        self.gate, self.up = (nn.Linear(width, hidden, bias=False) for _ in range(2))
+        self.down = nn.Linear(hidden, width, bias=False)
+
+    def forward(self, x, cos, sin):
+        batch, length, width = x.shape
+        h = self.norm(x)
+        q, k, v = (f(h).view(batch, length, self.heads, -1).transpose(1, 2) for f in (self.q, self.k, self.v))
+        h = functional.scaled_dot_product_attention(rotate(q, cos, sin), rotate(k, cos, sin), v, is_causal=True)
+        x = x + self.o(h.transpose(1, 2).reshape(batch, length, width))
+        h = self.last_norm(x)
+        return x + self.down(functional.silu(self.gate(h)) * self.up(h))
+
+
+def rotate(x, cos, sin):
+    """Rotary positions; the pairs are an element of the first half and its like of the second."""
+    first, second = x.chunk(2, dim=-1)
+    return x * cos + torch.cat((-second, first), dim=-1) * sin
+
+
+class Llama(nn.Module):
+    """Windows of token ids, i64 [batch, length], to the mean cross-entropy of `labels`, as many."""
+
+    def __init__(self, layers, width, hidden, heads, vocabulary):
+        super().__init__()
+        self.head_width = width // heads
+        self.embedding = nn.Embedding(vocabulary, width)
+        self.layers = nn.ModuleList(Layer(width, hidden, heads) for _ in range(layers))
+        self.norm = nn.RMSNorm(width, eps=1e-5)
+        self.head = nn.Linear(width, vocabulary, bias=False)
+
+    def forward(self, input_ids, labels):
+        half = torch.arange(0, self.head_width, 2, device=input_ids.device, dtype=torch.float32)
+        frequencies = 1.0 / 10000.0 ** (half / self.head_width)
+        positions = torch.arange(input_ids.shape[1], device=input_ids.device, dtype=torch.float32)
+        angles = positions[:, None] * frequencies[None, :]
+        angles = torch.cat((angles, angles), dim=-1)
+        cos, sin = angles.cos(), angles.sin()
+        x = self.embedding(input_ids)
+        for layer in self.layers:
+            x = layer(x, cos, sin)
+        logits = self.head(self.norm(x))
+        return functional.cross_entropy(logits.flatten(0, 1), labels.flatten())
+
+
+def make_model(arguments):
+    return Llama(arguments.layers, arguments.width, arguments.hidden, arguments.heads, arguments.vocabulary)
+
+
+def make_tokens(vocabulary):
+    """A chain in which three of four tokens follow from the one before, and the others are frequent ones."""
+    generator = numpy.random.default_rng(SEED)
+    follower = generator.permutation(vocabulary)
+    frequent = numpy.minimum(generator.zipf(1.3, TOKENS_IN_FILE) - 1, vocabulary - 1)
+    follows = generator.random(TOKENS_IN_FILE) < 0.75
+    tokens = frequent.copy()
+    for i in range(1, TOKENS_IN_FILE):
+        if follows[i]:
+            tokens[i] = follower[tokens[i - 1]]
+    return tokens.astype("<u2")
+
+
+def describe_parameters(tools, bundle):
+    """Name, initialiser and scale of each parameter, in the order that the runtime counts them."""
+    text = subprocess.run([tools / "raddle-translate", "--bundle-to-json", bundle], check=True, capture_output=True)
+    described = [(one["name"], one["source"]) for one in json.loads(text.stdout)["parameters"]]
+    return [{"name": name, "init": at["init"], "scale": at.get("init_scale", 0)} for name, at in described]
+
+
+def pack(arguments):
+    """The bundle, the tokens, the parameters' places among Raddle's random numbers, and the tools."""
+    root = pathlib.Path(__file__).resolve().parents[1]
+    sys.path.insert(0, str(root / "scripts"))
+    import pack_gpu
+    import raddle
+
+    folder, tools = arguments.folder, root / "build" / "bin"
+    folder.mkdir(parents=True, exist_ok=True)
+    with torch.device("meta"):
+        module = make_model(arguments)
+        batch = torch.zeros(arguments.batch, arguments.length, dtype=torch.int64)
+    raddle.export(module, (batch, batch), folder / "llama.pt2")
+    bundle = folder / "llama.raddle"
+    command = [tools / "raddle-compile", folder / "llama.pt2", "--mode=train", "--target=cuda:sm_90"]
+    command += [f"--ranks={arguments.ranks}", f"--batch={arguments.batch}", f"--seed={SEED}", "--optimizer=adamw"]
+    command += [f"--lr={LEARNING_RATE}"]
+    subprocess.run([*command, *arguments.option, "-o", bundle], check=True)
+    parameters = describe_parameters(tools, bundle)
+    setting = {key: value for key, value in vars(arguments).items() if isinstance(value, int)}
+    (folder / "setting.json").write_text(json.dumps({"setting": setting, "parameters": parameters}, indent=1))
+    make_tokens(arguments.vocabulary).tofile(folder / "tokens.u16")
+    pack_gpu.copy_tools(folder)
+    for file in (pathlib.Path(__file__), root / "scripts" / "check_gpu.py"):
+        shutil.copy(file, folder)
+
+
+def mix(x):
+    """runtime/src/weights/Random.cpp on int64 tensors, whose arithmetic wraps as that of u64 does."""
+
+    def shifted(x, bits):
+        return (x >> bits) & ((1 << (64 - bits)) - 1)
+
+    def signed(number):
+        return number - (1 << 64) if number >> 63 else number
+
+    x = x + signed(0x9E3779B97F4A7C15)
+    x = (x ^ shifted(x, 30)) * signed(0xBF58476D1CE4E5B9)
+    x = (x ^ shifted(x, 27)) * signed(0x94D049BB133111EB)
+    return x ^ shifted(x, 31)
+
+
+def random_bits(seed, major, minor):
+    """`minor` is an int64 tensor."""
+    first = mix(mix(torch.tensor(seed)) ^ major)
+    return mix(first.to(minor.device) ^ minor)
+
+
+def draw(index, parameter, rows, first=0):
+    """Fills a rank's part of a parameter, rows from `first` on, with what the runtime draws."""
+    if parameter["init"] in ("ones", "zeros"):
+        rows.fill_(parameter["init"] == "ones")
+        return
+    width = rows[0].numel() if rows.dim() > 1 else 1
+    flat = rows.view(-1)
+    piece = 1 << 24
+    for at in range(0, flat.numel(), piece):
+        count = min(piece, flat.numel() - at)
+        minor = torch.arange(first * width + at, first * width + at + count, device=flat.device)
+        bits = random_bits(SEED, index, minor)
+        one = ((bits >> 11 & (1 << 53) - 1).double() + 1) * 2.0**-53
+        two = (mix(bits) >> 11 & (1 << 53) - 1).double() * 2.0**-53
+        flat[at : at + count] = parameter["scale"] * torch.sqrt(-2 * one.log()) * torch.cos(2 * torch.pi * two)
+
+
+def batch_of(tokens, step, setting):
+    """The windows of a step that raddle-run draws: starts by `randomBelow`, labels one token later."""
+    bound = len(tokens) - setting["length"]
+    bits = random_bits(SEED, step, torch.arange(setting["batch"]))
+    starts = [((int(value) & (1 << 64) - 1) * bound) >> 64 for value in bits]
+    windows = numpy.stack([tokens[start : start + setting["length"] + 1] for start in starts]).astype("i8")
+    return torch.from_numpy(windows[:, :-1]), torch.from_numpy(windows[:, 1:])
+
+
+def train_fsdp2(arguments):
+    """One rank of the peer, which writes what it found into the folder."""
+    from torch.distributed.fsdp import fully_shard
+
+    described = json.loads((arguments.folder / "setting.json").read_text())
+    setting = described["setting"]
+    rank, ranks = int(os.environ["RANK"]), int(os.environ["WORLD_SIZE"])
+    device = torch.device("cuda", rank)
+    torch.cuda.set_device(device)
+    torch.distributed.init_process_group("nccl", device_id=device)
+    torch.backends.cuda.matmul.allow_tf32 = False
+    with torch.device("meta"):
+        module = make_model(argparse.Namespace(**setting))
+    if arguments.compiled:
+        for layer in module.layers:
+            layer.compile()
+    for layer in module.layers:
+        fully_shard(layer)
+    fully_shard(module)
+    module.to_empty(device=device)
+    places = {parameter["name"]: (index, parameter) for index, parameter in enumerate(described["parameters"])}
+    with torch.no_grad():
+        for name, tensor in module.named_parameters():
+            local = tensor.to_local()
+            _, first = torch.distributed.tensor._utils.compute_local_shape_and_global_offset(
+                tensor.shape, tensor.device_mesh, tensor.placements
+            )
+            if local.numel():
+                draw(*places[name], local, first[0])
+    optimizer = torch.optim.AdamW(module.parameters(), lr=LEARNING_RATE, weight_decay=0.0, fused=True)
+    tokens = numpy.fromfile(arguments.folder / "tokens.u16", "<u2")
+    part = setting["batch"] // ranks
+    losses, seconds = [], []
+    for step in range(1, arguments.steps + 1):
+        inputs, labels = (half[rank * part : (rank + 1) * part].to(device) for half in batch_of(tokens, step, setting))
+        torch.cuda.synchronize()
+        start = time.perf_counter()
+        optimizer.zero_grad()
+        loss = module(inputs, labels)
+        loss.backward()
+        optimizer.step()
+        torch.distributed.all_reduce(loss.detach(), torch.distributed.ReduceOp.AVG)
+        losses.append(loss.item())
+        seconds.append(time.perf_counter() - start)
+    if rank == 0:
+        result = {"losses": losses, "seconds": seconds, "bytes": used_bytes()}
+        (arguments.folder / "fsdp2.json").write_text(json.dumps(result))
+    torch.distributed.destroy_process_group()
+
+
+def used_bytes():
+    query = ["nvidia-smi", "--query-gpu=memory.used", "--format=csv,noheader,nounits"]
+    return max(int(line) for line in subprocess.run(query, capture_output=True, text=True).stdout.split()) << 20
+
+
+def run_fsdp2(arguments, ranks):
+    options = [f"--nproc-per-node={ranks}", "--master-addr=127.0.0.1", f"--master-port={PORT}"]
+    command = [sys.executable, "-m", "torch.distributed.run", *options, __file__, "peer", str(arguments.folder)]
+    command += [f"--steps={arguments.steps}"] + ["--compiled"] * arguments.compiled
+    subprocess.run(command, check=True, stdout=sys.stderr)
+    return json.loads((arguments.folder / "fsdp2.json").read_text())
+
+
+def run_raddle(arguments, machine):
+    command = [machine.folder / "raddle-run", "llama.raddle", "--json", f"--steps={arguments.steps}", "--labels=next"]
+    process = machine.start([*command, "--data=tokens.u16", f"--seed={SEED}", "--timeout=120"])
+    lines, most = [], 0
+    for line in process.stdout:
+        if line.startswith("{"):
+            lines.append(json.loads(line))
+            most = max(most, used_bytes()) if len(lines) == WARM else most
+    errors = process.stderr.read()
+    if process.wait() != 0:
+        raise RuntimeError("raddle-run failed: " + errors[-3000:])
+    steps = [line for line in lines if "step" in line]
+    return {
+        "losses": [step["loss"] for step in steps], "seconds": [step["seconds"] for step in steps], "bytes": most,
+        "host_seconds": statistics.median(step["launch_seconds"] for step in steps[WARM:]),
+    }
+
+
+def run(arguments):
+    arguments.folder = arguments.folder.resolve()
+    sys.path.insert(0, str(arguments.folder))
+    import check_gpu
+
+    setting = json.loads((arguments.folder / "setting.json").read_text())["setting"]
+    print(f"Raddle: {arguments.steps} steps", file=sys.stderr, flush=True)
+    ours = run_raddle(arguments, check_gpu.Machine(arguments.folder))
+    print(f"FSDP2: {arguments.steps} steps", file=sys.stderr, flush=True)
+    theirs = run_fsdp2(arguments, setting["ranks"])
+    difference = max(abs(a - b) / abs(b) for a, b in zip(ours["losses"], theirs["losses"], strict=True))
+    common = {"benchmark": "llama_gpus", **setting, "steps": arguments.steps, "compiled": arguments.compiled}
+    sides = {"raddle": ours["losses"], "fsdp2": theirs["losses"]}
+    print(json.dumps({**common, "figure": "losses", **sides, "max_rel_diff": difference}), flush=True)
+    if not difference < TOLERANCE:
+        print(f"llama_gpus: error: losses differ by {difference:.2e}, allowed is {TOLERANCE:.0e}", file=sys.stderr)
+        return 1
+    a, b = (statistics.median(side["seconds"][WARM:]) for side in (ours, theirs))
+    print(json.dumps({**common, "figure": "seconds", "raddle": a, "fsdp2": b, "ratio": b / a}))
+    a, b = ours["bytes"], theirs["bytes"]
+    print(json.dumps({**common, "figure": "bytes", "raddle": a, "fsdp2": b, "ratio": a / b}))
+    print(json.dumps({**common, "figure": "host_seconds", "raddle": ours["host_seconds"]}))
+    return 0
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("what", choices=("pack", "run", "peer"))
+    parser.add_argument("folder", type=pathlib.Path)
+    parser.add_argument("--ranks", type=int, default=2)
+    parser.add_argument("--steps", type=int, default=50)
+    parser.add_argument("--batch", type=int, default=4, help="windows of all ranks together")
+    parser.add_argument("--length", type=int, default=1024, help="tokens of a window")
+    parser.add_argument("--layers", type=int, default=24)
+    parser.add_argument("--width", type=int, default=2048)
+    parser.add_argument("--hidden", type=int, default=5632)
+    parser.add_argument("--heads", type=int, default=16)
+    parser.add_argument("--vocabulary", type=int, default=32000, help="at most 65536")
+    parser.add_argument("--compiled", action="store_true", help="torch.compile each of the peer's layers")
+    parser.add_argument("--option", action="append", default=[], help="of raddle-compile; repeatable")
+    arguments = parser.parse_args()
+    if arguments.steps <= WARM:
+        parser.error(f"--steps: expected more than {WARM}, found {arguments.steps}")
+    sys.exit({"pack": pack, "run": run, "peer": train_fsdp2}[arguments.what](arguments))
+
+
+if __name__ == "__main__":
+    main()
