@@ -10,6 +10,14 @@ using namespace raddle::bundle;
 
 namespace raddle::report {
 
+/// What generated a kernel of a GPU: the target of its code says so behind the GPU's own name.
+static std::string generatorOf(const Bundle &bundle, const Kernel &kernel) {
+  if (textOf(bundle.target()).rfind("cuda", 0) != 0 || kernel.code() >= Range(bundle.code()).size())
+    return "LLVM";
+  std::string target = textOf(bundle.code()->Get(kernel.code())->target());
+  return target.size() > 7 && target.compare(target.size() - 7, 7, ":triton") == 0 ? "Triton" : "NVVM";
+}
+
 std::string kernelSection(const Bundle &bundle, const Variant &variant) {
   struct Row {
     const Kernel *kernel;
@@ -36,11 +44,11 @@ std::string kernelSection(const Bundle &bundle, const Variant &variant) {
   for (const auto &entry : byKernel)
     rows.push_back(entry.second);
   std::sort(rows.begin(), rows.end(), [](const Row &a, const Row &b) { return a.bytes > b.bytes; });
-  Table table({"kernel", "first used for", "dispatches", "range", "FLOP a call", "bytes a call", "of all"});
+  Table table({"kernel", "made by", "first used for", "dispatches", "range", "FLOP a call", "bytes a call", "of all"});
   for (const Row &row : rows)
-    table.add({textOf(row.kernel->name()), row.first, formatInteger(row.count), formatInteger(row.kernel->range()),
-               row.kernel->flops() ? formatCount(row.flops()) : "–", formatBytes(static_cast<double>(row.bytes)),
-               formatShare(static_cast<double>(row.bytes), bytes)});
+    table.add({textOf(row.kernel->name()), generatorOf(bundle, *row.kernel), row.first, formatInteger(row.count),
+               formatInteger(row.kernel->range()), row.kernel->flops() ? formatCount(row.flops()) : "–",
+               formatBytes(static_cast<double>(row.bytes)), formatShare(static_cast<double>(row.bytes), bytes)});
   std::string work = flops > 0 ? " and compute " + formatCount(flops, "FLOP") : "";
   return "<h3>Kernels</h3><p>" + formatInteger(rows.size()) + " generated kernels in " + formatInteger(dispatches) +
          " dispatches read and write at most " + formatBytes(bytes) + work +

@@ -5,6 +5,7 @@ import pathlib
 import re
 import shutil
 import subprocess
+import sys
 import tempfile
 
 import torch
@@ -78,6 +79,7 @@ def _command(source, output, mode, ranks, batch, options):
     command.append(f"--ranks={ranks}")
     command.append(f"--replicas={options['replicas']}")
     command.append(f"--cpu={options['cpu']}")
+    command.append(f"--gpu-kernels={options['gpu_kernels']}")
     if options["memory_budget"] is not None:
         command.append(f"--memory-budget={int(options['memory_budget'])}")
     command.append(f"--recompute={options['recompute']}")
@@ -105,7 +107,11 @@ def _command(source, output, mode, ranks, batch, options):
 
 
 def _run_compiler(command):
-    result = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, errors="replace")
+    # Kernels of a GPU are compiled by the Triton that this Python has.
+    environment = {"RADDLE_PYTHON": sys.executable, **os.environ}
+    result = subprocess.run(
+        command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, errors="replace", env=environment
+    )
     if result.returncode != 0:
         message = result.stderr.strip() or f"raddle-compile ended with {result.returncode} and no message"
         raise CompileError(message)
@@ -137,6 +143,7 @@ def compile(
     memory_budget=None,
     recompute="none",
     cpu="native",
+    gpu_kernels="auto",
     param_arguments=(),
     param_constants=(),
 ):
@@ -160,6 +167,10 @@ def compile(
     ``cpu`` says which processors run the program: ``"native"``, the best that this machine's has, or a level of the
     x86-64 ABI, ``"x86-64-v2"``, ``"x86-64-v3"`` (AVX2) or ``"x86-64-v4"`` (AVX-512), for a bundle that goes elsewhere.
 
+    ``gpu_kernels`` says what generates kernels for a GPU: ``"nvvm"``, Raddle itself; ``"triton"``, which must be installed beside
+    this Python, or be that of the environment variable RADDLE_PYTHON, and Raddle what Triton's language cannot express;
+    ``"auto"``, Triton where it is installed.
+
     Of MLIR, ``param_arguments`` names the leading arguments of ``@main``, which are parameters, and ``param_constants``
     the constants that are, by their resource keys: a list of names or a regular expression.
 
@@ -177,6 +188,10 @@ def compile(
         raise ValueError(f"memory_budget: expected a number of bytes above 0 or None, found {memory_budget!r}")
     if recompute not in ("none", "auto", "block"):
         raise ValueError(f"recompute: expected 'none', 'auto' or 'block', found {recompute!r}")
+    if gpu_kernels not in ("auto", "triton", "nvvm"):
+        raise ValueError(f"gpu_kernels: expected 'auto', 'triton' or 'nvvm', found {gpu_kernels!r}")
+    if gpu_kernels != "auto" and target == "cpu":
+        raise ValueError(f"gpu_kernels={gpu_kernels!r} is for a GPU, target is 'cpu'")
     _refuse_unsupported(options)
     _check_optimizer(optimizer)
     _check_numbers(options)

@@ -38,7 +38,7 @@ namespace {
 struct Options {
   std::string inputPath, outputPath, mode = "infer", target = "cpu", cpu = "native", optimizer = "adamw", dtype = "f32";
   std::string quant, vwn, bypass, dumpStages, stopAfter, startAt, reportPath, timing, paramConstants;
-  std::string recompute = "none";
+  std::string recompute = "none", gpuKernels = "auto";
   std::vector<std::string> paramArguments;
   int64_t ranks = 1, replicas = 1, batch = 0;
   uint64_t memoryBudget = 0;
@@ -57,6 +57,10 @@ void addOptions(CLI::App &app, Options &o) {
          "--cpu", o.cpu,
          "Processors to generate code for: native, the best that this machine's has, or a level of the x86-64 ABI, "
          "x86-64-v2, x86-64-v3 (AVX2) or x86-64-v4 (AVX-512), to run on all that have it")
+      ->capture_default_str();
+  app.add_option("--gpu-kernels", o.gpuKernels,
+                 "What generates kernels for a GPU: nvvm; triton, which has to be installed, and nvvm what it cannot "
+                 "express; auto: triton where a Python has it, named by RADDLE_PYTHON or found in the path")
       ->capture_default_str();
   app.add_option("--ranks", o.ranks, "Number of ranks that share the work")->capture_default_str();
   app.add_option("--replicas", o.replicas, "Groups of ranks that hold a copy of all parameters each")
@@ -125,6 +129,9 @@ LogicalResult checkOptions() {
   if (o.target != "cpu" && o.cpu != "native")
     problems.push_back("--cpu=" + o.cpu + " is for --target=cpu, --target is " + o.target);
   oneOf("optimizer", o.optimizer, {"sgd", "adamw"}, {"adamw8bit", "muon", "shampoo"});
+  oneOf("gpu-kernels", o.gpuKernels, {"auto", "triton", "nvvm"});
+  if (o.target == "cpu" && o.gpuKernels != "auto")
+    problems.push_back("--gpu-kernels=" + o.gpuKernels + " is for a GPU, --target is cpu");
   oneOf("recompute", o.recompute, {"none", "auto", "block"});
   oneOf("dtype", o.dtype, {"f32"}, {"bf16"});
   if (!o.timing.empty())
@@ -315,6 +322,7 @@ raddle::PipelineOptions pipelineOptions(bool adopt) {
   options.ranks = o.ranks;
   options.replicas = o.replicas;
   options.recompute = o.recompute;
+  options.gpuKernels = o.gpuKernels;
   options.memoryBudget = static_cast<int64_t>(o.memoryBudget);
   options.loss = o.loss;
   options.optimizer = o.optimizer;
