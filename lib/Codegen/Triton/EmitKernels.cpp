@@ -39,8 +39,8 @@ struct CodegenTritonPass : raddle::impl::CodegenTritonBase<CodegenTritonPass> {
         continue;
       }
       ++numLeft;
-      remark::missed(kernel.getLoc(), remark::RemarkOpts::name("left").category("codegen-triton"))
-          << "kernel '" << kernel.getSymName().str() << "' is not written for Triton: " << why;
+      std::string text = "kernel '" + kernel.getSymName().str() + "' is not written for Triton: " + why;
+      remark::missed(kernel.getLoc(), remark::RemarkOpts::name("left").category("codegen-triton")) << text;
     }
   }
 
