@@ -72,22 +72,22 @@ private:
       FailureOr<DeviceCode> made = compileForDevice(module, device.getValue().split(':').second);
       if (failed(made))
         return failure();
-      addCode(made->assembled ? bundle::CodeFormat::Cubin : bundle::CodeFormat::Ptx, made->bytes);
+      addCode(made->assembled ? bundle::CodeFormat::Cubin : bundle::CodeFormat::Ptx, target, made->bytes);
     } else {
       FailureOr<ObjectCode> made = compileForCpu(module, options.processor, options.optLevel);
       if (failed(made))
         return failure();
       target = made->target;
-      addCode(bundle::CodeFormat::ElfShared, made->bytes);
+      addCode(bundle::CodeFormat::ElfShared, target, made->bytes);
     }
     writeKernels();
     return success();
   }
 
-  void addCode(bundle::CodeFormat format, ArrayRef<char> bytes) {
+  void addCode(bundle::CodeFormat format, const std::string &madeFor, ArrayRef<char> bytes) {
     builder.ForceVectorAlignment(bytes.size(), 1, 64);
     auto data = builder.CreateVector(reinterpret_cast<const uint8_t *>(bytes.data()), bytes.size());
-    auto name = builder.CreateString(target);
+    auto name = builder.CreateString(madeFor);
     code.push_back(bundle::CreateCodeObject(builder, format, name, data));
   }
 
@@ -101,6 +101,7 @@ private:
         auto value = function->getAttrOfType<IntegerAttr>(attribute);
         return value ? value.getInt() : 0;
       };
+      uint32_t codeIndex = writeOwnCode(function);
       auto symbol = builder.CreateString(function.getSymName().str());
       Offset<flatbuffers::Vector<uint32_t>> grid;
       if (int64_t blocks = number("exec.blocks"))
@@ -109,7 +110,9 @@ private:
       kernel.add_grid(grid);
       kernel.add_num_warps(number("exec.threads") / warp);
       kernel.add_num_ctas(grid.IsNull() ? 0 : 1);
-      kernel.add_trailing_pointers(number("exec.scratch") ? 1 : 0);
+      kernel.add_code(codeIndex);
+      kernel.add_shared_bytes(number("exec.shared"));
+      kernel.add_trailing_pointers(number("exec.scratch") ? 1 : number("exec.trailing"));
       kernel.add_global_scratch_bytes(number("exec.scratch"));
       kernel.add_name(symbol);
       kernel.add_symbol(symbol);
@@ -120,6 +123,15 @@ private:
       indices.kernels[function.getSymName()] = kernels.size();
       kernels.push_back(kernel.Finish());
     }
+  }
+
+  /// The code object of a kernel: its own where it comes with one, else that of the module.
+  uint32_t writeOwnCode(LLVM::LLVMFuncOp kernel) {
+    auto cubin = kernel->getAttrOfType<StringAttr>("exec.cubin");
+    if (!cubin)
+      return 0;
+    addCode(bundle::CodeFormat::Cubin, target + ":triton", {cubin.getValue().data(), cubin.getValue().size()});
+    return code.size() - 1;
   }
 
   /// The type that callers see: bytes are integers of 8 bits that an attribute calls unsigned.

@@ -3,6 +3,7 @@
 #include "mlir/Dialect/Func/IR/FuncOps.h"
 #include "mlir/Transforms/Passes.h"
 #include "raddle/Codegen/NVVM/Passes.h"
+#include "raddle/Codegen/Triton/Passes.h"
 #include "raddle/Passes.h"
 
 using namespace mlir;
@@ -54,6 +55,18 @@ static void addStep(OpPassManager &manager, const PipelineOptions &options) {
   // What it adds is tidy; the next stage cleans up behind its own changes.
   manager.addPass(createTrainBuildStep(step));
   manager.addPass(createTrainVerify());
+}
+
+/// Kernels that Triton does not take are left to the generator that takes all.
+static void addDeviceCode(OpPassManager &manager, const std::string &arch, StringRef kernels) {
+  if (kernels != "nvvm") {
+    manager.addPass(createCodegenTriton());
+    CodegenTritonCompileOptions options;
+    options.arch = arch;
+    options.required = kernels == "triton";
+    manager.addPass(createCodegenTritonCompile(options));
+  }
+  manager.addPass(createCodegenNVVM({arch}));
 }
 
 void addStage(OpPassManager &manager, Stage stage, const PipelineOptions &options) {
@@ -124,7 +137,7 @@ void addStage(OpPassManager &manager, Stage stage, const PipelineOptions &option
     if (options.target == "cpu")
       manager.addPass(createCodegenCPU());
     else
-      manager.addPass(createCodegenNVVM({StringRef(options.target).split(':').second.str()}));
+      addDeviceCode(manager, StringRef(options.target).split(':').second.str(), options.gpuKernels);
     manager.addPass(createCodegenVerify());
     return;
   }

@@ -17,6 +17,14 @@ static std::vector<std::string> joined(std::vector<std::string> own, const std::
   return own;
 }
 
+/// What generated a kernel of a GPU: the target of its code says so behind the GPU's own name.
+static std::string generatorOf(const Bundle &bundle, const Kernel &kernel) {
+  if (textOf(bundle.target()).rfind("cuda", 0) != 0 || kernel.code() >= Range(bundle.code()).size())
+    return "LLVM";
+  std::string target = textOf(bundle.code()->Get(kernel.code())->target());
+  return target.size() > 7 && target.compare(target.size() - 7, 7, ":triton") == 0 ? "Triton" : "NVVM";
+}
+
 std::string kernelSection(const Bundle &bundle, const Variant &variant, const Measurements &measured) {
   struct Row {
     const Kernel *kernel;
@@ -41,13 +49,15 @@ std::string kernelSection(const Bundle &bundle, const Variant &variant, const Me
   std::sort(rows.begin(), rows.end(), [](const Row &a, const Row &b) {
     return std::pair(a.sum.seconds(), a.sum.bytes()) > std::pair(b.sum.seconds(), b.sum.bytes());
   });
-  Table table(joined({"kernel", "first used for", "dispatches", "range", "FLOP a call", "bytes a call", "of all"},
-                     measuredHeadings(all, measured)));
+  Table table(
+      joined({"kernel", "made by", "first used for", "dispatches", "range", "FLOP a call", "bytes a call", "of all"},
+             measuredHeadings(all, measured)));
   for (const Row &row : rows)
-    table.add(joined({textOf(row.kernel->name()), row.first, formatInteger(row.sum.count()),
-                      formatInteger(row.kernel->range()), row.kernel->flops() ? formatCount(row.sum.flops()) : "–",
-                      formatBytes(row.sum.bytes()), formatShare(row.sum.bytes(), all.bytes())},
-                     measuredCells(row.sum, all, measured)));
+    table.add(
+        joined({textOf(row.kernel->name()), generatorOf(bundle, *row.kernel), row.first, formatInteger(row.sum.count()),
+                formatInteger(row.kernel->range()), row.kernel->flops() ? formatCount(row.sum.flops()) : "–",
+                formatBytes(row.sum.bytes()), formatShare(row.sum.bytes(), all.bytes())},
+               measuredCells(row.sum, all, measured)));
   std::string work = all.flops() > 0 ? " and compute " + formatCount(all.flops(), "FLOP") : "";
   return "<h3>Kernels</h3><p>" + formatInteger(rows.size()) + " generated kernels in " + formatInteger(all.count()) +
          " dispatches read and write at most " + formatBytes(all.bytes()) + work + " a call." +

@@ -5,6 +5,7 @@ import pathlib
 import re
 import shutil
 import subprocess
+import sys
 import tempfile
 
 import torch
@@ -77,6 +78,7 @@ def _command(source, output, mode, ranks, batch, options):
     command.append(f"--replicas={options['replicas']}")
     command.append(f"--cpu={options['cpu']}")
     command.append(f"--opt-level={options['opt_level']}")
+    command.append(f"--gpu-kernels={options['gpu_kernels']}")
     if options["memory_budget"] is not None:
         command.append(f"--memory-budget={int(options['memory_budget'])}")
     if options["recompute"] is not None:
@@ -105,7 +107,11 @@ def _command(source, output, mode, ranks, batch, options):
 
 
 def _run_compiler(command):
-    result = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, errors="replace")
+    # Kernels of a GPU are compiled by the Triton that this Python has.
+    environment = {"RADDLE_PYTHON": sys.executable, **os.environ}
+    result = subprocess.run(
+        command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, errors="replace", env=environment
+    )
     if result.returncode != 0:
         message = result.stderr.strip() or f"raddle-compile ended with {result.returncode} and no message"
         raise CompileError(message)
@@ -138,6 +144,7 @@ def compile(
     recompute=None,
     cpu="native",
     opt_level=3,
+    gpu_kernels="nvvm",
     param_arguments=(),
     param_constants=(),
     trace=False,
@@ -167,6 +174,10 @@ def compile(
 
     ``trace`` records how long every instruction takes, for ``Program.write_report`` and ``Program.write_trace``.
 
+    ``gpu_kernels`` says what generates kernels for a GPU: ``"nvvm"``, Raddle itself; ``"triton"``, which must be installed beside
+    this Python, or be that of the environment variable RADDLE_PYTHON, and Raddle what Triton's language cannot express;
+    ``"auto"``, Triton where it is installed.
+
     Of MLIR, ``param_arguments`` names the leading arguments of ``@main``, which are parameters, and ``param_constants``
     the constants that are, by their resource keys: a list of names or a regular expression.
 
@@ -186,6 +197,10 @@ def compile(
         raise ValueError(f"recompute: expected 'none', 'auto' or 'block', found {recompute!r}")
     if opt_level not in range(4):
         raise ValueError(f"opt_level: expected 0, 1, 2 or 3, found {opt_level!r}")
+    if gpu_kernels not in ("auto", "triton", "nvvm"):
+        raise ValueError(f"gpu_kernels: expected 'auto', 'triton' or 'nvvm', found {gpu_kernels!r}")
+    if gpu_kernels != "nvvm" and target == "cpu":
+        raise ValueError(f"gpu_kernels={gpu_kernels!r} is for a GPU, target is 'cpu'")
     _refuse_unsupported(options)
     _check_optimizer(optimizer)
     _check_numbers(options)

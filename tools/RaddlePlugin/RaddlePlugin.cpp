@@ -3,6 +3,7 @@
 #include "mlir/Tools/Plugins/DialectPlugin.h"
 #include "mlir/Tools/Plugins/PassPlugin.h"
 #include "raddle/Codegen/NVVM/Passes.h"
+#include "raddle/Codegen/Triton/Passes.h"
 #include "raddle/Passes.h"
 
 extern "C" LLVM_ATTRIBUTE_WEAK mlir::DialectPluginLibraryInfo mlirGetDialectPluginInfo() {
@@ -14,5 +15,6 @@ extern "C" LLVM_ATTRIBUTE_WEAK mlir::PassPluginLibraryInfo mlirGetPassPluginInfo
   return {MLIR_PLUGIN_API_VERSION, "Raddle", LLVM_VERSION_STRING, [] {
             raddle::registerRaddlePasses();
             raddle::registerRaddleNVVMPasses();
+            raddle::registerRaddleTritonPasses();
           }};
 }

@@ -40,7 +40,7 @@ namespace {
 struct Options {
   std::string inputPath, outputPath, mode = "infer", target = "cpu", cpu = "native", optimizer = "adamw", dtype = "f32";
   std::string quant, vwn, bypass, dumpStages, stopAfter, startAt, reportPath, timing, paramConstants;
-  std::string recompute;
+  std::string recompute, gpuKernels = "nvvm";
   std::vector<std::string> paramArguments;
   int64_t ranks = 1, replicas = 1, batch = 0;
   uint64_t memoryBudget = 0;
@@ -64,6 +64,10 @@ void addOptions(CLI::App &app, Options &o) {
          "--opt-level", o.optLevel,
          "LLVM's level of optimisation of kernels for the CPU, 0 to 3; 0 compiles several times faster, what it "
          "makes is much slower")
+      ->capture_default_str();
+  app.add_option("--gpu-kernels", o.gpuKernels,
+                 "What generates kernels for a GPU: nvvm; triton, which has to be installed, and nvvm what it cannot "
+                 "express; auto: triton where a Python has it, named by RADDLE_PYTHON or found in the path")
       ->capture_default_str();
   app.add_option("--ranks", o.ranks, "Number of ranks that share the work")->capture_default_str();
   app.add_option("--replicas", o.replicas, "Groups of ranks that hold a copy of all parameters each")
@@ -152,6 +156,9 @@ LogicalResult checkOptions(const CLI::App &app) {
   oneOf("optimizer", o.optimizer, {"sgd", "adamw"}, {"adamw8bit", "muon", "shampoo"});
   if (!o.recompute.empty())
     oneOf("recompute", o.recompute, {"none", "auto", "block"});
+  oneOf("gpu-kernels", o.gpuKernels, {"auto", "triton", "nvvm"});
+  if (o.target == "cpu" && o.gpuKernels != "nvvm")
+    problems.push_back("--gpu-kernels=" + o.gpuKernels + " is for a GPU, --target is cpu");
   oneOf("dtype", o.dtype, {"f32"}, {"bf16"});
   if (!o.timing.empty())
     oneOf("timing", o.timing, {"text", "json"});
@@ -344,6 +351,7 @@ raddle::PipelineOptions pipelineOptions(bool adopt) {
   options.ranks = o.ranks;
   options.replicas = o.replicas;
   options.recompute = !o.recompute.empty() ? o.recompute : o.target == "cpu" ? "auto" : "none";
+  options.gpuKernels = o.gpuKernels;
   options.memoryBudget = static_cast<int64_t>(o.memoryBudget);
   options.loss = o.loss;
   options.optimizer = o.optimizer;

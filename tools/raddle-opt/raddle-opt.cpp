@@ -4,6 +4,7 @@
 #include "mlir/InitAllPasses.h"
 #include "mlir/Tools/mlir-opt/MlirOptMain.h"
 #include "raddle/Codegen/NVVM/Passes.h"
+#include "raddle/Codegen/Triton/Passes.h"
 #include "raddle/Passes.h"
 #include "raddle/Utils/Guard.h"
 #include "llvm/Support/InitLLVM.h"
@@ -17,6 +18,7 @@ int main(int argc, char **argv) {
   raddle::registerDialects(registry);
   raddle::registerRaddlePasses();
   raddle::registerRaddleNVVMPasses();
+  raddle::registerRaddleTritonPasses();
   return raddle::runGuarded("raddle-opt", [&] {
     return mlir::asMainReturnCode(mlir::MlirOptMain(argc, argv, "Raddle optimizer driver\n", registry));
   });

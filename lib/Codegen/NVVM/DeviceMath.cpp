@@ -9,8 +9,7 @@ using namespace mlir;
 
 namespace raddle {
 
-/// The function of libdevice for f64; empty for what needs none. The one for f32 ends in "f".
-static StringRef deviceFunction(Operation *op) {
+StringRef deviceFunction(Operation *op) {
   return llvm::StringSwitch<StringRef>(op->getName().stripDialect())
       .Case("acos", "__nv_acos")
       .Case("acosh", "__nv_acosh")

@@ -1,0 +1,25 @@
+// Which part of a kernel's results one program of Triton computes.
+#ifndef RADDLE_LIB_CODEGEN_TRITON_TILEPLAN_H
+#define RADDLE_LIB_CODEGEN_TRITON_TILEPLAN_H
+
+#include "TileBuilder.h"
+#include "mlir/Dialect/Func/IR/FuncOps.h"
+
+namespace raddle {
+
+/// The leading dimensions of all results are one range of points, of which a program takes `tile[axis]`. The other axis
+/// of its tile is for what belongs to one point: further dimensions of results, and reductions.
+struct TilePlan {
+  unsigned pointDims; ///< leading dimensions that points stand for; all of each result if it is larger than its rank
+  unsigned axis;
+  TileShape tile;
+  int64_t programs;
+  int64_t warps;
+};
+
+/// Plans a kernel of static shapes. `work` gets the points of all structured ops together.
+TilePlan planTiles(mlir::func::FuncOp kernel, double &work);
+
+} // namespace raddle
+
+#endif // RADDLE_LIB_CODEGEN_TRITON_TILEPLAN_H

@@ -1,0 +1,216 @@
+#include "WriteKernel.h"
+
+#include "TileEvaluator.h"
+#include "TilePlan.h"
+#include "mlir/Dialect/Arith/IR/Arith.h"
+#include "mlir/IR/MLIRContext.h"
+#include "raddle/Utils/TensorQueries.h"
+#include "llvm/Support/MathExtras.h"
+
+using namespace mlir;
+
+namespace raddle {
+
+namespace {
+
+/// Elements that one program may walk while most of the GPU has nothing to do.
+constexpr double kMostAlone = 1 << 17;
+constexpr int64_t kFewPrograms = 32;
+/// Points may be computed again where that costs no more than this factor, or than a short while.
+constexpr double kMostRepeated = 16, kNegligible = 1 << 20;
+
+class KernelWriter {
+public:
+  KernelWriter(func::FuncOp kernel, const KernelArrays &arrays, MLIRContext *context, std::string &why)
+      : kernel(kernel), arrays(arrays), tiles(context), points(tiles, kernel.getContext()),
+        plan(planTiles(kernel, work)), why(why) {}
+
+  std::optional<TritonKernel> write(StringRef name) {
+    OwningOpRef<ModuleOp> module = ModuleOp::create(tiles.loc);
+    if (!checkTypes() || !checkPlan())
+      return std::nullopt;
+    createFunction(*module, name);
+    evaluator.emplace(tiles, points, pointers, plan.tile);
+    if (!writeResults() || !checkInPlace() || !checkWork())
+      return std::nullopt;
+    tiles.create("tt.return", {}, {});
+    TritonKernel result{{}, plan.programs, plan.warps};
+    llvm::raw_string_ostream stream(result.text);
+    module->print(stream, OpPrintingFlags().printGenericOpForm().enableDebugInfo(false).assumeVerified());
+    return result;
+  }
+
+private:
+  bool refuse(const Twine &reason) {
+    why = reason.str();
+    return false;
+  }
+
+  /// Positions in an array are numbers of 32 bits.
+  bool checkTypes() {
+    for (Type type : llvm::concat<const Type>(kernel.getArgumentTypes(), kernel.getResultTypes())) {
+      auto tensor = cast<RankedTensorType>(type);
+      Type element = tensor.getElementType();
+      bool isKnown = element.isF16() || element.isBF16() || element.isF32() || element.isF64() ||
+                     element.isSignlessInteger(1) || element.isSignlessInteger(8) || element.isSignlessInteger(16) ||
+                     element.isSignlessInteger(32) || element.isSignlessInteger(64);
+      if (!isKnown)
+        return refuse("its arrays have elements of type " + llvm::formatv("{0}", element).str());
+      if (tensor.getNumElements() == 0)
+        return refuse("an array has no elements");
+      if (tensor.getNumElements() > std::numeric_limits<int32_t>::max() / 2)
+        return refuse("an array has " + Twine(tensor.getNumElements()) + " elements, 2^30 are the most");
+    }
+    return kernel.getNumResults() != 0 || refuse("it has no results");
+  }
+
+  bool checkPlan() {
+    if (plan.programs < kFewPrograms && work / static_cast<double>(plan.programs) > kMostAlone)
+      return refuse("it would be " + Twine(plan.programs) + " programs of " +
+                    Twine(static_cast<int64_t>(work / static_cast<double>(plan.programs))) +
+                    " elements each, too few for a GPU");
+    return true;
+  }
+
+  bool checkWork() {
+    double done = evaluator->work * static_cast<double>(plan.programs);
+    if (done > kMostRepeated * work && done > kNegligible)
+      return refuse("it would compute " + Twine(static_cast<int64_t>(done / work)) + " times what it has to");
+    return true;
+  }
+
+  /// A function of a pointer an array, inputs first, and the builder at its end.
+  void createFunction(ModuleOp module, StringRef name) {
+    OpBuilder &builder = tiles.builder;
+    builder.setInsertionPointToEnd(module.getBody());
+    SmallVector<Type> types;
+    SmallVector<Attribute> attributes;
+    for (auto [number, type] :
+         llvm::enumerate(llvm::concat<const Type>(kernel.getArgumentTypes(), kernel.getResultTypes()))) {
+      types.push_back(tiles.pointerTo(tiles.translate(getElementTypeOrSelf(type))));
+      int64_t alignment = number < arrays.alignment.size() ? arrays.alignment[number] : 1;
+      // More than 16 bytes at once no access takes.
+      attributes.push_back(builder.getDictionaryAttr(builder.getNamedAttr(
+          "tt.divisibility", builder.getI32IntegerAttr(static_cast<int32_t>(std::min<int64_t>(alignment, 16))))));
+    }
+    Operation *function =
+        tiles.create("tt.func", {}, {},
+                     {builder.getNamedAttr("sym_name", builder.getStringAttr(name)),
+                      builder.getNamedAttr("sym_visibility", builder.getStringAttr("public")),
+                      builder.getNamedAttr("function_type", TypeAttr::get(builder.getFunctionType(types, {}))),
+                      builder.getNamedAttr("arg_attrs", builder.getArrayAttr(attributes))},
+                     1);
+    Block *body =
+        builder.createBlock(&function->getRegion(0), {}, types, SmallVector<Location>(types.size(), tiles.loc));
+    pointers.assign(body->args_begin(), body->args_end());
+  }
+
+  ArrayRef<int64_t> shapeOf(unsigned result) {
+    return cast<RankedTensorType>(kernel.getResultTypes()[result]).getShape();
+  }
+  unsigned pointDims(unsigned result) { return std::min<unsigned>(plan.pointDims, shapeOf(result).size()); }
+  int64_t innerSize(unsigned result) {
+    return ShapedType::getNumElements(shapeOf(result).drop_front(pointDims(result)));
+  }
+
+  /// The variable of the points of a result: of all programs together, as many as it has.
+  AffineExpr pointOf(unsigned result, Value numbers) {
+    int64_t count = ShapedType::getNumElements(shapeOf(result).take_front(pointDims(result)));
+    AffineExpr &known = pointsOf[count];
+    if (!known)
+      known = points.addVariable(numbers, count, plan.programs * plan.tile[plan.axis] != count);
+    return known;
+  }
+
+  Place placeOf(unsigned result, AffineExpr point, AffineExpr inner) {
+    Place place = points.unflatten(point, shapeOf(result).take_front(pointDims(result)));
+    place.append(points.unflatten(inner, shapeOf(result).drop_front(pointDims(result))));
+    return place;
+  }
+
+  Value valueOf(unsigned result, const Place &place) {
+    return evaluator->valueAt(kernel.getBody().front().getTerminator()->getOperand(result), place, {});
+  }
+
+  void store(unsigned result, const Place &place, Value value) {
+    AffineExpr position = points.flatten(place, shapeOf(result));
+    written[result] = position;
+    tiles.store(pointers[kernel.getNumArguments() + result], points.tileOf(position), value, points.maskOf(place, {}));
+  }
+
+  /// Computes all results that a tile holds before it writes one: what is written may lie over what is read.
+  bool writeResults() {
+    Value numbers = tiles.range(plan.axis, plan.tile[plan.axis]);
+    if (plan.programs > 1) {
+      Value size = tiles.integer(tiles.builder.getI32Type(), plan.tile[plan.axis]);
+      numbers = tiles.apply("arith.addi", {tiles.apply("arith.muli", {tiles.programNumber(), size}), numbers});
+    }
+    unsigned innerAxis = 1 - plan.axis;
+    written.resize(kernel.getNumResults());
+    SmallVector<std::tuple<unsigned, Place, Value>> ready;
+    SmallVector<unsigned> longer;
+    for (unsigned result = 0; result < kernel.getNumResults(); ++result) {
+      int64_t size = innerSize(result);
+      if (size > plan.tile[innerAxis]) {
+        longer.push_back(result);
+        continue;
+      }
+      AffineExpr inner = size == 1 ? getAffineConstantExpr(0, points.context) : evaluator->wholeRange(innerAxis, size);
+      Place place = placeOf(result, pointOf(result, numbers), inner);
+      ready.emplace_back(result, place, valueOf(result, place));
+    }
+    if (evaluator->why.empty())
+      for (auto &[result, place, value] : ready)
+        store(result, place, value);
+    for (unsigned result : longer)
+      writeInParts(result, pointOf(result, numbers), innerAxis);
+    return evaluator->why.empty() || refuse(evaluator->why);
+  }
+
+  /// Walks rows that are longer than a tile.
+  void writeInParts(unsigned result, AffineExpr point, unsigned axis) {
+    int64_t size = innerSize(result), step = plan.tile[axis];
+    scf::ForOp loop = tiles.loop(size, step, {});
+    std::unique_ptr<Scope> scope = points.begin(loop, llvm::divideCeil(size, step));
+    Value start = tiles.splat(loop.getInductionVar());
+    AffineExpr inner =
+        points.addVariable(tiles.apply("arith.addi", {start, tiles.range(axis, step)}), size, size % step != 0);
+    Place place = placeOf(result, point, inner);
+    if (Value value = valueOf(result, place))
+      store(result, place, value);
+    points.end(loop, {});
+  }
+
+  /// An input that lies where a result does may be read by the program that writes over it, at that place, only.
+  bool checkInPlace() {
+    for (auto [input, output] : arrays.inPlace) {
+      bool inParts = innerSize(output) > plan.tile[1 - plan.axis];
+      for (const TileEvaluator::Read &read : evaluator->reads)
+        if (read.argument == input && (read.position != written[output] || (inParts && kernel.getNumResults() > 1)))
+          return refuse("it reads input " + Twine(input) + " elsewhere than it writes over it");
+    }
+    return true;
+  }
+
+  func::FuncOp kernel;
+  const KernelArrays &arrays;
+  TileBuilder tiles;
+  TilePoints points;
+  double work = 0;
+  TilePlan plan;
+  std::string &why;
+  SmallVector<Value> pointers;
+  std::optional<TileEvaluator> evaluator;
+  llvm::DenseMap<int64_t, AffineExpr> pointsOf;
+  SmallVector<AffineExpr> written; ///< where each result is stored
+};
+
+} // namespace
+
+std::optional<TritonKernel> writeForTriton(func::FuncOp kernel, StringRef name, const KernelArrays &arrays,
+                                           std::string &why) {
+  std::unique_ptr<MLIRContext> context = createTritonContext();
+  return KernelWriter(kernel, arrays, context.get(), why).write(name);
+}
+
+} // namespace raddle

@@ -1,0 +1,113 @@
+// Kernels get a version in Triton's language, in MLIR's generic form, beside their bodies.
+//
+// RUN: raddle-opt %s --codegen-triton --remarks-filter=codegen-triton 2> %t.remarks | FileCheck %s
+// RUN: FileCheck %s --check-prefix=REMARK --input-file=%t.remarks
+
+// Elements by themselves: the bias is read at the position modulo its size, of arrays whose alignment nobody knows.
+// CHECK: func.func private @pointwise(
+// CHECK-SAME: exec.blocks = 48 : i64
+// CHECK-SAME: exec.triton = "{{.*}}tt.func{{.*}}tt.get_program_id{{.*}}arith.remsi{{.*}}__nv_tanhf{{.*}}tt.store
+// CHECK-SAME: arg_attrs = [{tt.divisibility = 1 : i32}, {tt.divisibility = 1 : i32}, {tt.divisibility = 1 : i32}]
+// CHECK-SAME: function_type = (!tt.ptr<f32>, !tt.ptr<f32>, !tt.ptr<f32>) -> ()
+// CHECK-SAME: exec.warps = 1 : i64
+func.func private @pointwise(%x: tensor<48x128xf32>, %b: tensor<128xf32>) -> tensor<48x128xf32> attributes {exec.kernel} {
+  %e = tensor.empty() : tensor<48x128xf32>
+  %r = linalg.generic {indexing_maps = [affine_map<(i, j) -> (i, j)>, affine_map<(i, j) -> (j)>,
+                                        affine_map<(i, j) -> (i, j)>],
+                       iterator_types = ["parallel", "parallel"]}
+      ins(%x, %b : tensor<48x128xf32>, tensor<128xf32>) outs(%e : tensor<48x128xf32>) {
+  ^bb0(%u: f32, %v: f32, %o: f32):
+    %s = arith.addf %u, %v : f32
+    %t = math.tanh %s : f32
+    linalg.yield %t : f32
+  } -> tensor<48x128xf32>
+  return %r : tensor<48x128xf32>
+}
+
+// A row is summed along the tile's columns, the last of which stand for nothing.
+// CHECK: func.func private @rows(
+// CHECK-SAME: exec.triton = "{{.*}}arith.cmpi{{.*}}tt.load{{.*}}arith.select{{.*}}tt.reduce
+func.func private @rows(%x: tensor<48x100xf32>) -> tensor<48xf32> attributes {exec.kernel} {
+  %zero = arith.constant 0.0 : f32
+  %e = tensor.empty() : tensor<48xf32>
+  %f = linalg.fill ins(%zero : f32) outs(%e : tensor<48xf32>) -> tensor<48xf32>
+  %r = linalg.generic {indexing_maps = [affine_map<(i, j) -> (i, j)>, affine_map<(i, j) -> (i)>],
+                       iterator_types = ["parallel", "reduction"]}
+      ins(%x : tensor<48x100xf32>) outs(%f : tensor<48xf32>) {
+  ^bb0(%u: f32, %o: f32):
+    %s = arith.addf %o, %u : f32
+    linalg.yield %s : f32
+  } -> tensor<48xf32>
+  return %r : tensor<48xf32>
+}
+
+// Columns that lie side by side are summed over rows, part by part.
+// CHECK: func.func private @columns(
+// CHECK-SAME: exec.blocks = 4 : i64
+// CHECK-SAME: exec.triton = "{{.*}}tensor<64x32xf32>{{.*}}scf.for{{.*}}scf.yield{{.*}}tt.reduce{{.*}}axis = 0
+func.func private @columns(%x: tensor<480x100xf32>) -> tensor<100xf32> attributes {exec.kernel} {
+  %zero = arith.constant 0.0 : f32
+  %e = tensor.empty() : tensor<100xf32>
+  %f = linalg.fill ins(%zero : f32) outs(%e : tensor<100xf32>) -> tensor<100xf32>
+  %r = linalg.generic {indexing_maps = [affine_map<(i, j) -> (j, i)>, affine_map<(i, j) -> (i)>],
+                       iterator_types = ["parallel", "reduction"]}
+      ins(%x : tensor<480x100xf32>) outs(%f : tensor<100xf32>) {
+  ^bb0(%u: f32, %o: f32):
+    %s = arith.addf %o, %u : f32
+    linalg.yield %s : f32
+  } -> tensor<100xf32>
+  return %r : tensor<100xf32>
+}
+
+// What a program writes over another one must not read.
+// CHECK: func.func private @reversed(
+// CHECK-NOT: exec.triton
+// CHECK: return
+// REMARK: kernel 'reversed' is not written for Triton: it reads input 0 elsewhere than it writes over it
+func.func private @reversed(%x: tensor<64x64xf32>) -> tensor<64x64xf32> attributes {exec.kernel} {
+  %e = tensor.empty() : tensor<64x64xf32>
+  %r = linalg.generic {indexing_maps = [affine_map<(i, j) -> (j, i)>, affine_map<(i, j) -> (i, j)>],
+                       iterator_types = ["parallel", "parallel"]}
+      ins(%x : tensor<64x64xf32>) outs(%e : tensor<64x64xf32>) {
+  ^bb0(%u: f32, %o: f32):
+    linalg.yield %u : f32
+  } -> tensor<64x64xf32>
+  return %r : tensor<64x64xf32>
+}
+
+// REMARK: kernel 'long' is not written for Triton: it would be 1 programs of 1000000 elements each, too few for a GPU
+func.func private @long(%x: tensor<1000x1000xf32>) -> tensor<f32> attributes {exec.kernel} {
+  %zero = arith.constant 0.0 : f32
+  %e = tensor.empty() : tensor<f32>
+  %f = linalg.fill ins(%zero : f32) outs(%e : tensor<f32>) -> tensor<f32>
+  %r = linalg.generic {indexing_maps = [affine_map<(i, j) -> (i, j)>, affine_map<(i, j) -> ()>],
+                       iterator_types = ["reduction", "reduction"]}
+      ins(%x : tensor<1000x1000xf32>) outs(%f : tensor<f32>) {
+  ^bb0(%u: f32, %o: f32):
+    %s = arith.addf %o, %u : f32
+    linalg.yield %s : f32
+  } -> tensor<f32>
+  return %r : tensor<f32>
+}
+
+// Addresses that are known say how much an access may take at once.
+// CHECK: func.func private @aligned(
+// CHECK-SAME: [{tt.divisibility = 16 : i32}, {tt.divisibility = 8 : i32}]
+func.func private @aligned(%x: tensor<64xf32>) -> tensor<64xf32> attributes {exec.kernel} {
+  %e = tensor.empty() : tensor<64xf32>
+  %r = linalg.generic {indexing_maps = [affine_map<(i) -> (i)>, affine_map<(i) -> (i)>], iterator_types = ["parallel"]}
+      ins(%x : tensor<64xf32>) outs(%e : tensor<64xf32>) {
+  ^bb0(%u: f32, %o: f32):
+    %s = arith.negf %u : f32
+    linalg.yield %s : f32
+  } -> tensor<64xf32>
+  return %r : tensor<64xf32>
+}
+
+exec.program @main arena 65536 streams 1 events 0 inputs [] outputs [] states [] allocations [] {
+  %a = exec.buffer arena[0] at 0 : memref<64x64xf32>
+  exec.dispatch @reversed ins(%a : memref<64x64xf32>) outs(%a : memref<64x64xf32>)
+  %b = exec.buffer arena[0] at 256 : memref<64xf32>
+  %c = exec.buffer arena[0] at 1032 : memref<64xf32>
+  exec.dispatch @aligned ins(%b : memref<64xf32>) outs(%c : memref<64xf32>)
+}
