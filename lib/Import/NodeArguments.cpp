@@ -82,6 +82,22 @@ Number NodeBuilder::numberOf(const Argument &argument, StringRef name) {
   }
 }
 
+bool NodeBuilder::computesInBytes() const {
+  auto isBoolean = [&](const Argument &tensor) { return ScalarType(state.dtypeOf(tensor.text)) == ScalarType::Bool; };
+  auto isOfBytes = [&](const Argument &tensor) { return isByte(state.dtypeOf(tensor.text)); };
+  bool hasBytes = false;
+  for (const NamedArgument &input : node.inputs) {
+    if (input.value.kind != Kind::Tensor)
+      continue;
+    hasBytes |= isOfBytes(input.value);
+    if (!isOfBytes(input.value) && !isBoolean(input.value))
+      return false;
+  }
+  if (!hasBytes || node.outputs.empty() || node.outputs.front().kind != Kind::Tensor)
+    return false;
+  return isOfBytes(node.outputs.front()) || isBoolean(node.outputs.front());
+}
+
 Scalar NodeBuilder::scalar(StringRef name, std::optional<Scalar> absent) {
   if (failed())
     return Scalar();
@@ -94,6 +110,8 @@ Scalar NodeBuilder::scalar(StringRef name, std::optional<Scalar> absent) {
   if (argument->kind == Kind::Bool)
     return Scalar::ofBool(argument->integer);
   Number number = numberOf(*argument, name);
+  if (number.isInteger && computesInBytes())
+    return Scalar::ofInt(number.integer & 0xff);
   return number.isInteger ? Scalar::ofInt(number.integer) : Scalar::ofFloat(number.real);
 }
 

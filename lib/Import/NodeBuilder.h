@@ -50,6 +50,7 @@ public:
   double real(llvm::StringRef name, std::optional<double> absent = std::nullopt);
   bool boolean(llvm::StringRef name, bool absent);
   llvm::StringRef string(llvm::StringRef name, llvm::StringRef absent);
+  /// A number. Beside tensors of bytes it is one: -3 is 253.
   Scalar scalar(llvm::StringRef name, std::optional<Scalar> absent = std::nullopt);
   llvm::SmallVector<int64_t> integers(llvm::StringRef name);
   /// A tensor or a number.
@@ -115,6 +116,8 @@ public:
 private:
   mlir::Value viewed(llvm::StringRef tensor, mlir::Value value);
   mlir::Value withinByte(mlir::Value value);
+  /// Whether the operands are bytes, or booleans beside them, and so is the result.
+  bool computesInBytes() const;
   Number numberOf(const Argument &argument, llvm::StringRef name);
   mlir::Value lookup(llvm::StringRef tensor);
   mlir::Type defaultFloat();
