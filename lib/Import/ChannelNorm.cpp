@@ -139,8 +139,12 @@ template <bool alwaysUpdates> LogicalResult functionalBatchNorm(NodeBuilder &nod
     return node.fail(node.node.target + " without running statistics"), failure();
   SmallVector<Value> results{node.cast(op.getOut(), norm.type)};
   results.append(savedStatistics(node, norm, op));
-  if (alwaysUpdates)
-    results.push_back(node.fill({0}, node.builder.getI8Type(), Scalar::ofInt(0)));
+  if (alwaysUpdates) {
+    Type reserve = node.declaredElement(results.size());
+    if (node.failed())
+      return failure();
+    results.push_back(node.fill({0}, reserve, Scalar::ofInt(0)));
+  }
   // PyTorch's exporter says of 16-bit statistics that nothing reads that they are f32.
   Type meanType = node.declaredElement(results.size()), varianceType = node.declaredElement(results.size() + 1);
   if (node.failed())
