@@ -1,6 +1,7 @@
 // Launch plans of programs for a GPU, on a device that records what it is asked and does it on the host.
 #include "RecordingGpu.h"
 #include "TestBundle.h"
+#include "TestFolder.h"
 
 #include "cuda/BlasLt.h"
 #include "cuda/GpuExecutor.h"
@@ -191,15 +192,6 @@ TEST_F(GpuExecutorTest, ReadsAndWritesStates) {
   EXPECT_EQ(found[0], 1);
   EXPECT_EQ(found[1], 7);
   EXPECT_EQ(found[2], 8);
-}
-
-static std::string errorOf(const std::function<void()> &body) {
-  try {
-    body();
-  } catch (const Error &error) {
-    return error.what();
-  }
-  return "";
 }
 
 TEST_F(GpuExecutorTest, FindsWrongIndicesThatAreGivenBeforeTheRun) {

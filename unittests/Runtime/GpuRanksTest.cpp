@@ -20,13 +20,6 @@ namespace {
 
 constexpr uint64_t rows = 12;
 
-std::vector<float> batchOf(int step) {
-  std::vector<float> x(rows * linearInputs);
-  for (size_t i = 0; i < x.size(); ++i)
-    x[i] = 0.1f * static_cast<float>((static_cast<int>(i) * 7 + step * 3) % 9 - 4);
-  return x;
-}
-
 /// The ranks of linearTraining, each on a thread with a recording GPU.
 class Ranks {
 public:
@@ -71,7 +64,7 @@ public:
 
   /// The loss, equal on all ranks; `y` gets the whole result.
   float step(int number, std::vector<float> &y) {
-    std::vector<float> x = batchOf(number), losses(executors.size());
+    std::vector<float> x = linearBatch(rows, number), losses(executors.size());
     y.assign(rows * linearOutputs, 0);
     uint64_t part = rows / executors.size();
     for (auto &log : logs)
@@ -134,7 +127,7 @@ TEST_P(GpuRanksTest, EqualTheWholeBatchWhicheverStreamRunsFirst) {
   std::vector<double> expected;
   std::vector<float> y;
   for (int number = 1; number <= 5; ++number) {
-    double loss = reference.step(batchOf(number), expected, ranks);
+    double loss = reference.step(linearBatch(rows, number), expected, ranks);
     EXPECT_NEAR(gpus.step(number, y), loss, 1e-5 * std::abs(loss)) << "step " << number;
     for (size_t i = 0; i < y.size(); ++i)
       EXPECT_NEAR(y[i], expected[i], 1e-5) << "step " << number;

@@ -1,5 +1,7 @@
 #include "raddle/runtime/Launch.h"
 
+#include "TestFolder.h"
+
 #include "raddle/runtime/Error.h"
 
 #include <arpa/inet.h>
@@ -13,15 +15,6 @@
 using namespace raddle::runtime;
 
 namespace {
-
-std::string errorOf(const std::function<void()> &body) {
-  try {
-    body();
-  } catch (const Error &error) {
-    return error.what();
-  }
-  return "";
-}
 
 class LaunchTest : public testing::Test {
 protected:

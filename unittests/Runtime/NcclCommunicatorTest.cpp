@@ -1,5 +1,6 @@
 // Calls of NCCL, on a library with its interface for memory of the host (HostNccl.cpp).
 #include "cuda/NcclCommunicator.h"
+#include "TestFolder.h"
 #include "exec/RankThreads.h"
 
 #include "raddle/runtime/Error.h"
@@ -17,15 +18,6 @@ namespace {
 
 // Later calls of dlopen find it by its own name, libnccl.so.2.
 void loadHostNccl() { ASSERT_NE(::dlopen(RADDLE_TEST_NCCL, RTLD_NOW | RTLD_LOCAL), nullptr) << ::dlerror(); }
-
-std::string errorOf(const std::function<void()> &body) {
-  try {
-    body();
-  } catch (const Error &error) {
-    return error.what();
-  }
-  return "";
-}
 
 class NcclCommunicatorTest : public testing::Test {
 protected:

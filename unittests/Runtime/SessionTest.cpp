@@ -36,13 +36,6 @@ static void writeWeights(const TestFolder &folder) {
 
 static constexpr uint64_t rows = 12;
 
-static std::vector<float> batchOf(int step) {
-  std::vector<float> x(rows * linearInputs);
-  for (size_t i = 0; i < x.size(); ++i)
-    x[i] = 0.1f * static_cast<float>((static_cast<int>(i) * 7 + step * 3) % 9 - 4);
-  return x;
-}
-
 // The same training without ranks and instructions, in doubles.
 class Reference {
 public:
@@ -80,7 +73,7 @@ static void expectEqualToTheWholeProblem(uint32_t ranks, uint32_t replicas) {
   Reference reference;
   size_t entry = session.findEntry("train_step");
   for (int step = 1; step <= 5; ++step) {
-    std::vector<float> x = batchOf(step), y(rows * linearOutputs);
+    std::vector<float> x = linearBatch(rows, step), y(rows * linearOutputs);
     float loss = 0;
     int64_t counted = 0;
     std::vector<HostArray> inputs = {{x.data(), DType::F32, {rows, linearInputs}}};
@@ -158,7 +151,7 @@ TEST(Session, WritesATraceThatIsJson) {
   SessionOptions options;
   options.trace = true;
   Session session(writeBundle(folder, linearTraining(2, rows)), options);
-  std::vector<float> x = batchOf(1), y(rows * linearOutputs);
+  std::vector<float> x = linearBatch(rows, 1), y(rows * linearOutputs);
   float loss;
   int64_t step;
   session.run(0, 0, {{x.data(), DType::F32, {rows, linearInputs}}}, {y.data(), &loss, &step});

@@ -158,3 +158,10 @@ std::vector<uint8_t> linearTraining(uint32_t ranks, uint64_t rows, uint32_t repl
                                                  b.operand(Space::Output, 2, 0, {}, fb::DType::I64)));
   return b.finish();
 }
+
+std::vector<float> linearBatch(uint64_t rows, int step) {
+  std::vector<float> x(rows * linearInputs);
+  for (size_t i = 0; i < x.size(); ++i)
+    x[i] = 0.1f * static_cast<float>((static_cast<int>(i) * 7 + step * 3) % 9 - 4);
+  return x;
+}

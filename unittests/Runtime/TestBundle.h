@@ -87,3 +87,5 @@ std::vector<uint8_t> linearTraining(uint32_t ranks, uint64_t rows, uint32_t repl
 /// Where linearTraining finds W's bytes.
 constexpr const char *linearEntry = "model/data/weights/weight_0";
 constexpr uint64_t linearInputs = 6, linearOutputs = 4;
+/// Inputs of linearTraining, others in each step.
+std::vector<float> linearBatch(uint64_t rows, int step);

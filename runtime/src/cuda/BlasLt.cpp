@@ -1,10 +1,9 @@
 #include "BlasLt.h"
 
+#include "SharedLibrary.h"
+
 #include "raddle/runtime/Error.h"
 
-#include <dlfcn.h>
-#include <iterator>
-#include <type_traits>
 #include <utility>
 
 namespace raddle::runtime::cuda {
@@ -55,33 +54,23 @@ struct Library {
 
 const Library &library() {
   static const Library loaded = [] {
-    static constexpr const char *names[] = {"libcublasLt.so.13", "libcublasLt.so.12", "libcublasLt.so"};
-    std::string why;
-    void *handle = openLibrary(names, std::size(names), why);
-    if (!handle)
-      throw Error("the bundle has matrix products for a GPU, but cuBLASLt cannot be loaded: " + why);
+    SharedLibrary file({"libcublasLt.so.13", "libcublasLt.so.12", "libcublasLt.so"},
+                       "the bundle has matrix products for a GPU, but cuBLASLt cannot be loaded");
     Library library;
-    std::string missing;
-    auto find = [&](auto &function, const char *name) {
-      function = reinterpret_cast<std::remove_reference_t<decltype(function)>>(::dlsym(handle, name));
-      if (!function)
-        missing += std::string(missing.empty() ? "" : ", ") + name;
-    };
-    find(library.create, "cublasLtCreate");
-    find(library.destroy, "cublasLtDestroy");
-    find(library.describe, "cublasLtMatmulDescCreate");
-    find(library.setDescription, "cublasLtMatmulDescSetAttribute");
-    find(library.freeDescription, "cublasLtMatmulDescDestroy");
-    find(library.layOut, "cublasLtMatrixLayoutCreate");
-    find(library.setLayout, "cublasLtMatrixLayoutSetAttribute");
-    find(library.freeLayout, "cublasLtMatrixLayoutDestroy");
-    find(library.prefer, "cublasLtMatmulPreferenceCreate");
-    find(library.setPreference, "cublasLtMatmulPreferenceSetAttribute");
-    find(library.freePreference, "cublasLtMatmulPreferenceDestroy");
-    find(library.heuristic, "cublasLtMatmulAlgoGetHeuristic");
-    find(library.matmul, "cublasLtMatmul");
-    if (!missing.empty())
-      throw Error("cuBLASLt lacks " + missing);
+    file.find(library.create, "cublasLtCreate");
+    file.find(library.destroy, "cublasLtDestroy");
+    file.find(library.describe, "cublasLtMatmulDescCreate");
+    file.find(library.setDescription, "cublasLtMatmulDescSetAttribute");
+    file.find(library.freeDescription, "cublasLtMatmulDescDestroy");
+    file.find(library.layOut, "cublasLtMatrixLayoutCreate");
+    file.find(library.setLayout, "cublasLtMatrixLayoutSetAttribute");
+    file.find(library.freeLayout, "cublasLtMatrixLayoutDestroy");
+    file.find(library.prefer, "cublasLtMatmulPreferenceCreate");
+    file.find(library.setPreference, "cublasLtMatmulPreferenceSetAttribute");
+    file.find(library.freePreference, "cublasLtMatmulPreferenceDestroy");
+    file.find(library.heuristic, "cublasLtMatmulAlgoGetHeuristic");
+    file.find(library.matmul, "cublasLtMatmul");
+    file.check("cuBLASLt");
     return library;
   }();
   return loaded;

@@ -72,7 +72,4 @@ struct Driver {
 /// Loads the driver, once for the process. Throws Error when it is not installed or too old.
 const Driver &driver();
 
-/// Loads a library under the first of these names that is there. `why` gets the loader's last message.
-void *openLibrary(const char *const *names, size_t count, std::string &why);
-
 } // namespace raddle::runtime::cuda

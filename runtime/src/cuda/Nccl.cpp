@@ -1,10 +1,8 @@
 #include "Nccl.h"
 
-#include "raddle/runtime/Error.h"
+#include "SharedLibrary.h"
 
-#include <dlfcn.h>
-#include <iterator>
-#include <type_traits>
+#include "raddle/runtime/Error.h"
 
 namespace raddle::runtime::cuda {
 
@@ -28,46 +26,34 @@ void Nccl::check(NcclResult result, const char *what, NcclComm comm) const {
 }
 
 static Nccl loadNccl() {
-  static constexpr const char *names[] = {"libnccl.so.2"};
-  std::string why;
-  void *library = openLibrary(names, std::size(names), why);
-  if (!library)
-    throw Error("ranks on GPUs communicate through NCCL, which cannot be loaded: " + why);
+  SharedLibrary library({"libnccl.so.2"}, "ranks on GPUs communicate through NCCL, which cannot be loaded");
   Nccl nccl;
-  std::string missing;
-  auto find = [&](auto &function, const char *name) {
-    function = reinterpret_cast<std::remove_reference_t<decltype(function)>>(::dlsym(library, name));
-    if (!function)
-      missing += std::string(missing.empty() ? "" : ", ") + name;
-  };
   NcclResult (*getVersion)(int *);
-  find(getVersion, "ncclGetVersion");
-  find(nccl.getErrorString, "ncclGetErrorString");
-  if (!missing.empty())
-    throw Error("libnccl.so.2 lacks " + missing);
+  library.find(getVersion, "ncclGetVersion");
+  library.find(nccl.getErrorString, "ncclGetErrorString");
+  library.check("libnccl.so.2");
   nccl.version = 0;
   if (getVersion(&nccl.version) != ncclSuccess || nccl.version < oldestVersion)
     throw Error("NCCL " + ncclVersionText(oldestVersion) + " or newer is needed, found " +
                 ncclVersionText(nccl.version));
-  find(nccl.getUniqueId, "ncclGetUniqueId");
-  find(nccl.commInitRank, "ncclCommInitRank");
-  find(nccl.commSplit, "ncclCommSplit");
-  find(nccl.commUserRank, "ncclCommUserRank");
-  find(nccl.commCount, "ncclCommCount");
-  find(nccl.commDestroy, "ncclCommDestroy");
-  find(nccl.commAbort, "ncclCommAbort");
-  find(nccl.commGetAsyncError, "ncclCommGetAsyncError");
-  find(nccl.getLastError, "ncclGetLastError");
-  find(nccl.allGather, "ncclAllGather");
-  find(nccl.reduceScatter, "ncclReduceScatter");
-  find(nccl.allReduce, "ncclAllReduce");
-  find(nccl.broadcast, "ncclBroadcast");
-  find(nccl.send, "ncclSend");
-  find(nccl.receive, "ncclRecv");
-  find(nccl.groupStart, "ncclGroupStart");
-  find(nccl.groupEnd, "ncclGroupEnd");
-  if (!missing.empty())
-    throw Error("NCCL " + ncclVersionText(nccl.version) + " lacks " + missing);
+  library.find(nccl.getUniqueId, "ncclGetUniqueId");
+  library.find(nccl.commInitRank, "ncclCommInitRank");
+  library.find(nccl.commSplit, "ncclCommSplit");
+  library.find(nccl.commUserRank, "ncclCommUserRank");
+  library.find(nccl.commCount, "ncclCommCount");
+  library.find(nccl.commDestroy, "ncclCommDestroy");
+  library.find(nccl.commAbort, "ncclCommAbort");
+  library.find(nccl.commGetAsyncError, "ncclCommGetAsyncError");
+  library.find(nccl.getLastError, "ncclGetLastError");
+  library.find(nccl.allGather, "ncclAllGather");
+  library.find(nccl.reduceScatter, "ncclReduceScatter");
+  library.find(nccl.allReduce, "ncclAllReduce");
+  library.find(nccl.broadcast, "ncclBroadcast");
+  library.find(nccl.send, "ncclSend");
+  library.find(nccl.receive, "ncclRecv");
+  library.find(nccl.groupStart, "ncclGroupStart");
+  library.find(nccl.groupEnd, "ncclGroupEnd");
+  library.check("NCCL " + ncclVersionText(nccl.version));
   return nccl;
 }
 

@@ -1,0 +1,30 @@
+// Libraries that are loaded when a bundle needs them: the runtime is built and runs without them.
+#pragma once
+
+#include <initializer_list>
+#include <string>
+
+namespace raddle::runtime::cuda {
+
+/// A library that stays loaded, and its functions.
+class SharedLibrary {
+public:
+  /// Loads the first of `names` that is there. Throws Error with `what` and the loader's last message if none is.
+  SharedLibrary(std::initializer_list<const char *> names, const std::string &what);
+
+  template <typename Function> void find(Function *&function, const char *name) {
+    function = reinterpret_cast<Function *>(lookUp(name));
+  }
+
+  /// Throws Error where functions were not found: `what` lacks these.
+  void check(const std::string &what) const;
+
+private:
+  /// Null, and remembered, if there is no such function.
+  void *lookUp(const char *name);
+
+  void *handle = nullptr;
+  std::string missing;
+};
+
+} // namespace raddle::runtime::cuda
