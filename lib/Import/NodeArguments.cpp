@@ -98,7 +98,7 @@ bool NodeBuilder::computesInBytes() const {
   return isOfBytes(node.outputs.front()) || isBoolean(node.outputs.front());
 }
 
-Scalar NodeBuilder::scalar(StringRef name, std::optional<Scalar> absent) {
+Scalar NodeBuilder::plainNumber(StringRef name, std::optional<Scalar> absent) {
   if (failed())
     return Scalar();
   if (!has(name)) {
@@ -110,20 +110,24 @@ Scalar NodeBuilder::scalar(StringRef name, std::optional<Scalar> absent) {
   if (argument->kind == Kind::Bool)
     return Scalar::ofBool(argument->integer);
   Number number = numberOf(*argument, name);
-  if (number.isInteger && computesInBytes())
-    return Scalar::ofInt(number.integer & 0xff);
   return number.isInteger ? Scalar::ofInt(number.integer) : Scalar::ofFloat(number.real);
 }
 
+Scalar NodeBuilder::scalar(StringRef name, std::optional<Scalar> absent) {
+  Scalar number = plainNumber(name, absent);
+  bool wraps = number.kind == Scalar::Kind::Int && !failed() && computesInBytes();
+  return wraps ? Scalar::ofInt(number.integer & 0xff) : number;
+}
+
 int64_t NodeBuilder::integer(StringRef name, std::optional<int64_t> absent) {
-  Scalar value = scalar(name, absent ? std::optional(Scalar::ofInt(*absent)) : std::nullopt);
+  Scalar value = plainNumber(name, absent ? std::optional(Scalar::ofInt(*absent)) : std::nullopt);
   if (!failed() && value.kind == Scalar::Kind::Float)
     fail("argument '" + name + "' of " + node.target + " is no integer");
   return value.integer;
 }
 
 double NodeBuilder::real(StringRef name, std::optional<double> absent) {
-  return scalar(name, absent ? std::optional(Scalar::ofFloat(*absent)) : std::nullopt).real;
+  return plainNumber(name, absent ? std::optional(Scalar::ofFloat(*absent)) : std::nullopt).real;
 }
 
 bool NodeBuilder::boolean(StringRef name, bool absent) { return integer(name, absent) != 0; }

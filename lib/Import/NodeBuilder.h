@@ -118,6 +118,8 @@ private:
   mlir::Value withinByte(mlir::Value value);
   /// Whether the operands are bytes, or booleans beside them, and so is the result.
   bool computesInBytes() const;
+  /// A number as it stands: dimensions and sizes beside bytes are none.
+  Scalar plainNumber(llvm::StringRef name, std::optional<Scalar> absent);
   Number numberOf(const Argument &argument, llvm::StringRef name);
   mlir::Value lookup(llvm::StringRef tensor);
   mlir::Type defaultFloat();

@@ -297,6 +297,9 @@ WHOLE = {
     "byte_sub_from_negative": (lambda x: -3 - x, "byte"),
     "byte_scaled_negative": (lambda x: torch.add(x, x, alpha=-3), "byte"),
     "byte_div_negative": (lambda x: x / -3, "byte"),
+    # Dimensions and sizes beside bytes are no bytes.
+    "byte_dimension": (lambda x: x.reshape(-1, 2).flip(-1).transpose(-1, 0).amax(-1), "byte"),
+    "byte_length": (lambda x: x.repeat(30).unsqueeze(-1)[258:-2], "byte"),
     "byte_and_integer": (torch.add, "byte", "integer"),
     "byte_and_short": (lambda x, y: x + y.to(torch.int8), "byte", "integer"),
     "byte_to_float": (lambda x: x.to(torch.float32) / 255, "byte"),
