@@ -1,6 +1,6 @@
 """Packs what a GPU host needs into a folder: bundles, weights, inputs, the CPU's results, raddle-run and its libraries.
 
-    .venv/bin/python scripts/pack_gpu.py FOLDER
+    .venv/bin/python scripts/pack_gpu.py FOLDER [--only MODELS] [--option=--gpu-kernels=triton]
     scripts/check-gpu FOLDER        # on the host, which needs a driver, cuBLASLt, NCCL and Python with NumPy
 
 The cases are the demo's Llama ("demo"), trained, a BERT with the widths of all-MiniLM, its inference and its training, an MLP, and the
@@ -31,7 +31,7 @@ import raddle
 from architectures import ARCHITECTURES, build
 from models import SentenceEmbedder, draw_batches, make_llama, source_bytes
 
-TARGETS = ("cpu", "cuda:sm_90")
+CPU, GPU = "cpu", "cuda:sm_90"
 STEPS = 8
 TOKENS = 128
 OPTIMIZER = ["--mode=train", "--optimizer=adamw", "--lr=1e-3", "--weight-decay=0.01", "--clip-norm=1.0"]
@@ -109,10 +109,11 @@ def compile_bundle(folder, source, bundle, target, arguments, options):
     subprocess.run([*command, "-o", folder / bundle], check=True)
 
 
-def compile_case(folder, source, name, arguments, options):
+def compile_case(folder, source, name, arguments, options, gpu_options):
     """Bundles for both targets."""
-    for target in TARGETS:
-        compile_bundle(folder, source, f"{name}.{target.split(':')[0]}.raddle", target, arguments, options)
+    for target, further in ((CPU, []), (GPU, gpu_options)):
+        bundle = f"{name}.{target.split(':')[0]}.raddle"
+        compile_bundle(folder, source, bundle, target, arguments, [*options, *further])
 
 
 def ranked_cases(folder, source, case, arguments, options):
@@ -122,7 +123,7 @@ def ranked_cases(folder, source, case, arguments, options):
         bundle = f"{name}.{ranks}.raddle"
         if not (folder / bundle).exists():
             further = [*further, f"--ranks={ranks}"]
-            compile_bundle(folder, source, bundle, TARGETS[1], arguments, [*options, *further])
+            compile_bundle(folder, source, bundle, GPU, arguments, [*options, *further])
         yield {**case, "name": name, "bundle": bundle, "ranks": ranks, "launch": launch}
 
 
@@ -170,19 +171,20 @@ def round_weights(module):
             parameter.copy_(parameter.bfloat16())
 
 
-def pack_case(folder, source, name, arguments, compiler):
+def pack_case(folder, source, name, arguments, compiler, gpu_options):
     """The case of one rank, then those of several."""
-    compile_case(folder, source, name, arguments, compiler)
+    compile_case(folder, source, name, arguments, compiler, gpu_options)
     command = write_inputs(folder, name, arguments) + [f"--steps={STEPS if compiler else 3}"]
     run_on_cpu(folder, name, command)
     case = {"name": name, "bundle": f"{name}.cuda.raddle", "expected": name, "options": command}
-    return [case, *ranked_cases(folder, source, case, arguments, compiler)]
+    return [case, *ranked_cases(folder, source, case, arguments, [*compiler, *gpu_options])]
 
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("folder", type=pathlib.Path)
     parser.add_argument("--only", help="comma-separated names of models")
+    parser.add_argument("--option", action="append", default=[], help="of raddle-compile for the GPU; repeatable")
     options = parser.parse_args()
     options.folder.mkdir(parents=True, exist_ok=True)
     wanted = options.only.split(",") if options.only else None
@@ -196,7 +198,7 @@ def main():
         for end, compiler in modes.items():
             name = model + end
             try:
-                table += pack_case(options.folder, source, name, arguments, compiler)
+                table += pack_case(options.folder, source, name, arguments, compiler, options.option)
             except subprocess.CalledProcessError as error:
                 refused.append(f"{name}: {pathlib.Path(error.cmd[0]).name} failed")
         print(f"packed {model}", file=sys.stderr)
