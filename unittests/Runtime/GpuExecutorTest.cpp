@@ -103,7 +103,7 @@ protected:
   }
   std::unique_ptr<GpuExecutor> make(const fb::Bundle &bundle, std::unique_ptr<Gpu> gpu, bool trace = false) {
     return std::make_unique<GpuExecutor>(bundle, std::move(gpu), GpuGroups{alone, alone, alone}, trace,
-                                         std::chrono::seconds(1));
+                                         std::chrono::seconds(1), /*threads=*/2);
   }
 
   std::vector<float> run(GpuExecutor &executor, std::vector<int64_t> rows = {3, 6}) {

@@ -16,9 +16,9 @@ static constexpr uint64_t deviceAlignment = 256;
 static uint64_t roundUp(uint64_t bytes) { return (bytes + deviceAlignment - 1) / deviceAlignment * deviceAlignment; }
 
 GpuExecutor::GpuExecutor(const bundle::Bundle &bundle, std::unique_ptr<Gpu> device, GpuGroups given, bool traced,
-                         std::chrono::seconds patience)
+                         std::chrono::seconds patience, unsigned threads)
     : bundle(bundle), layout(bundle), gpu(std::move(device)), kept(std::move(given)),
-      groups{*kept.all, *kept.shards, *kept.replicas}, patience(patience) {
+      groups{*kept.all, *kept.shards, *kept.replicas}, patience(patience), threads(threads) {
   refuseUnsupported();
   for (Communicator *each : {&groups.all, &groups.shards, &groups.replicas})
     if (std::find(communicators.begin(), communicators.end(), each) == communicators.end())
@@ -199,8 +199,9 @@ void GpuExecutor::load(uint64_t seed, const std::string &weights) {
   if (!weights.empty())
     archive = openWeights(weights);
   gpu->enter();
+  ThreadPool pool(threads);
   std::vector<uint8_t> memory;
-  loadParameters(bundle, static_cast<uint32_t>(rank()), seed, archive.get(),
+  loadParameters(bundle, static_cast<uint32_t>(rank()), seed, archive.get(), pool,
                  [&](const ParameterPart &part, uint64_t bytes, const std::function<void(uint8_t *)> &fill) {
                    memory.resize(bytes);
                    fill(memory.data());

@@ -22,9 +22,10 @@ struct GpuGroups {
 /// is kept as a graph, collectives included, and from then on a run is a copy in, one launch of it, and a copy out.
 class GpuExecutor : public RankExecutor {
 public:
-  /// A collective may take `patience`. Throws Error, also naming every instruction that a GPU cannot do yet.
+  /// A collective may take `patience`; `threads` of the host draw initial values. Throws Error, also naming every
+  /// instruction that a GPU cannot do yet.
   GpuExecutor(const bundle::Bundle &bundle, std::unique_ptr<Gpu> gpu, GpuGroups groups, bool trace,
-              std::chrono::seconds patience);
+              std::chrono::seconds patience, unsigned threads);
   ~GpuExecutor() override;
 
   /// Does each collective of the programs once, so that libraries have made their connections before the first run: all
@@ -97,6 +98,7 @@ private:
   Groups groups;
   std::vector<Communicator *> communicators; // each one once
   const std::chrono::seconds patience;
+  const unsigned threads;
   uint8_t *stateMemory = nullptr;
   std::vector<uint8_t *> states, constants;
   std::vector<Lowered> lowered;

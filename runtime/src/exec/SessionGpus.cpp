@@ -114,7 +114,7 @@ void Session::Implementation::makeGpuRanks(const SessionOptions &options, size_t
   std::vector<std::unique_ptr<GpuExecutor>> made(count);
   onRanks([&](size_t i) {
     made[i] = std::make_unique<GpuExecutor>(*bundle, std::move(gpus[i]), std::move(groups[i]), options.trace,
-                                            options.patience);
+                                            options.patience, threadsOfRank);
   });
   onRanks([&](size_t i) { made[i]->rehearse(); });
   for (std::unique_ptr<GpuExecutor> &executor : made)
