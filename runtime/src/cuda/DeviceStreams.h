@@ -27,6 +27,9 @@ public:
   void wait(size_t event, uint32_t stream);
   bool reached(size_t event);
   void await(size_t event);
+  void makeStamps(size_t count);
+  void stamp(size_t stamp, uint32_t stream);
+  double secondsBetween(size_t first, size_t second);
   void mark(uint32_t number);
   uint32_t marked();
   bool finished();
@@ -35,7 +38,7 @@ public:
 private:
   const Driver &cu;
   Stream streams[2] = {}, beside = nullptr;
-  std::vector<Event> events;
+  std::vector<Event> events, stamps;
   // Of the device, and where the host reads it.
   Address number = 0;
   uint32_t *seen = nullptr;

@@ -42,6 +42,7 @@ static Driver loadDriver() {
   library.find(driver.eventRecord, "cuEventRecord");
   library.find(driver.eventQuery, "cuEventQuery");
   library.find(driver.eventSynchronize, "cuEventSynchronize");
+  library.find(driver.eventElapsedTime, "cuEventElapsedTime");
   library.find(driver.memAlloc, "cuMemAlloc_v2");
   library.find(driver.memFree, "cuMemFree_v2");
   library.find(driver.memHostAlloc, "cuMemHostAlloc");

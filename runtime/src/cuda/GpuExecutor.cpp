@@ -44,8 +44,27 @@ GpuExecutor::GpuExecutor(const bundle::Bundle &bundle, std::unique_ptr<Gpu> devi
   for (Lowered &program : lowered)
     prepare(program);
   if (traced)
-    traces.assign(numStreams, Trace(rank()));
+    startTracing();
+  synchronize();
+}
+
+void GpuExecutor::startTracing() {
+  traces.assign(numStreams, Trace(rank()));
+  size_t most = 0;
+  for (const Lowered &program : lowered)
+    most = std::max(most, program.program.steps(computeStream).size() + program.program.steps(communicationStream).size());
+  times.emplace(*gpu, most);
+}
+
+void GpuExecutor::synchronize() {
+  ++calls.synchronisations;
   gpu->synchronize();
+}
+
+DeviceCalls GpuExecutor::deviceCalls() const {
+  DeviceCalls result = calls;
+  result.allocations = gpu->allocations();
+  return result;
 }
 
 void GpuExecutor::allocateArrays() {
@@ -108,7 +127,7 @@ void GpuExecutor::upload(uint8_t *dst, const uint8_t *src, uint64_t bytes) {
     uint64_t piece = std::min(stagingBytes, bytes - at);
     std::memcpy(staging, src + at, piece);
     gpu->copy(dst + at, staging, piece);
-    gpu->synchronize();
+    synchronize();
   }
 }
 
@@ -116,7 +135,7 @@ void GpuExecutor::download(uint8_t *dst, const uint8_t *src, uint64_t bytes) {
   for (uint64_t at = 0; at < bytes; at += stagingBytes) {
     uint64_t piece = std::min(stagingBytes, bytes - at);
     gpu->copy(staging, src + at, piece);
-    gpu->synchronize();
+    synchronize();
     std::memcpy(dst + at, staging, piece);
   }
 }

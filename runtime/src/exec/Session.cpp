@@ -183,11 +183,11 @@ Statistics Session::statistics() const {
   result.bytesCopied /= ranks();
   result.runs = impl->runs;
   result.blas = blasKernels();
-  result.launchSeconds = launchSeconds();
+  result.device = deviceCalls();
   return result;
 }
 
-double Session::launchSeconds() const { return impl->executors[0]->launchSeconds(); }
+DeviceCalls Session::deviceCalls() const { return impl->executors[0]->deviceCalls(); }
 
 std::vector<const Trace *> Session::Implementation::traces() const {
   std::vector<const Trace *> traces;
