@@ -31,6 +31,8 @@ struct SessionOptions {
   std::shared_ptr<Communicator> world;
   /// Instead of `world`: what torchrun said to this process, which has one rank on a GPU.
   std::optional<Launch> launch;
+  /// Let ranks share GPUs where there are fewer of them, in turn. For tests: NCCL refuses it.
+  bool shareGpus = false;
   /// Of ranks on GPUs: how long one waits for the others when they connect, and in a collective.
   std::chrono::seconds patience{600};
 };
