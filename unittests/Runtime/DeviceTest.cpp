@@ -123,6 +123,20 @@ TEST_F(DeviceTest, CopiesFillsAndCountsWhatItAllocates) {
   EXPECT_EQ(array.read(), expected);
 }
 
+TEST_F(DeviceTest, FillsAnyBytes) {
+  auto gpu = openCudaGpu(0);
+  gpu->enter();
+  constexpr size_t most = 5000;
+  for (size_t first : {0, 1, 2, 3, 4})
+    for (size_t count : {0, 1, 3, 4, 5, 1023, 1024, 1025, 4099}) {
+      std::vector<uint8_t> expected(most, 7);
+      Array<uint8_t> array(*gpu, expected);
+      gpu->fill(array.data() + first, 0xab, count);
+      std::fill_n(expected.begin() + static_cast<std::ptrdiff_t>(first), count, uint8_t(0xab));
+      ASSERT_EQ(array.read(), expected) << count << " bytes from " << first;
+    }
+}
+
 TEST_F(DeviceTest, StampsTellHowLongTheDeviceTook) {
   auto gpu = openCudaGpu(0);
   gpu->enter();

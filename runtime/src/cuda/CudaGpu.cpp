@@ -93,10 +93,7 @@ public:
       cu.check(cu.memcpyAsync(addressOf(dst), addressOf(src), bytes, streams->compute()), "cannot copy");
   }
 
-  void fill(void *dst, uint8_t byte, uint64_t bytes) override {
-    if (bytes != 0)
-      cu.check(cu.memsetAsync(addressOf(dst), byte, bytes, streams->compute()), "cannot fill memory");
-  }
+  void fill(void *dst, uint8_t byte, uint64_t bytes) override { streams->fill(addressOf(dst), byte, bytes); }
 
   StreamHandle communicationStream() override { return streams->communication(); }
   void makeEvents(size_t count) override { streams->makeEvents(count); }

@@ -18,6 +18,7 @@ DeviceStreams::DeviceStreams(const Driver &driver) : cu(driver) {
     void *host = nullptr;
     cu.check(cu.memHostAlloc(&host, sizeof(*seen), 0), "cannot allocate memory that the GPU can copy");
     seen = static_cast<uint32_t *>(host);
+    filling = std::make_unique<FillKernel>(cu);
     mark(0);
   } catch (...) {
     release();
@@ -39,6 +40,8 @@ void DeviceStreams::release() {
   if (seen)
     cu.memFreeHost(seen);
 }
+
+void DeviceStreams::fill(Address dst, uint8_t byte, uint64_t bytes) { filling->fill(dst, byte, bytes, compute()); }
 
 static void make(const Driver &cu, std::vector<Event> &events, size_t count, unsigned flags) {
   while (events.size() < count) {
@@ -81,7 +84,7 @@ bool DeviceStreams::reached(size_t event) {
 void DeviceStreams::await(size_t event) { cu.check(cu.eventSynchronize(events[event]), "the GPU failed"); }
 
 void DeviceStreams::mark(uint32_t value) {
-  cu.check(cu.memset32Async(number, value, 1, communication()), "cannot mark a collective");
+  filling->store(number, value, communication());
 }
 
 uint32_t DeviceStreams::marked() {

@@ -1,8 +1,9 @@
 // The streams of one GPU, and events between them.
 #pragma once
 
-#include "Driver.h"
+#include "FillKernel.h"
 
+#include <memory>
 #include <vector>
 
 namespace raddle::runtime::cuda {
@@ -22,6 +23,7 @@ public:
   Stream communication() const { return streams[1]; }
 
   /// As those of Gpu. Throw Error.
+  void fill(Address dst, uint8_t byte, uint64_t bytes);
   void makeEvents(size_t count);
   void record(size_t event, uint32_t stream);
   void wait(size_t event, uint32_t stream);
@@ -38,6 +40,7 @@ public:
 private:
   const Driver &cu;
   Stream streams[2] = {}, beside = nullptr;
+  std::unique_ptr<FillKernel> filling;
   std::vector<Event> events, stamps;
   // Of the device, and where the host reads it.
   Address number = 0;

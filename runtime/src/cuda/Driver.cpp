@@ -48,8 +48,6 @@ static Driver loadDriver() {
   library.find(driver.memHostAlloc, "cuMemHostAlloc");
   library.find(driver.memFreeHost, "cuMemFreeHost");
   library.find(driver.memcpyAsync, "cuMemcpyAsync");
-  library.find(driver.memsetAsync, "cuMemsetD8Async");
-  library.find(driver.memset32Async, "cuMemsetD32Async");
   library.find(driver.moduleLoadData, "cuModuleLoadData");
   library.find(driver.moduleUnload, "cuModuleUnload");
   library.find(driver.moduleGetFunction, "cuModuleGetFunction");

@@ -55,8 +55,6 @@ struct Driver {
   Result (*memHostAlloc)(void **, size_t, unsigned);
   Result (*memFreeHost)(void *);
   Result (*memcpyAsync)(Address, Address, size_t, Stream);
-  Result (*memsetAsync)(Address, unsigned char, size_t, Stream);
-  Result (*memset32Async)(Address, unsigned, size_t, Stream);
   Result (*moduleLoadData)(Module *, const void *);
   Result (*moduleUnload)(Module);
   Result (*moduleGetFunction)(Function *, Module, const char *);
