@@ -40,6 +40,7 @@ struct FuseOutlinePass : raddle::impl::FuseOutlineBase<FuseOutlinePass> {
       Block &body = function.getBody().front();
       generalizeNamedOps(body);
       foldInits(body);
+      foldWidening(body);
       recogniseGemms(function);
       dropUnitLoops(body);
       foldInits(body);
