@@ -2,7 +2,7 @@
 
     python3 check_gpu.py FOLDER [--sanitize CASES] [--seconds N] [--log FILE]
 
-Every number of every step and every output must be within RELATIVE of the CPU's, relative to the largest. Cases of
+Every number of every step and every output must be within the case's tolerance of the CPU's, relative to the largest. Cases of
 several ranks run first, where there are GPUs for them, as threads of one process and as processes of mpirun and
 torchrun; then what must be refused; then cases under compute-sanitizer; then those of one rank, as many at a time as
 there are GPUs. A check that hangs is ended and fails, and the others go on; what --seconds leaves no time for is
@@ -25,7 +25,6 @@ import time
 
 import numpy
 
-RELATIVE = 1e-3
 CHECKERS = ("memcheck", "racecheck", "initcheck")
 IGNORED = {"step", "seconds", "launch_seconds", "lr"}
 CASE_SECONDS = 60  # of one run, and of one under compute-sanitizer three times as many
@@ -185,8 +184,8 @@ def compare(machine, case, log, gpu=None):
     worst = max([*differences(expected, found), *output_differences(machine.folder, case)])
     seconds, host = found[-1]["seconds"] * 1e6, found[-1]["launch_seconds"] * 1e6
     log.result(
-        worst[0] <= RELATIVE,
-        f"{title(case)}: largest difference {worst[0]:.2e} ({worst[1]}); "
+        worst[0] <= case["tolerance"],
+        f"{title(case)}: largest difference {worst[0]:.2e} of {case['tolerance']:g} ({worst[1]}); "
         f"{len(found)} steps, the last {seconds:.0f} us, of which {host:.0f} us the host's",
     )
 

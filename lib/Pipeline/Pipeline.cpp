@@ -115,7 +115,7 @@ void addStage(OpPassManager &manager, Stage stage, const PipelineOptions &option
     plan.ranks = options.ranks;
     plan.replicas = options.replicas;
     manager.addPass(createRaggedPlan(plan));
-    manager.addPass(createRaggedPartition());
+    manager.addPass(createRaggedPartition({options.reduceDtype}));
     manager.addPass(createRaggedCastBeforeGather());
     manager.addPass(createRaggedAssignRoots());
     // A few constants twice are what it leaves: the next stage cleans up after it has decomposed ops, as it must
