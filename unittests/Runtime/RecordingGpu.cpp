@@ -47,7 +47,11 @@ size_t RecordingGpu::prepareGemm(const GemmProblem &problem, const uint64_t (&al
 }
 
 void RecordingGpu::gemm(size_t prepared, const void *a, const void *b, void *c) {
-  add(computeStream, "gemm " + std::to_string(prepared), [=] { runGemm(problems[prepared], a, b, c, pool); });
+  add(computeStream, "gemm " + std::to_string(prepared), [=] {
+    AlignedBuffer scratch;
+    ASSERT_TRUE(scratch.allocate(gemmScratchBytes(problems[prepared], pool.size())));
+    runGemm(problems[prepared], a, b, c, pool, scratch.data());
+  });
 }
 
 void RecordingGpu::copy(void *dst, const void *src, uint64_t bytes) {
