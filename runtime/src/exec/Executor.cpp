@@ -148,6 +148,8 @@ uint64_t Executor::workspaceBytes() const {
       for (const Step &step : program.steps(stream)) {
         if (const auto *gemm = std::get_if<GemmCall>(&step.call))
           packed = std::max<uint64_t>(packed, gemmWorkspaceBytes(gemm->problem, pool.size()));
+        if (const auto *attention = std::get_if<AttentionCall>(&step.call))
+          packed = std::max(packed, attentionWorkspaceBytes(attention->problem));
         const auto *call = std::get_if<CollectiveCall>(&step.call);
         if (call &&
             (call->kind == bundle::CollectiveKind::ReduceScatter || call->kind == bundle::CollectiveKind::AllReduce))
