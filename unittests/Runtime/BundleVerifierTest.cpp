@@ -159,7 +159,20 @@ TEST(BundleVerifier, RefusesAGemmOfMixedTypes) {
   TestBundle b;
   b.arenaBytes = 1024;
   b.gemm(b.arena(0, {1}), b.arena(64, {1}, fb::DType::F64), b.arena(128, {1}), 1, 1, 1);
-  expectProblem(b, "a gemm takes f32 or f64 operands of one type, found f32, f64 and f32");
+  expectProblem(b, "a gemm takes f32, f64, f16 or bf16 operands of one type and gives that or, of 16 bits, f32; found "
+                   "f32, f64 and f32");
+}
+
+TEST(BundleVerifier, RefusesAGemmThatNarrowsWiderOperandsOrAddsIntegers) {
+  TestBundle b;
+  b.arenaBytes = 1024;
+  b.gemm(b.arena(0, {1}), b.arena(64, {1}), b.arena(128, {1}, fb::DType::BF16), 1, 1, 1);
+  b.gemm(b.arena(0, {1}, fb::DType::I32), b.arena(64, {1}, fb::DType::I32), b.arena(128, {1}, fb::DType::I32), 1, 1, 1);
+  b.gemm(b.arena(0, {1}, fb::DType::BF16), b.arena(64, {1}, fb::DType::BF16), b.arena(128, {1}, fb::DType::F16), 1, 1,
+         1);
+  expectProblem(b, "found f32, f32 and bf16");
+  expectProblem(b, "found i32, i32 and i32");
+  expectProblem(b, "found bf16, bf16 and f16");
 }
 
 TEST(BundleVerifier, RefusesAGemmWhoseStridesDoNotMatchItsBatch) {

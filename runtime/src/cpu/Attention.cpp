@@ -110,9 +110,9 @@ void runForward(const AttentionProblem &problem, void *const *operands, ThreadPo
   });
 }
 
-void runAttention(const AttentionProblem &problem, void *const *operands, ThreadPool &pool) {
+void runAttention(const AttentionProblem &problem, void *const *operands, ThreadPool &pool, void *scratch) {
   if (isNarrow(problem))
-    runWidened(problem, operands, pool);
+    runWidened(problem, operands, pool, scratch);
   else if (problem.backward)
     runBackward(problem, operands, pool);
   else

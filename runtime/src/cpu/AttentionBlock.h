@@ -81,6 +81,6 @@ void runBackward(const AttentionProblem &problem, void *const *operands, ThreadP
 
 /// Whether operands have 16 bits, and what `runAttention` does then.
 bool isNarrow(const AttentionProblem &problem);
-void runWidened(const AttentionProblem &problem, void *const *operands, ThreadPool &pool);
+void runWidened(const AttentionProblem &problem, void *const *operands, ThreadPool &pool, void *scratch);
 
 } // namespace raddle::runtime

@@ -1,11 +1,8 @@
 // Attention of 16-bit numbers: operands are widened, and what is computed of them in f32 is rounded once.
 #include "AttentionBlock.h"
 
-#include "raddle/runtime/AlignedBuffer.h"
 #include "raddle/runtime/Convert.h"
-#include "raddle/runtime/Error.h"
 
-#include <algorithm>
 #include <optional>
 
 namespace raddle::runtime {
@@ -92,25 +89,21 @@ bool isNarrow(const AttentionProblem &problem) {
   return isNarrow(problem.dtype) || (problem.hasMask && isNarrow(problem.maskType));
 }
 
-uint64_t attentionWorkspaceBytes(const AttentionProblem &problem) {
+uint64_t attentionScratchBytes(const AttentionProblem &problem) {
   uint64_t bytes = 0;
   for (const std::optional<WideOperand> &operand : wideOperands(problem))
     bytes += operand ? operand->bytes() : 0;
   return bytes;
 }
 
-void runWidened(const AttentionProblem &problem, void *const *operands, ThreadPool &pool) {
+void runWidened(const AttentionProblem &problem, void *const *operands, ThreadPool &pool, void *scratch) {
   std::vector<std::optional<WideOperand>> wide = wideOperands(problem);
-  uint64_t bytes = attentionWorkspaceBytes(problem);
-  AlignedBuffer memory;
-  if (!memory.allocate(bytes))
-    throw Error("cannot allocate " + std::to_string(bytes) + " bytes for attention in f32");
   AttentionProblem inner = problem;
   inner.dtype = DType::F32;
   if (problem.hasMask && isNarrow(problem.maskType))
     inner.maskType = DType::F32;
   std::vector<void *> addresses(operands, operands + wide.size());
-  float *next = reinterpret_cast<float *>(memory.data());
+  float *next = static_cast<float *>(scratch);
   size_t inputs = attention::countInputs(problem.hasMask, problem.backward);
   for (size_t i = 0; i < wide.size(); ++i) {
     if (!wide[i])

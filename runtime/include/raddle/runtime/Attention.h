@@ -34,9 +34,10 @@ struct AttentionProblem {
 
 /// Computes the problem in f32 with the pool's threads; results of 16 bits are rounded once. The result is the same for
 /// any number of threads.
-void runAttention(const AttentionProblem &problem, void *const *operands, ThreadPool &pool);
+/// `scratch` has the bytes that `attentionScratchBytes` says.
+void runAttention(const AttentionProblem &problem, void *const *operands, ThreadPool &pool, void *scratch = nullptr);
 
-/// Bytes that a call takes while it runs: operands of 16 bits are widened.
-uint64_t attentionWorkspaceBytes(const AttentionProblem &problem);
+/// Bytes of scratch memory that `runAttention` needs for the problem: none but for operands of 16 bits, which are widened.
+uint64_t attentionScratchBytes(const AttentionProblem &problem);
 
 } // namespace raddle::runtime
