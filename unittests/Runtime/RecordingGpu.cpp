@@ -54,6 +54,21 @@ void RecordingGpu::gemm(size_t prepared, const void *a, const void *b, void *c) 
   });
 }
 
+size_t RecordingGpu::prepareAttention(const AttentionProblem &problem) {
+  log.push_back(std::string("prepare attention ") + nameOf(problem.dtype) + (problem.backward ? " backward" : ""));
+  attentions.push_back(problem);
+  return attentions.size() - 1;
+}
+
+void RecordingGpu::attention(size_t prepared, void *const *operands) {
+  std::vector<void *> addresses(operands, operands + attentions[prepared].strides.size());
+  add(computeStream, "attention " + std::to_string(prepared),
+      [this, prepared, addresses] {
+        std::vector<float> scratch(attentionScratchBytes(attentions[prepared]) / sizeof(float));
+        runAttention(attentions[prepared], addresses.data(), pool, scratch.data());
+      });
+}
+
 void RecordingGpu::copy(void *dst, const void *src, uint64_t bytes) {
   add(computeStream, "copy " + std::to_string(bytes), [=] { std::memmove(dst, src, bytes); });
 }

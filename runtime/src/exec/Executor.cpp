@@ -43,6 +43,8 @@ void Executor::allocateScratch() {
     program.forEach([&](const Step &step) {
       if (const auto *gemm = std::get_if<GemmCall>(&step.call))
         most = std::max(most, gemmScratchBytes(gemm->problem, pool.size()));
+      else if (const auto *attention = std::get_if<AttentionCall>(&step.call))
+        most = std::max<size_t>(most, attentionScratchBytes(attention->problem));
     });
   if (most != 0 && !scratch.allocate(most))
     throw Error("cannot allocate " + std::to_string(most) + " bytes to widen matrices for rank " +
@@ -135,7 +137,7 @@ void Executor::execute(const Step &step, void *const *operands) {
   } else if (const auto *gemm = std::get_if<GemmCall>(&step.call)) {
     runGemm(gemm->problem, operands[0], operands[1], operands[2], pool, scratch.data());
   } else if (const auto *attention = std::get_if<AttentionCall>(&step.call)) {
-    runAttention(attention->problem, operands, pool);
+    runAttention(attention->problem, operands, pool, scratch.data());
   } else if (const auto *collective = std::get_if<CollectiveCall>(&step.call)) {
     communicated += communicate(*collective, groups, operands);
   } else if (const auto *copy = std::get_if<CopyCall>(&step.call)) {
