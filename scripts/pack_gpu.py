@@ -1,4 +1,4 @@
-"""Packs what a GPU host needs into a folder: bundles, weights, inputs, the CPU's results, raddle-run and its libraries.
+"""Packs what a GPU host needs into a folder: bundles, weights, inputs, the CPU's results, programs and their libraries.
 
     .venv/bin/python scripts/pack_gpu.py FOLDER [--only MODELS] [--option=--gpu-kernels=triton]
     scripts/check-gpu FOLDER        # on the host, which needs a driver, cuBLASLt, NCCL and Python with NumPy
@@ -166,10 +166,14 @@ def run_on_cpu(folder, name, options):
 
 
 def copy_tools(folder):
-    """raddle-run without symbols, with its MPI, and the libraries that it needs beside those of every system."""
-    shutil.copy(TOOLS / "raddle-run", folder / "raddle-run")
+    """Programs without symbols, their MPI, what ranks that share a GPU have for NCCL, and the libraries that they need
+    beside those of every system."""
+    for program in ("raddle-run", "raddle-gpu-tests"):
+        shutil.copy(TOOLS / program, folder / program)
+        subprocess.run(["strip", folder / program], check=True)
     shutil.copy(ROOT / "build" / "lib" / "libraddle_mpi.so", folder)
-    subprocess.run(["strip", folder / "raddle-run"], check=True)
+    (folder / "shared").mkdir(exist_ok=True)
+    shutil.copy(ROOT / "build" / "unittests" / "Runtime" / "SharedGpu" / "libnccl.so.2", folder / "shared")
     libraries = folder / "lib"
     libraries.mkdir(exist_ok=True)
     listed = subprocess.run(["ldd", folder / "raddle-run"], check=True, capture_output=True, text=True).stdout
@@ -188,7 +192,7 @@ def round_weights(module):
 def pack_case(folder, source, name, arguments, compiler, gpu_options, tolerance):
     """The case of one rank, then those of several."""
     compile_case(folder, source, name, arguments, compiler, gpu_options)
-    command = write_inputs(folder, name, arguments) + [f"--steps={STEPS if '--mode=train' in compiler else 3}"]
+    command = write_inputs(folder, name, arguments) + [f"--steps={STEPS if '--mode=train' in compiler else 5}"]
     run_on_cpu(folder, name, command)
     bundle = f"{name}.cuda.raddle"
     case = {"name": name, "bundle": bundle, "expected": name, "options": command, "tolerance": tolerance}

@@ -307,7 +307,9 @@ def FuseOutline : Pass<"fuse-outline", "::mlir::ModuleOp"> {
   let dependentDialects = ["::raddle::exec::ExecDialect", "::mlir::func::FuncDialect", "::mlir::tensor::TensorDialect",
                            "::mlir::linalg::LinalgDialect", "::mlir::scf::SCFDialect"];
   let options = [Option<"joinRows", "join-rows", "bool", "true",
-                        "Whether groups that walk the same rows become one kernel, as suits a thread with caches">];
+                        "Whether groups that walk the same rows become one kernel">,
+                 Option<"tiles", "tiles", "bool", "false",
+                        "Whether that has to be a kernel that codegen-triton takes">];
   let statistics = [Statistic<"numKernels", "kernels", "Number of distinct kernels">,
                     Statistic<"numDispatches", "dispatches", "Number of dispatches">,
                     Statistic<"numGemms", "gemms", "Number of library matrix products">,
