@@ -1,7 +1,7 @@
 """Packs what a GPU host needs into a folder: bundles, weights, inputs, the CPU's results, raddle-run and its libraries.
 
     .venv/bin/python scripts/pack_gpu.py FOLDER [--only MODELS] [--option=--gpu-kernels=triton]
-    scripts/check-gpu FOLDER        # on the host, which needs a driver, cuBLASLt, NCCL and Python with NumPy
+    scripts/check-gpu FOLDER        # on the host, which needs a driver, cuBLASLt, cuDNN, NCCL and Python with NumPy
 
 The cases are the demo's Llama ("demo"), trained, a BERT with the widths of all-MiniLM, its inference and its training, an MLP, and the
 architectures of test/e2e/architectures.py, inference and training. Some are packed for several ranks as well; one CPU's
@@ -152,10 +152,11 @@ def run_on_cpu(folder, name, options):
 
 
 def copy_tools(folder):
-    """raddle-run without symbols, with its MPI, and the libraries that it needs beside those of every system."""
+    """raddle-run and the check of attention without symbols, MPI, and the libraries beside those of every system."""
     shutil.copy(TOOLS / "raddle-run", folder / "raddle-run")
     shutil.copy(ROOT / "build" / "lib" / "libraddle_mpi.so", folder)
-    subprocess.run(["strip", folder / "raddle-run"], check=True)
+    shutil.copy(TOOLS / "raddle-check-attention", folder)
+    subprocess.run(["strip", folder / "raddle-run", folder / "raddle-check-attention"], check=True)
     libraries = folder / "lib"
     libraries.mkdir(exist_ok=True)
     listed = subprocess.run(["ldd", folder / "raddle-run"], check=True, capture_output=True, text=True).stdout
