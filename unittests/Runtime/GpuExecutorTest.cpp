@@ -103,7 +103,7 @@ protected:
   }
   std::unique_ptr<GpuExecutor> make(const fb::Bundle &bundle, std::unique_ptr<Gpu> gpu, bool trace = false) {
     return std::make_unique<GpuExecutor>(bundle, std::move(gpu), GpuGroups{alone, alone, alone}, trace,
-                                         std::chrono::seconds(1));
+                                         std::chrono::seconds(1), /*threads=*/2);
   }
 
   std::vector<float> run(GpuExecutor &executor, std::vector<int64_t> rows = {3, 6}) {
@@ -152,7 +152,26 @@ TEST_F(GpuExecutorTest, RunsStepByStepThenAsOneGraph) {
     EXPECT_EQ(run(*executor), expected(call));
     EXPECT_EQ(log, between({"launch graph 0"}));
   }
-  EXPECT_GT(executor->launchSeconds(), 0);
+  EXPECT_GT(executor->deviceCalls().seconds, 0);
+}
+
+TEST_F(GpuExecutorTest, ALaterRunIsOneLaunchThatAllocatesNothingAndWaitsForNothing) {
+  auto executor = make();
+  constexpr uint64_t instructions = 7;
+  DeviceCalls before = executor->deviceCalls();
+  EXPECT_GT(before.allocations, 0u);
+  for (uint64_t call = 1; call < 6; ++call) {
+    run(*executor);
+    DeviceCalls after = executor->deviceCalls();
+    EXPECT_EQ(after.graphLaunches - before.graphLaunches, call > 1 ? 1u : 0u);
+    EXPECT_EQ(after.singleInstructions - before.singleInstructions, call < 3 ? instructions : 0u);
+    EXPECT_EQ(after.allocations, before.allocations);
+    EXPECT_EQ(after.synchronisations, before.synchronisations);
+    before = after;
+  }
+  float value;
+  executor->readState(0, 0, &value, sizeof(value));
+  EXPECT_EQ(executor->deviceCalls().synchronisations, before.synchronisations + 1);
 }
 
 TEST_F(GpuExecutorTest, WaitsForNothingWhileTwoRunsAreUnderWay) {
@@ -214,9 +233,22 @@ TEST_F(GpuExecutorTest, FindsWrongIndicesThatAreComputed) {
 TEST_F(GpuExecutorTest, TracesEveryInstructionWithoutAGraph) {
   auto executor = make(/*trace=*/true);
   run(*executor);
-  run(*executor);
-  EXPECT_EQ(std::count(log.begin(), log.end(), "begin graph"), 0);
+  // One for each instruction, so that the one that fails is known; and before and after all of them.
+  EXPECT_EQ(std::count(log.begin(), log.end(), "wait for all"), 7 + 2);
+  for (int call = 1; call < 4; ++call) {
+    EXPECT_EQ(run(*executor), expected(static_cast<float>(call)));
+    EXPECT_EQ(std::count(log.begin(), log.end(), "begin graph"), 0);
+    EXPECT_EQ(std::count(log.begin(), log.end(), "wait for all"), 2);
+  }
   ASSERT_EQ(executor->recorded().size(), 2u);
+  Measurements measured;
+  executor->recorded()[computeStream].addTo(measured);
+  ASSERT_EQ(measured.instructions.size(), 7u);
+  for (const auto &[instruction, timing] : measured.instructions) {
+    EXPECT_EQ(timing.executions, 3u);
+    // The recording device takes a second for each operation; what the host has checked is none.
+    EXPECT_NEAR(timing.mean(), instruction->name()->str() == "given" ? 0 : 1, 1e-6) << instruction->name()->str();
+  }
 }
 
 // Attention of bf16 with one key, whose weight is one: out is the value.

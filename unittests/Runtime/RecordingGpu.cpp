@@ -25,7 +25,10 @@ void RecordingGpu::load(const raddle::bundle::Bundle &bundle) {
 
 void RecordingGpu::add(uint32_t stream, const std::string &what, std::function<void()> work) {
   log.push_back(what);
-  Operation operation{stream, std::move(work)};
+  Operation operation{stream, [this, work = std::move(work)] {
+                        work();
+                        ++now;
+                      }};
   add(std::move(operation));
 }
 
@@ -85,6 +88,12 @@ void RecordingGpu::wait(size_t event, uint32_t stream) {
   ASSERT_LT(event, events);
   auto found = recorded.find(event);
   add(Operation{stream, {}, static_cast<int64_t>(event), true, found == recorded.end() ? 0 : found->second});
+}
+
+void RecordingGpu::stamp(size_t stamp, uint32_t stream) {
+  ASSERT_LT(stamp, stamps.size());
+  Operation operation{stream, [this, stamp] { stamps[stamp] = now; }};
+  add(std::move(operation));
 }
 
 void RecordingGpu::mark(uint32_t number) {

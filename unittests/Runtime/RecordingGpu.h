@@ -26,6 +26,7 @@ public:
   void enter() override {}
   uint8_t *allocate(uint64_t bytes) override;
   uint8_t *allocateHost(uint64_t bytes) override { return allocate(bytes); }
+  uint64_t allocations() const override { return memory.size(); }
   void load(const raddle::bundle::Bundle &bundle) override;
   void launch(uint32_t kernel, void *const *operands) override;
   size_t prepareGemm(const raddle::runtime::GemmProblem &problem, const uint64_t (&alignment)[3]) override;
@@ -40,6 +41,10 @@ public:
   void wait(size_t event, uint32_t stream) override;
   bool reached(size_t event) override;
   void await(size_t event) override;
+  /// Each operation takes a second, and all others wait meanwhile.
+  void makeStamps(size_t count) override { stamps.resize(std::max(stamps.size(), count)); }
+  void stamp(size_t stamp, uint32_t stream) override;
+  double secondsBetween(size_t first, size_t second) override { return stamps.at(second) - stamps.at(first); }
   void mark(uint32_t number) override;
   uint32_t marked() override { return lastMark; }
   void beginGraph() override;
@@ -85,6 +90,8 @@ private:
   uint64_t serials = 0;
   size_t events = 0;
   uint32_t lastMark = 0;
+  double now = 0;
+  std::vector<double> stamps;
   raddle::runtime::ThreadPool pool{1};
   bool capturing = false;
 

@@ -59,6 +59,11 @@ public:
   virtual bool reached(size_t event) = 0;
   virtual void await(size_t event) = 0;
 
+  /// Points of streams whose times are kept, numbered from 0; `secondsBetween` asks for two that are done.
+  virtual void makeStamps(size_t count) = 0;
+  virtual void stamp(size_t stamp, uint32_t stream) = 0;
+  virtual double secondsBetween(size_t first, size_t second) = 0;
+
   /// Stores a number on the stream of collectives; `marked` reads it while all streams work, 0 where it cannot be read.
   virtual void mark(uint32_t number) = 0;
   virtual uint32_t marked() = 0;
@@ -73,6 +78,9 @@ public:
 
   /// Bytes of the device that libraries and kernels hold as scratch memory.
   virtual uint64_t workspaceBytes() const = 0;
+
+  /// How often memory of the device, or of the host for it, was allocated through this object.
+  virtual uint64_t allocations() const = 0;
 
   /// Whether everything is done; and a wait until it is. Throw Error when something failed.
   virtual bool finished() = 0;

@@ -16,9 +16,9 @@ static constexpr uint64_t deviceAlignment = 256;
 static uint64_t roundUp(uint64_t bytes) { return (bytes + deviceAlignment - 1) / deviceAlignment * deviceAlignment; }
 
 GpuExecutor::GpuExecutor(const bundle::Bundle &bundle, std::unique_ptr<Gpu> device, GpuGroups given, bool traced,
-                         std::chrono::seconds patience)
+                         std::chrono::seconds patience, unsigned threads)
     : bundle(bundle), layout(bundle), gpu(std::move(device)), kept(std::move(given)),
-      groups{*kept.all, *kept.shards, *kept.replicas}, patience(patience) {
+      groups{*kept.all, *kept.shards, *kept.replicas}, patience(patience), threads(threads) {
   refuseUnsupported();
   for (Communicator *each : {&groups.all, &groups.shards, &groups.replicas})
     if (std::find(communicators.begin(), communicators.end(), each) == communicators.end())
@@ -44,8 +44,27 @@ GpuExecutor::GpuExecutor(const bundle::Bundle &bundle, std::unique_ptr<Gpu> devi
   for (Lowered &program : lowered)
     prepare(program);
   if (traced)
-    traces.assign(numStreams, Trace(rank()));
+    startTracing();
+  synchronize();
+}
+
+void GpuExecutor::startTracing() {
+  traces.assign(numStreams, Trace(rank()));
+  size_t most = 0;
+  for (const Lowered &program : lowered)
+    most = std::max(most, program.program.steps(computeStream).size() + program.program.steps(communicationStream).size());
+  times.emplace(*gpu, most);
+}
+
+void GpuExecutor::synchronize() {
+  ++calls.synchronisations;
   gpu->synchronize();
+}
+
+DeviceCalls GpuExecutor::deviceCalls() const {
+  DeviceCalls result = calls;
+  result.allocations = gpu->allocations();
+  return result;
 }
 
 void GpuExecutor::allocateArrays() {
@@ -108,7 +127,7 @@ void GpuExecutor::upload(uint8_t *dst, const uint8_t *src, uint64_t bytes) {
     uint64_t piece = std::min(stagingBytes, bytes - at);
     std::memcpy(staging, src + at, piece);
     gpu->copy(dst + at, staging, piece);
-    gpu->synchronize();
+    synchronize();
   }
 }
 
@@ -116,7 +135,7 @@ void GpuExecutor::download(uint8_t *dst, const uint8_t *src, uint64_t bytes) {
   for (uint64_t at = 0; at < bytes; at += stagingBytes) {
     uint64_t piece = std::min(stagingBytes, bytes - at);
     gpu->copy(staging, src + at, piece);
-    gpu->synchronize();
+    synchronize();
     std::memcpy(dst + at, staging, piece);
   }
 }
@@ -202,8 +221,9 @@ void GpuExecutor::load(uint64_t seed, const std::string &weights) {
   if (!weights.empty())
     archive = openWeights(weights);
   gpu->enter();
+  ThreadPool pool(threads);
   std::vector<uint8_t> memory;
-  loadParameters(bundle, static_cast<uint32_t>(rank()), seed, archive.get(),
+  loadParameters(bundle, static_cast<uint32_t>(rank()), seed, archive.get(), pool,
                  [&](const ParameterPart &part, uint64_t bytes, const std::function<void(uint8_t *)> &fill) {
                    memory.resize(bytes);
                    fill(memory.data());

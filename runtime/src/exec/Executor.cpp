@@ -55,7 +55,7 @@ void Executor::load(uint64_t seed, const std::string &weights) {
   std::unique_ptr<WeightArchive> archive;
   if (!weights.empty())
     archive = openWeights(weights);
-  loadParameters(bundle, static_cast<uint32_t>(rank()), seed, archive.get(),
+  loadParameters(bundle, static_cast<uint32_t>(rank()), seed, archive.get(), pool,
                  [&](const ParameterPart &part, uint64_t, const std::function<void(uint8_t *)> &fill) {
                    fill(states[part.state] + part.offset);
                  });
