@@ -3,6 +3,7 @@
 #include "Contraction.h"
 #include "RowGroups.h"
 #include "Simplify.h"
+#include "SplitSums.h"
 #include "Structure.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/Func/IR/FuncOps.h"
@@ -75,6 +76,12 @@ private:
       ++numGemms;
     }
   }
+
+  /// What computes a group: a kernel, or that and another for the rest, which takes some inputs and the first's results.
+  struct Kernels {
+    func::FuncOp first, rest;
+    SmallVector<unsigned> inputs;
+  };
 
   /// Collects what the group needs: ops to clone, in order, and values to pass.
   struct Closure {
@@ -152,12 +159,15 @@ private:
     if (failed(checkBoundary(group.place, results, closure)))
       return failure();
     numFused += group.ops.size() - 1;
-    func::FuncOp kernel = findOrAddKernel(group.place, results, closure);
-    OpBuilder builder(group.place);
-    auto dispatch = exec::DispatchOp::create(builder, group.place->getLoc(), TypeRange(ValueRange(results)),
-                                             FlatSymbolRefAttr::get(kernel.getSymNameAttr()),
-                                             closure.inputs.getArrayRef(), ValueRange{}, builder.getI64IntegerAttr(0));
-    ++numDispatches;
+    const Kernels &kernels = findOrAddKernels(group.place, results, closure);
+    exec::DispatchOp dispatch = addDispatch(group.place, kernels.first, closure.inputs.getArrayRef());
+    if (kernels.rest) {
+      SmallVector<Value> inputs;
+      for (unsigned input : kernels.inputs)
+        inputs.push_back(closure.inputs[input]);
+      llvm::append_range(inputs, dispatch.getTensors());
+      dispatch = addDispatch(group.place, kernels.rest, inputs);
+    }
     // A duplicable op stays for the kernels that compute it themselves.
     for (auto [result, tensor] : llvm::zip(results, dispatch.getTensors()))
       result.replaceUsesWithIf(tensor, [&, result = result](OpOperand &use) {
@@ -167,6 +177,14 @@ private:
         return !isDuplicable(result.getDefiningOp()) || isView(user) || !isKernelWork;
       });
     return success();
+  }
+
+  exec::DispatchOp addDispatch(Operation *place, func::FuncOp kernel, ValueRange inputs) {
+    OpBuilder builder(place);
+    ++numDispatches;
+    return exec::DispatchOp::create(builder, place->getLoc(), kernel.getResultTypes(),
+                                    FlatSymbolRefAttr::get(kernel.getSymNameAttr()), inputs, ValueRange{},
+                                    builder.getI64IntegerAttr(0));
   }
 
   /// Floating-point operations of a kernel, for reports: those of each body, once a point of its loops.
@@ -213,8 +231,6 @@ private:
     for (Value output : outputs)
       results.push_back(mapping.lookup(output));
     func::ReturnOp::create(builder, loc, results);
-    kernel->setAttr("exec.flops", builder.getI64IntegerAttr(countFlops(kernel)));
-    kernel->setAttr("exec.bytes", builder.getI64IntegerAttr(countBytes(kernel)));
     return kernel;
   }
 
@@ -233,23 +249,33 @@ private:
   }
 
   /// Keeps one of the kernels that are equal, as those of a model's layers are.
-  func::FuncOp findOrAddKernel(Operation *root, ArrayRef<Value> outputs, const Closure &closure) {
-    func::FuncOp &known = kernels[structureOf(closure.inputs.getArrayRef(), closure.ops.getArrayRef(), outputs)];
-    if (known)
+  const Kernels &findOrAddKernels(Operation *root, ArrayRef<Value> outputs, const Closure &closure) {
+    Kernels &known = kernels[structureOf(closure.inputs.getArrayRef(), closure.ops.getArrayRef(), outputs)];
+    if (known.first)
       return known;
     func::FuncOp kernel = buildKernel(root, outputs, closure);
     // Pieces that differ may become one kernel: it has fills for splat constants.
     Block &body = kernel.getBody().front();
     SmallVector<Operation *> ops = llvm::map_to_vector(body.without_terminator(), [](Operation &op) { return &op; });
-    func::FuncOp &same = built[structureOf(body.getArguments(), ops, body.getTerminator()->getOperands())];
-    if (same) {
+    Kernels &same = built[structureOf(body.getArguments(), ops, body.getTerminator()->getOperands())];
+    std::optional<SplitKernel> split = tiles && !same.first ? splitSums(kernel) : std::nullopt;
+    if (split)
+      same = {addKernel(split->parts.release()), addKernel(split->rest.release()), split->inputs};
+    else if (!same.first)
+      same.first = addKernel(kernel);
+    if (same.first != kernel)
       kernel.erase();
-      return known = same;
-    }
-    kernel.setSymName(("kernel_" + Twine(built.size() - 1)).str());
+    return known = same;
+  }
+
+  func::FuncOp addKernel(func::FuncOp kernel) {
+    OpBuilder builder(&getContext());
+    kernel->setAttr("exec.flops", builder.getI64IntegerAttr(countFlops(kernel)));
+    kernel->setAttr("exec.bytes", builder.getI64IntegerAttr(countBytes(kernel)));
+    kernel.setSymName(("kernel_" + Twine(nextKernel++)).str());
     symbols->insert(kernel);
     ++numKernels;
-    return known = same = kernel;
+    return kernel;
   }
 
   void eraseDead(func::FuncOp function) {
@@ -261,7 +287,8 @@ private:
 
   std::optional<SymbolTable> symbols;
   /// Kernels by the structure of the pieces that they were made from, and by their own.
-  llvm::StringMap<func::FuncOp> kernels, built;
+  llvm::StringMap<Kernels> kernels, built;
+  unsigned nextKernel = 0;
   llvm::StringMap<bool> tiled; ///< what is known of kernels, by their pieces
 };
 
