@@ -28,6 +28,9 @@ using namespace raddle;
 
 namespace {
 
+/// How often a kernel on tiles may compute what it has to: from the first on no kernel is written at all.
+constexpr double kMostRepeated = 1e9, kHardlyRepeated = 2.5;
+
 struct FuseOutlinePass : raddle::impl::FuseOutlineBase<FuseOutlinePass> {
   using Base::Base;
 
@@ -47,10 +50,12 @@ struct FuseOutlinePass : raddle::impl::FuseOutlineBase<FuseOutlinePass> {
       foldInits(body);
       eraseDead(function);
       std::vector<Group> groups = groupOps(body);
-      RowGroups rows(body, groups, tiles ? KernelTest([this](auto ops, Operation *place) {
-                                             return isTiled({SmallVector<Operation *>(ops), place});
-                                           })
-                                         : KernelTest());
+      KernelTest test;
+      if (tiles)
+        test = [this](ArrayRef<Operation *> ops, Operation *place, bool twice) {
+          return isTiled({SmallVector<Operation *>(ops), place}, twice);
+        };
+      RowGroups rows(body, groups, test);
       if (joinRows)
         numJoined += rows.join();
       if (getContext().getRemarkEngine())
@@ -114,15 +119,25 @@ private:
     return success();
   }
 
+  /// Whether something beside the members reads a value. What kernels compute again reads it for those that read it.
+  bool isReadOutside(Value value, Block *block, const llvm::SmallPtrSetImpl<Operation *> &members) const {
+    return llvm::any_of(value.getUsers(), [&](Operation *nested) {
+      Operation *user = block->findAncestorOpInBlock(*nested);
+      if (members.contains(user))
+        return false;
+      return !tiles || !isDuplicable(user) || llvm::any_of(user->getResults(), [&](Value result) {
+        return isReadOutside(result, block, members);
+      });
+    });
+  }
+
   /// What of a group its kernel gives: tensors that something else reads, all of them for a group of one op. A loop may
   /// carry numbers, which have no memory.
-  static SmallVector<Value> resultsOf(const Group &group, const llvm::SmallPtrSetImpl<Operation *> &members) {
+  SmallVector<Value> resultsOf(const Group &group, const llvm::SmallPtrSetImpl<Operation *> &members) const {
     SmallVector<Value> results;
     for (Operation *op : group.ops)
       for (Value result : op->getResults()) {
-        bool isRead = llvm::any_of(result.getUsers(), [&](Operation *user) {
-          return !members.contains(group.place->getBlock()->findAncestorOpInBlock(*user));
-        });
+        bool isRead = isReadOutside(result, group.place->getBlock(), members);
         if (isa<TensorType>(result.getType()) && (isRead || group.ops.size() == 1))
           results.push_back(result);
       }
@@ -138,18 +153,20 @@ private:
     return closure;
   }
 
-  /// Whether the group's kernel can be written on tiles.
-  bool isTiled(const Group &group) {
+  /// Whether the group's kernel can be written on tiles, and computes what it has to once, or `twice` and more.
+  bool isTiled(const Group &group, bool twice) {
     llvm::SmallPtrSet<Operation *, 8> members(group.ops.begin(), group.ops.end());
     SmallVector<Value> results = resultsOf(group, members);
     Closure closure = closureOf(group, results, members);
-    auto [known, isNew] =
-        tiled.try_emplace(structureOf(closure.inputs.getArrayRef(), closure.ops.getArrayRef(), results), false);
-    if (!isNew)
-      return known->second;
-    OwningOpRef<func::FuncOp> kernel = buildKernel(group.place, results, closure);
-    std::string why;
-    return known->second = writeForTriton(*kernel, {}, why).has_value();
+    auto [known, isNew] = tiled.try_emplace(
+        structureOf(closure.inputs.getArrayRef(), closure.ops.getArrayRef(), results), kMostRepeated);
+    if (isNew) {
+      OwningOpRef<func::FuncOp> kernel = buildKernel(group.place, results, closure);
+      std::string why;
+      if (std::optional<TritonKernel> written = writeForTriton(*kernel, {}, why))
+        known->second = written->repeated;
+    }
+    return twice ? known->second < kMostRepeated : known->second <= kHardlyRepeated;
   }
 
   LogicalResult outline(const Group &group) {
@@ -289,7 +306,7 @@ private:
   /// Kernels by the structure of the pieces that they were made from, and by their own.
   llvm::StringMap<Kernels> kernels, built;
   unsigned nextKernel = 0;
-  llvm::StringMap<bool> tiled; ///< what is known of kernels, by their pieces
+  llvm::StringMap<double> tiled; ///< how often kernels on tiles compute what they have to, by their pieces
 };
 
 } // namespace

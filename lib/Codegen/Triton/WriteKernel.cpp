@@ -35,7 +35,7 @@ public:
     if (!writeResults() || !checkInPlace() || !checkWork())
       return std::nullopt;
     tiles.create("tt.return", {}, {});
-    TritonKernel result{{}, plan.programs, plan.warps};
+    TritonKernel result{{}, plan.programs, plan.warps, repeated};
     llvm::raw_string_ostream stream(result.text);
     module->print(stream, OpPrintingFlags().printGenericOpForm().enableDebugInfo(false).assumeVerified());
     return result;
@@ -75,7 +75,8 @@ private:
 
   bool checkWork() {
     double done = evaluator->work * static_cast<double>(plan.programs);
-    if (done > kMostRepeated * work && done > kNegligible)
+    repeated = done > kNegligible ? done / work : 1;
+    if (repeated > kMostRepeated)
       return refuse("it would compute " + Twine(static_cast<int64_t>(done / work)) + " times what it has to");
     return true;
   }
@@ -212,7 +213,7 @@ private:
   const KernelArrays &arrays;
   TileBuilder tiles;
   TilePoints points;
-  double work = 0;
+  double work = 0, repeated = 1;
   TilePlan plan;
   std::string &why;
   SmallVector<Value> pointers;
