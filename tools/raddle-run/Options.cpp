@@ -78,6 +78,9 @@ std::optional<Options> parseOptions(int argc, char **argv, bool &failed) {
                  "Seconds that a rank on a GPU waits for the others when they connect, and in a collective")
       ->check(CLI::Range(1, 1000000))
       ->capture_default_str();
+  app.add_flag("--share-gpus", options.shareGpus,
+               "Let ranks share GPUs where there are fewer of them; for tests with a library in NCCL's place, as NCCL "
+               "refuses it");
   app.add_option("--trace", options.trace,
                  "Write a trace for Perfetto; under mpirun each rank but the first adds its number to the name");
   app.add_option("--report", options.report,
