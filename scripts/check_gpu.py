@@ -38,6 +38,7 @@ LATER_STEPS = {"graph_launches": 1, "single_instructions": 0, "device_allocation
 IGNORED = {"step", "seconds", "launch_seconds", "lr", *LATER_STEPS}
 CASE_SECONDS = 60  # of one run, and of one under compute-sanitizer three times as many
 COLLECTIVE_SECONDS = 20
+REFUSAL_SECONDS = 3
 LIBRARIES = ("libcublasLt.so.*", "libnccl.so.2")
 PORT = 29511
 # Ranks that share a GPU: streams wait for each other in kernels, so that each needs a queue of its own.
@@ -118,10 +119,10 @@ class Machine:
             start_new_session=True,
         )
 
-    def run(self, case, seconds, before=(), extra=(), gpu=None):
+    def run(self, case, seconds, before=(), extra=(), gpu=None, patience=COLLECTIVE_SECONDS):
         """One case, as its ranks are to be started; on one GPU, where its number is given."""
         command = [*before, self.folder / "raddle-run", case["bundle"], *case["options"], "--json"]
-        command += [f"--output={output_name(case)}", f"--timeout={COLLECTIVE_SECONDS}", *extra]
+        command += [f"--output={output_name(case)}", f"--timeout={patience}", *extra]
         launch, ranks = case.get("launch", "threads"), case.get("ranks", 1)
         if launch == "shared":
             return Result([self.start([*command, "--share-gpus"], **self.shared_environment())], seconds)
@@ -233,9 +234,10 @@ def device_tests(machine, log):
 
 def refusals(machine, cases, log):
     """What must end with a message that says why: too many ranks for the GPUs, and a rank that never comes."""
-    for case in cases:
-        if case.get("ranks", 1) > machine.gpus and log.left() > 0:
-            result = machine.run(case, CASE_SECONDS)
+    several = {case["launch"]: case for case in cases if case.get("ranks", 1) > machine.gpus}
+    for case in several.values():
+        if log.left() > 0:
+            result = machine.run(case, CASE_SECONDS, patience=REFUSAL_SECONDS)
             found = "this machine has" if case["launch"] == "threads" else "needs a GPU of its own, and this process sees"
             said = any(f"{found} {machine.gpus}" in error for _, error in result.outputs)
             good = result.status != 0 and not result.hung and said
@@ -243,7 +245,7 @@ def refusals(machine, cases, log):
             log.result(good, f"{what} are refused" + ("" if good else f": {result.problem()}"))
     case = next((case for case in cases if 1 < case.get("ranks", 1) <= machine.gpus), None)
     if case and log.left() > 0:
-        command = [machine.folder / "raddle-run", case["bundle"], *case["options"], "--timeout=3"]
+        command = [machine.folder / "raddle-run", case["bundle"], *case["options"], f"--timeout={REFUSAL_SECONDS}"]
         result = Result([machine.start(command, **rank_environment(0, case["ranks"]))], CASE_SECONDS)
         good = result.status == 1 and not result.hung and "did not come: 1" in result.outputs[0][1]
         log.result(good, f"a rank that never comes is named: {result.problem()}")
