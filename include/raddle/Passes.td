@@ -20,6 +20,31 @@ def NNDecompose : Pass<"nn-decompose"> {
   let statistics = [Statistic<"numDecomposed", "decomposed", "Number of ops decomposed">];
 }
 
+def NNNarrowProducts : Pass<"nn-narrow-products", "::mlir::ModuleOp"> {
+  let summary = "Let matrix products, convolutions and attention of f32 take bf16";
+  let description = [{
+    Products of matrices, convolutions, attention and their gradients take bf16 and add in f32; everything else computes in
+    f32. Results that something is computed of are rounded to bf16, and so is elementwise work on nothing but such results
+    where several read it; what only becomes a result of the function, as the gradient of a parameter, is not.
+
+    ```mlir
+    %y = linalg.matmul ins(%x, %w : tensor<4x8xf32>, tensor<8x6xf32>) outs(%zeros : tensor<4x6xf32>) -> tensor<4x6xf32>
+    // becomes
+    %xn = linalg.generic … arith.truncf … : tensor<4x8xf32> -> tensor<4x8xbf16>
+    %wn = linalg.generic … arith.truncf … : tensor<8x6xf32> -> tensor<8x6xbf16>
+    %sums = linalg.generic … ins(%xn, %wn) outs(%zeros) { extf, extf, mulf, addf } -> tensor<4x6xf32>
+    %yn = linalg.generic … arith.truncf … : tensor<4x6xf32> -> tensor<4x6xbf16>
+    %y = linalg.generic … arith.extf … : tensor<4x6xbf16> -> tensor<4x6xf32>
+    ```
+    It runs behind differentiation, so that the products of gradients are narrowed by the same rule and read the tensors that
+    forward made. What only moves elements moves those of bf16. Products with a constant, and those that
+    have no rows, no columns or a single number to add, stay f32. Rows that `nn.embedding` looks up in a parameter are rounded,
+    so that the table may be gathered in bf16.
+  }];
+  let dependentDialects = ["::mlir::arith::ArithDialect", "::mlir::linalg::LinalgDialect", "::mlir::tensor::TensorDialect"];
+  let statistics = [Statistic<"numNarrowed", "narrowed", "Number of products that take bf16">];
+}
+
 //===----------------------------------------------------------------------===//
 // Import and rewrite
 //===----------------------------------------------------------------------===//

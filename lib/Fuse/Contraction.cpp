@@ -72,19 +72,74 @@ std::optional<std::pair<int64_t, bool>> layoutOf(const Loop *rows, const Loop *c
   return std::nullopt;
 }
 
-/// Whether the body is accumulator + a * b of the two inputs in their own type.
-bool isProductSum(linalg::LinalgOp op) {
+/// What a value is before casts between f32 and the operands' type, and back.
+Value lookThroughCasts(Value value, Type element) {
+  while (Operation *cast = value.getDefiningOp()) {
+    if (!isa<arith::ExtFOp, arith::TruncFOp>(cast))
+      break;
+    Type from = cast->getOperand(0).getType(), to = value.getType();
+    if (!(from == element && to.isF32()) && !(from.isF32() && to == element))
+      break;
+    value = cast->getOperand(0);
+  }
+  return value;
+}
+
+Value lookThroughExtension(Value value) {
+  auto extension = value.getDefiningOp<arith::ExtFOp>();
+  return extension && value.getType().isF32() ? extension.getIn() : value;
+}
+
+/// Whether the body is accumulator + a * b of the two inputs. Operands of 16 bits may be widened, and what is summed in
+/// 16 bits may be rounded each time: a library sums in f32 and rounds at the end.
+bool isProductSum(linalg::LinalgOp op, Type element) {
   Block *body = op.getBlock();
-  auto add = body->getTerminator()->getOperand(0).getDefiningOp<arith::AddFOp>();
-  if (!add || !llvm::hasNItems(body->getOperations(), 3))
-    return false;
   BlockArgument acc = body->getArgument(2);
-  Value product = add.getLhs() == acc ? add.getRhs() : add.getRhs() == acc ? add.getLhs() : Value();
+  auto summed = [&](Value value) { return acc.getType().isF32() ? value : lookThroughCasts(value, element); };
+  auto add = summed(body->getTerminator()->getOperand(0)).getDefiningOp<arith::AddFOp>();
+  if (!add)
+    return false;
+  Value left = summed(add.getLhs()), right = summed(add.getRhs());
+  Value product = left == acc ? right : right == acc ? left : Value();
   auto mul = product ? product.getDefiningOp<arith::MulFOp>() : nullptr;
   if (!mul)
     return false;
   Value x = body->getArgument(0), y = body->getArgument(1);
-  return (mul.getLhs() == x && mul.getRhs() == y) || (mul.getLhs() == y && mul.getRhs() == x);
+  left = lookThroughExtension(mul.getLhs()), right = lookThroughExtension(mul.getRhs());
+  return (left == x && right == y) || (left == y && right == x);
+}
+
+/// Whether a library multiplies two matrices of type `a` into one of type `c`.
+bool isMultiplied(Type a, Type c) {
+  bool isNarrow = a.isF16() || a.isBF16();
+  return (a == c && (isNarrow || a.isF32() || a.isF64())) || (isNarrow && c.isF32());
+}
+
+/// A generic that casts each element of its one input and does nothing else.
+linalg::GenericOp asCast(Operation *op) {
+  auto generic = dyn_cast_or_null<linalg::GenericOp>(op);
+  if (!generic || generic.getNumDpsInputs() != 1 || generic.getNumDpsInits() != 1 ||
+      !llvm::all_of(generic.getIndexingMapsArray(), [](AffineMap map) { return map.isIdentity(); }))
+    return {};
+  Operation *cast = generic.getBlock()->getTerminator()->getOperand(0).getDefiningOp();
+  bool casts = isa_and_nonnull<arith::ExtFOp, arith::TruncFOp>(cast);
+  return casts && cast->getOperand(0) == generic.getBlock()->getArgument(0) ? generic : linalg::GenericOp();
+}
+
+/// The operand, or the array of 16 bits that it is, widened.
+Value lookThroughWidening(Value operand) {
+  auto type = dyn_cast<RankedTensorType>(operand.getType());
+  linalg::GenericOp cast = type && type.getElementType().isF32() ? asCast(operand.getDefiningOp()) : nullptr;
+  return cast && getElementTypeOrSelf(cast.getInputs()[0]).getIntOrFloatBitWidth() == 16 ? cast.getInputs()[0]
+                                                                                         : operand;
+}
+
+/// The op that rounds the result of a contraction, if nothing else needs it as it is.
+linalg::GenericOp roundingOf(linalg::LinalgOp op, Type element) {
+  Value result = op->getResult(0);
+  linalg::GenericOp cast = result.hasOneUse() ? asCast(*result.user_begin()) : nullptr;
+  bool rounds = cast && cast.getInputs()[0] == result && isMultiplied(element, getElementTypeOrSelf(cast.getResult(0)));
+  return rounds && getElementTypeOrSelf(result).isF32() ? cast : linalg::GenericOp();
 }
 
 /// The loops of the op by role, merged; nothing where a map is not a projected permutation.
@@ -126,18 +181,30 @@ const Loop *takeInnermost(SmallVector<Loop> &group, SmallVectorImpl<Loop> &batch
 
 } // namespace
 
-exec::GemmOp buildGemm(linalg::LinalgOp op, OpBuilder &builder) {
-  if (op.getNumDpsInputs() != 2 || op.getNumDpsInits() != 1 || !op.hasPureTensorSemantics() || !isProductSum(op) ||
+/// A and B as they are multiplied: both as they are widened from, where that is one type.
+static std::optional<std::array<Value, 2>> operandsOf(linalg::LinalgOp op) {
+  Value a = op->getOperand(0), b = op->getOperand(1), narrowA = lookThroughWidening(a),
+        narrowB = lookThroughWidening(b);
+  Type result = getElementTypeOrSelf(op->getOperand(2));
+  for (auto [x, y] : {std::make_pair(narrowA, narrowB), std::make_pair(a, b)})
+    if (getElementTypeOrSelf(x) == getElementTypeOrSelf(y) && isMultiplied(getElementTypeOrSelf(x), result))
+      return std::array<Value, 2>{x, y};
+  return std::nullopt;
+}
+
+std::optional<GemmCall> buildGemm(linalg::LinalgOp op, OpBuilder &builder) {
+  if (op.getNumDpsInputs() != 2 || op.getNumDpsInits() != 1 || !op.hasPureTensorSemantics() ||
       !isZeroFilled(op.getDpsInits()[0]))
-    return {};
-  for (Value operand : op->getOperands()) {
-    auto type = dyn_cast<RankedTensorType>(operand.getType());
-    if (!type || type.getNumElements() == 0 || !(type.getElementType().isF32() || type.getElementType().isF64()))
-      return {};
-  }
+    return std::nullopt;
+  for (Value operand : op->getOperands())
+    if (auto type = dyn_cast<RankedTensorType>(operand.getType()); !type || type.getNumElements() == 0)
+      return std::nullopt;
+  std::optional<std::array<Value, 2>> operands = operandsOf(op);
+  if (!operands || !isProductSum(op, getElementTypeOrSelf((*operands)[0])))
+    return std::nullopt;
   std::optional<std::array<SmallVector<Loop>, 4>> groups = classifyLoops(op);
   if (!groups || (*groups)[Inner].size() > 1)
-    return {};
+    return std::nullopt;
   SmallVector<Loop> batch = (*groups)[Batch];
   const Loop *rows = takeInnermost((*groups)[Row], batch);
   const Loop *columns = takeInnermost((*groups)[Column], batch);
@@ -154,7 +221,7 @@ exec::GemmOp buildGemm(linalg::LinalgOp op, OpBuilder &builder) {
   auto layoutA = layoutOf(rows, inner, static_cast<Operand>(a)),
        layoutB = layoutOf(inner, columns, static_cast<Operand>(b));
   if (!layoutA || !layoutB || !layoutC || layoutC->second)
-    return {};
+    return std::nullopt;
 
   SmallVector<int64_t> extents, strideA, strideB, strideC;
   for (const Loop &loop : batch) {
@@ -164,13 +231,16 @@ exec::GemmOp buildGemm(linalg::LinalgOp op, OpBuilder &builder) {
     strideC.push_back(loop.stride[C]);
   }
   auto extent = [&](const Loop *loop) { return builder.getI64IntegerAttr(loop ? loop->extent : 1); };
-  return exec::GemmOp::create(
-      builder, op.getLoc(), TypeRange{op->getResult(0).getType()}, ValueRange{op->getOperand(a), op->getOperand(b)},
+  linalg::GenericOp rounding = roundingOf(op, getElementTypeOrSelf((*operands)[0]));
+  Operation *replaced = rounding ? rounding.getOperation() : op.getOperation();
+  auto gemm = exec::GemmOp::create(
+      builder, op.getLoc(), TypeRange{replaced->getResult(0).getType()}, ValueRange{(*operands)[a], (*operands)[b]},
       ValueRange{}, extent(rows), extent(columns), extent(inner),
       builder.getDenseI64ArrayAttr({layoutA->first, layoutB->first, layoutC->first}),
       builder.getDenseBoolArrayAttr({layoutA->second, layoutB->second}), builder.getF64FloatAttr(1.0),
       builder.getDenseI64ArrayAttr(extents), builder.getDenseI64ArrayAttr(strideA),
       builder.getDenseI64ArrayAttr(strideB), builder.getDenseI64ArrayAttr(strideC), builder.getI64IntegerAttr(0));
+  return GemmCall{gemm, replaced};
 }
 
 } // namespace raddle

@@ -7,9 +7,20 @@
 
 namespace raddle {
 
-/// Builds the `exec.gemm` that computes `op`, before it; null where no nest of loops around one library call does:
+/// A matrix product, and the op whose result its result is: the contraction, or the rounding behind it.
+struct GemmCall {
+  exec::GemmOp gemm;
+  mlir::Operation *replaced;
+};
+
+/// Builds the `exec.gemm` that computes `op`, before it; nothing where no nest of loops around one library call does:
 /// another body, an init other than zeros, element types that the library lacks, or strides that it cannot follow.
-exec::GemmOp buildGemm(mlir::linalg::LinalgOp op, mlir::OpBuilder &builder);
+///
+/// The body is `acc + a * b`. Both operands are f32 or f64, as the result, or both f16 or bf16, with a result of their
+/// type or f32: then there may be casts between 16 bits and f32 in the body, an f32 operand may be a 16-bit array that an
+/// op before widens, and an op that rounds the f32 result to the operands' type, as its only use, becomes part of the
+/// product.
+std::optional<GemmCall> buildGemm(mlir::linalg::LinalgOp op, mlir::OpBuilder &builder);
 
 } // namespace raddle
 

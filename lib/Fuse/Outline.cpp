@@ -40,7 +40,9 @@ struct FuseOutlinePass : raddle::impl::FuseOutlineBase<FuseOutlinePass> {
       Block &body = function.getBody().front();
       generalizeNamedOps(body);
       foldInits(body);
+      foldWidening(body);
       recogniseGemms(function);
+      eraseDead(function);
       dropUnitLoops(body);
       foldInits(body);
       eraseDead(function);
@@ -63,11 +65,10 @@ private:
   void recogniseGemms(func::FuncOp function) {
     for (auto op : llvm::make_early_inc_range(function.getBody().front().getOps<linalg::LinalgOp>())) {
       OpBuilder builder(op);
-      exec::GemmOp gemm = buildGemm(op, builder);
-      if (!gemm)
+      std::optional<GemmCall> call = buildGemm(op, builder);
+      if (!call)
         continue;
-      op->replaceAllUsesWith(gemm.getTensors());
-      op->erase();
+      call->replaced->replaceAllUsesWith(call->gemm.getTensors());
       ++numGemms;
     }
   }

@@ -42,6 +42,23 @@ static void addCleanup(OpPassManager &manager) {
   functions.addPass(createCSEPass());
 }
 
+/// Gradients of what the model computes in f32 come first: those of products are products, which are narrowed as well.
+static void addDifferentiate(OpPassManager &manager, const PipelineOptions &options) {
+  if (options.train) {
+    RaddleGradOptions grad;
+    grad.parametersOnly = true;
+    grad.result = options.loss;
+    manager.addPass(createRaddleGrad(grad));
+    addCleanup(manager);
+  }
+  if (options.dtype == "bf16") {
+    manager.addPass(createNNNarrowProducts());
+    addCleanup(manager);
+  }
+  if (options.train)
+    manager.addPass(createGradVerify());
+}
+
 static void addStep(OpPassManager &manager, const PipelineOptions &options) {
   TrainBuildStepOptions step;
   step.optimizer = options.optimizer;
@@ -87,16 +104,7 @@ void addStage(OpPassManager &manager, Stage stage, const PipelineOptions &option
     manager.addPass(createImportVerify());
     return;
   case Stage::Differentiate:
-    if (!options.train)
-      return;
-    {
-      RaddleGradOptions grad;
-      grad.parametersOnly = true;
-      grad.result = options.loss;
-      manager.addPass(createRaddleGrad(grad));
-    }
-    addCleanup(manager);
-    manager.addPass(createGradVerify());
+    addDifferentiate(manager, options);
     return;
   case Stage::Step:
     if (options.train)

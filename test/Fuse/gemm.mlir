@@ -128,3 +128,79 @@ func.func @vectors(%a: tensor<4x8xf32>, %x: tensor<8xf32>, %row: tensor<1x8xf32>
   %3 = linalg.matmul ins(%row, %b : tensor<1x8xf32>, tensor<8x6xf32>) outs(%f1 : tensor<1x6xf32>) -> tensor<1x6xf32>
   return %1, %2, %3 : tensor<4xf32>, tensor<f32>, tensor<1x6xf32>
 }
+
+// Operands of 16 bits are summed in f32 whatever the body says of it; the result has their type or f32.
+// CHECK-LABEL: @narrow
+// CHECK: exec.gemm {{.*}} -> tensor<4x6xf32>
+// CHECK: exec.gemm {{.*}} -> tensor<4x6xf16>
+// CHECK: exec.gemm ins(%{{.*}}, %{{.*}} : tensor<4x8xbf16>, tensor<8x6xbf16>) {{.*}} -> tensor<4x6xbf16>
+func.func @narrow(%a: tensor<4x8xf16>, %b: tensor<8x6xf16>, %x: tensor<4x8xbf16>, %y: tensor<8x6xbf16>)
+    -> (tensor<4x6xf32>, tensor<4x6xf16>, tensor<4x6xbf16>) {
+  %zero = arith.constant 0.0 : f32
+  %e = tensor.empty() : tensor<4x6xf32>
+  %f = linalg.fill ins(%zero : f32) outs(%e : tensor<4x6xf32>) -> tensor<4x6xf32>
+  %1 = linalg.matmul ins(%a, %b : tensor<4x8xf16>, tensor<8x6xf16>) outs(%f : tensor<4x6xf32>) -> tensor<4x6xf32>
+  %zeroh = arith.constant 0.0 : f16
+  %eh = tensor.empty() : tensor<4x6xf16>
+  %fh = linalg.fill ins(%zeroh : f16) outs(%eh : tensor<4x6xf16>) -> tensor<4x6xf16>
+  %2 = linalg.matmul ins(%a, %b : tensor<4x8xf16>, tensor<8x6xf16>) outs(%fh : tensor<4x6xf16>) -> tensor<4x6xf16>
+  %zerob = arith.constant 0.0 : bf16
+  %eb = tensor.empty() : tensor<4x6xbf16>
+  %fb = linalg.fill ins(%zerob : bf16) outs(%eb : tensor<4x6xbf16>) -> tensor<4x6xbf16>
+  %3 = linalg.generic {indexing_maps = [#mk, #kn, #mn], iterator_types = #gemm}
+      ins(%x, %y : tensor<4x8xbf16>, tensor<8x6xbf16>) outs(%fb : tensor<4x6xbf16>) {
+  ^bb0(%p: bf16, %q: bf16, %acc: bf16):
+    %wideP = arith.extf %p : bf16 to f32
+    %wideQ = arith.extf %q : bf16 to f32
+    %product = arith.mulf %wideP, %wideQ : f32
+    %rounded = arith.truncf %product : f32 to bf16
+    %sum = arith.addf %acc, %rounded : bf16
+    linalg.yield %sum : bf16
+  } -> tensor<4x6xbf16>
+  return %1, %2, %3 : tensor<4x6xf32>, tensor<4x6xf16>, tensor<4x6xbf16>
+}
+
+// An operand that was widened is read as it was before, and a rounding of the result is the product's if nothing else wants
+// the sum.
+// CHECK-LABEL: @casts
+// CHECK-SAME: %[[X:[a-z0-9]+]]: tensor<4x8xbf16>, %[[Y:[a-z0-9]+]]: tensor<8x6xbf16>
+// CHECK-NEXT: %[[ROUNDED:.*]] = exec.gemm ins(%[[X]], %[[Y]] : tensor<4x8xbf16>, tensor<8x6xbf16>) {{.*}} -> tensor<4x6xbf16>
+// CHECK-NEXT: %[[SUM:.*]] = exec.gemm ins(%[[X]], %[[Y]] : tensor<4x8xbf16>, tensor<8x6xbf16>) {{.*}} -> tensor<4x6xf32>
+// CHECK-NEXT: %[[BOTH:.*]] = exec.dispatch @{{.*}} ins(%[[SUM]] : tensor<4x6xf32>) -> tensor<4x6xbf16>
+// CHECK-NEXT: return %[[ROUNDED]], %[[SUM]], %[[BOTH]]
+#id = affine_map<(m, n) -> (m, n)>
+func.func @casts(%x: tensor<4x8xbf16>, %y: tensor<8x6xbf16>) -> (tensor<4x6xbf16>, tensor<4x6xf32>, tensor<4x6xbf16>) {
+  %zero = arith.constant 0.0 : f32
+  %e = tensor.empty() : tensor<4x6xf32>
+  %f = linalg.fill ins(%zero : f32) outs(%e : tensor<4x6xf32>) -> tensor<4x6xf32>
+  %empty = tensor.empty() : tensor<4x8xf32>
+  %wide = linalg.generic {indexing_maps = [#id, #id], iterator_types = ["parallel", "parallel"]}
+      ins(%x : tensor<4x8xbf16>) outs(%empty : tensor<4x8xf32>) {
+  ^bb0(%in: bf16, %out: f32):
+    %w = arith.extf %in : bf16 to f32
+    linalg.yield %w : f32
+  } -> tensor<4x8xf32>
+  %1 = linalg.matmul ins(%x, %y : tensor<4x8xbf16>, tensor<8x6xbf16>) outs(%f : tensor<4x6xf32>) -> tensor<4x6xf32>
+  %eb = tensor.empty() : tensor<4x6xbf16>
+  %2 = linalg.generic {indexing_maps = [#id, #id], iterator_types = ["parallel", "parallel"]}
+      ins(%1 : tensor<4x6xf32>) outs(%eb : tensor<4x6xbf16>) {
+  ^bb0(%in: f32, %out: bf16):
+    %n = arith.truncf %in : f32 to bf16
+    linalg.yield %n : bf16
+  } -> tensor<4x6xbf16>
+  %3 = linalg.generic {indexing_maps = [#mk, #kn, #mn], iterator_types = #gemm}
+      ins(%wide, %y : tensor<4x8xf32>, tensor<8x6xbf16>) outs(%f : tensor<4x6xf32>) {
+  ^bb0(%p: f32, %q: bf16, %acc: f32):
+    %wideQ = arith.extf %q : bf16 to f32
+    %product = arith.mulf %p, %wideQ : f32
+    %sum = arith.addf %acc, %product : f32
+    linalg.yield %sum : f32
+  } -> tensor<4x6xf32>
+  %4 = linalg.generic {indexing_maps = [#id, #id], iterator_types = ["parallel", "parallel"]}
+      ins(%3 : tensor<4x6xf32>) outs(%eb : tensor<4x6xbf16>) {
+  ^bb0(%in: f32, %out: bf16):
+    %n = arith.truncf %in : f32 to bf16
+    linalg.yield %n : bf16
+  } -> tensor<4x6xbf16>
+  return %2, %3, %4 : tensor<4x6xbf16>, tensor<4x6xf32>, tensor<4x6xbf16>
+}

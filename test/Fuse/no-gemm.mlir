@@ -49,22 +49,36 @@ func.func @start(%a: tensor<4x8xf32>, %b: tensor<8x6xf32>, %c: tensor<4x6xf32>) 
   return %1, %2 : tensor<4x6xf32>, tensor<4x6xf32>
 }
 
-// Half precision, integers, and half-precision operands with a single-precision sum.
-func.func @types(%a: tensor<4x8xf16>, %b: tensor<8x6xf16>, %i: tensor<4x8xi32>, %j: tensor<8x6xi32>)
-    -> (tensor<4x6xf16>, tensor<4x6xf32>, tensor<4x6xi32>) {
-  %zero = arith.constant 0.0 : f16
-  %e = tensor.empty() : tensor<4x6xf16>
-  %f = linalg.fill ins(%zero : f16) outs(%e : tensor<4x6xf16>) -> tensor<4x6xf16>
-  %1 = linalg.matmul ins(%a, %b : tensor<4x8xf16>, tensor<8x6xf16>) outs(%f : tensor<4x6xf16>) -> tensor<4x6xf16>
+// Integers, operands of two types, a result that is wider or narrower than operands of single precision, and operands that
+// are rounded in the body.
+func.func @types(%a: tensor<4x8xf16>, %b: tensor<8x6xf32>, %w: tensor<4x8xf32>, %i: tensor<4x8xi32>, %j: tensor<8x6xi32>)
+    -> (tensor<4x6xf32>, tensor<4x6xf64>, tensor<4x6xf16>, tensor<4x6xf32>, tensor<4x6xi32>) {
   %zerof = arith.constant 0.0 : f32
   %ef = tensor.empty() : tensor<4x6xf32>
   %ff = linalg.fill ins(%zerof : f32) outs(%ef : tensor<4x6xf32>) -> tensor<4x6xf32>
-  %2 = linalg.matmul ins(%a, %b : tensor<4x8xf16>, tensor<8x6xf16>) outs(%ff : tensor<4x6xf32>) -> tensor<4x6xf32>
+  %1 = linalg.matmul ins(%a, %b : tensor<4x8xf16>, tensor<8x6xf32>) outs(%ff : tensor<4x6xf32>) -> tensor<4x6xf32>
+  %zerod = arith.constant 0.0 : f64
+  %ed = tensor.empty() : tensor<4x6xf64>
+  %fd = linalg.fill ins(%zerod : f64) outs(%ed : tensor<4x6xf64>) -> tensor<4x6xf64>
+  %2 = linalg.matmul ins(%w, %b : tensor<4x8xf32>, tensor<8x6xf32>) outs(%fd : tensor<4x6xf64>) -> tensor<4x6xf64>
+  %zeroh = arith.constant 0.0 : f16
+  %eh = tensor.empty() : tensor<4x6xf16>
+  %fh = linalg.fill ins(%zeroh : f16) outs(%eh : tensor<4x6xf16>) -> tensor<4x6xf16>
+  %4 = linalg.matmul ins(%w, %b : tensor<4x8xf32>, tensor<8x6xf32>) outs(%fh : tensor<4x6xf16>) -> tensor<4x6xf16>
+  %5 = linalg.generic {indexing_maps = [#mk, #kn, #mn], iterator_types = #gemm}
+      ins(%w, %b : tensor<4x8xf32>, tensor<8x6xf32>) outs(%ff : tensor<4x6xf32>) {
+  ^bb0(%x: f32, %y: f32, %acc: f32):
+    %n = arith.truncf %x : f32 to bf16
+    %r = arith.extf %n : bf16 to f32
+    %p = arith.mulf %r, %y : f32
+    %s = arith.addf %acc, %p : f32
+    linalg.yield %s : f32
+  } -> tensor<4x6xf32>
   %zeroi = arith.constant 0 : i32
   %ei = tensor.empty() : tensor<4x6xi32>
   %fi = linalg.fill ins(%zeroi : i32) outs(%ei : tensor<4x6xi32>) -> tensor<4x6xi32>
   %3 = linalg.matmul ins(%i, %j : tensor<4x8xi32>, tensor<8x6xi32>) outs(%fi : tensor<4x6xi32>) -> tensor<4x6xi32>
-  return %1, %2, %3 : tensor<4x6xf16>, tensor<4x6xf32>, tensor<4x6xi32>
+  return %1, %2, %4, %5, %3 : tensor<4x6xf32>, tensor<4x6xf64>, tensor<4x6xf16>, tensor<4x6xf32>, tensor<4x6xi32>
 }
 
 // Two loops to sum over with a jump between them, and a diagonal.

@@ -159,7 +159,20 @@ TEST(BundleVerifier, RefusesAGemmOfMixedTypes) {
   TestBundle b;
   b.arenaBytes = 1024;
   b.gemm(b.arena(0, {1}), b.arena(64, {1}, fb::DType::F64), b.arena(128, {1}), 1, 1, 1);
-  expectProblem(b, "a gemm takes f32 or f64 operands of one type, found f32, f64 and f32");
+  expectProblem(b, "a gemm takes f32, f64, f16 or bf16 operands of one type and gives that or, of 16 bits, f32; found "
+                   "f32, f64 and f32");
+}
+
+TEST(BundleVerifier, RefusesAGemmThatNarrowsWiderOperandsOrAddsIntegers) {
+  TestBundle b;
+  b.arenaBytes = 1024;
+  b.gemm(b.arena(0, {1}), b.arena(64, {1}), b.arena(128, {1}, fb::DType::BF16), 1, 1, 1);
+  b.gemm(b.arena(0, {1}, fb::DType::I32), b.arena(64, {1}, fb::DType::I32), b.arena(128, {1}, fb::DType::I32), 1, 1, 1);
+  b.gemm(b.arena(0, {1}, fb::DType::BF16), b.arena(64, {1}, fb::DType::BF16), b.arena(128, {1}, fb::DType::F16), 1, 1,
+         1);
+  expectProblem(b, "found f32, f32 and bf16");
+  expectProblem(b, "found i32, i32 and i32");
+  expectProblem(b, "found bf16, bf16 and f16");
 }
 
 TEST(BundleVerifier, RefusesAGemmWhoseStridesDoNotMatchItsBatch) {
@@ -246,7 +259,10 @@ TEST(BundleVerifier, RefusesAnAttentionOfWrongForm) {
   addAttention(unknown, [](auto &, auto &strides) { strides.pop_back(); });
   expectProblem(unknown, "expected 20 strides, found 19");
   addAttention(typed, [](auto &, auto &) {}, fb::DType::I32);
-  expectProblem(typed, "query: expected f32, found i32");
+  expectProblem(typed, "query: expected f32, f16 or bf16, found i32");
+  TestBundle mixed;
+  addAttention(mixed, [](auto &, auto &) {}, fb::DType::BF16);
+  expectProblem(mixed, "key: expected bf16, found f32");
 }
 
 TEST(BundleVerifier, RefusesACollectiveOfWrongSizes) {

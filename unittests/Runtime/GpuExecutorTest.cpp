@@ -251,6 +251,52 @@ TEST_F(GpuExecutorTest, TracesEveryInstructionWithoutAGraph) {
   }
 }
 
+// Attention of bf16 with one key, whose weight is one: out is the value.
+std::vector<uint8_t> attentionBundle() {
+  using Space = fb::Space;
+  TestBundle b;
+  b.target = "cuda:sm_90";
+  b.numStreams = 1;
+  b.arenaBytes = 256;
+  b.input("q", {2, 8}, false, fb::DType::BF16);
+  b.input("v", {1, 8}, false, fb::DType::BF16);
+  b.output("out", {2, 8}, false, fb::DType::BF16);
+  auto input = [&](uint32_t index, uint64_t rows) {
+    return b.operand(Space::Input, index, 0, {rows, 8}, fb::DType::BF16);
+  };
+  std::vector<flatbuffers::Offset<fb::Operand>> inputs{input(0, 2), input(1, 1), input(1, 1)};
+  std::vector<flatbuffers::Offset<fb::Operand>> outputs{b.operand(Space::Output, 0, 0, {2, 8}, fb::DType::BF16),
+                                                        b.arena(0, {2})};
+  std::vector<uint64_t> extents{1, 1, 1, 2, 1, 8, 8};
+  std::vector<uint64_t> strides{16, 16, 8, 1, 8, 8, 8, 1, 8, 8, 8, 1, 16, 16, 8, 1, 2, 2, 1, 1};
+  for (int layer = 0; layer < 2; ++layer)
+    b.instruction(fb::Action::Attention,
+                  fb::CreateAttention(b.builder, b.builder.CreateVector(inputs), b.builder.CreateVector(outputs), false,
+                                      false, false, 1.0, b.builder.CreateVector(extents),
+                                      b.builder.CreateVector(strides)));
+  return b.finish();
+}
+
+TEST_F(GpuExecutorTest, AsksForAttentionOnceAndRunsItInTheGraph) {
+  std::vector<uint8_t> other = attentionBundle();
+  std::string why;
+  ASSERT_TRUE(verifyBundle(other.data(), other.size(), why)) << why;
+  auto executor = make(*fb::GetBundle(other.data()), std::make_unique<RecordingGpu>(log));
+  EXPECT_EQ(std::count(log.begin(), log.end(), "prepare attention bf16"), 2);
+  std::vector<uint16_t> q(16, 0x3f80), v{0x3f80, 0x4000, 0, 0, 0, 0, 0, 0xbf80};
+  for (int call = 0; call < 3; ++call) {
+    std::vector<uint16_t> out(16, 1);
+    void *inputs[] = {q.data(), v.data()}, *outputs[] = {out.data()};
+    log.clear();
+    executor->start(0, inputs, outputs);
+    executor->wait();
+    executor->deliver();
+    EXPECT_TRUE(std::equal(v.begin(), v.end(), out.begin()) && std::equal(v.begin(), v.end(), out.begin() + 8));
+    EXPECT_EQ(std::count(log.begin(), log.end(), "attention 1"), call < 2);
+    EXPECT_EQ(std::count(log.begin(), log.end(), "launch graph 0"), call > 0);
+  }
+}
+
 TEST_F(GpuExecutorTest, NamesInstructionsThatItCannotDo) {
   TestBundle b;
   b.target = "cuda:sm_90";

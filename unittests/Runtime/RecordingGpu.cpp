@@ -47,7 +47,26 @@ size_t RecordingGpu::prepareGemm(const GemmProblem &problem, const uint64_t (&al
 }
 
 void RecordingGpu::gemm(size_t prepared, const void *a, const void *b, void *c) {
-  add(computeStream, "gemm " + std::to_string(prepared), [=] { runGemm(problems[prepared], a, b, c, pool); });
+  add(computeStream, "gemm " + std::to_string(prepared), [=] {
+    AlignedBuffer scratch;
+    ASSERT_TRUE(scratch.allocate(gemmScratchBytes(problems[prepared], pool.size())));
+    runGemm(problems[prepared], a, b, c, pool, scratch.data());
+  });
+}
+
+size_t RecordingGpu::prepareAttention(const AttentionProblem &problem) {
+  log.push_back(std::string("prepare attention ") + nameOf(problem.dtype) + (problem.backward ? " backward" : ""));
+  attentions.push_back(problem);
+  return attentions.size() - 1;
+}
+
+void RecordingGpu::attention(size_t prepared, void *const *operands) {
+  std::vector<void *> addresses(operands, operands + attentions[prepared].strides.size());
+  add(computeStream, "attention " + std::to_string(prepared),
+      [this, prepared, addresses] {
+        std::vector<float> scratch(attentionScratchBytes(attentions[prepared]) / sizeof(float));
+        runAttention(attentions[prepared], addresses.data(), pool, scratch.data());
+      });
 }
 
 void RecordingGpu::copy(void *dst, const void *src, uint64_t bytes) {

@@ -31,6 +31,8 @@ public:
   void launch(uint32_t kernel, void *const *operands) override;
   size_t prepareGemm(const raddle::runtime::GemmProblem &problem, const uint64_t (&alignment)[3]) override;
   void gemm(size_t prepared, const void *a, const void *b, void *c) override;
+  size_t prepareAttention(const raddle::runtime::AttentionProblem &problem) override;
+  void attention(size_t prepared, void *const *operands) override;
   void copy(void *dst, const void *src, uint64_t bytes) override;
   void fill(void *dst, uint8_t byte, uint64_t bytes) override;
   raddle::runtime::StreamHandle communicationStream() override { return this; }
@@ -79,6 +81,7 @@ private:
   std::vector<uint32_t> arguments;
   std::vector<raddle::runtime::AlignedBuffer> memory;
   std::vector<raddle::runtime::GemmProblem> problems;
+  std::vector<raddle::runtime::AttentionProblem> attentions;
   std::vector<Operations> graphs;
   Operations pending, captured;
   std::map<size_t, uint64_t> recorded;       // the last record of each event that was asked for

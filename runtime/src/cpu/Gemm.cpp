@@ -1,4 +1,4 @@
-#include "raddle/runtime/CpuOperations.h"
+#include "GemmBlock.h"
 
 #include <algorithm>
 #include <cblas.h>
@@ -11,7 +11,8 @@ static std::vector<int64_t> toVector(const flatbuffers::Vector<uint64_t> *from) 
 
 GemmProblem GemmProblem::from(const bundle::Gemm &gemm) {
   GemmProblem problem;
-  problem.dtype = gemm.c()->dtype();
+  problem.dtype = gemm.a()->dtype();
+  problem.result = gemm.c()->dtype();
   problem.m = static_cast<int32_t>(gemm.m());
   problem.n = static_cast<int32_t>(gemm.n());
   problem.k = static_cast<int32_t>(gemm.k());
@@ -29,49 +30,53 @@ GemmProblem GemmProblem::from(const bundle::Gemm &gemm) {
   return problem;
 }
 
-namespace {
+static bool isNarrow(const GemmProblem &problem) { return byteSize(problem.dtype) == sizeof(uint16_t); }
 
-// A block of C: rows [row, row + rows), columns likewise, of one batch.
-struct Block {
-  int64_t row, rows, column, columns;
-};
+template <typename T> static const T *typed(const char *at) { return reinterpret_cast<const T *>(at); }
 
-template <typename T> struct Operands {
-  const T *a;
-  const T *b;
-  T *c;
-};
-
-} // namespace
-
-static void callBlas(const GemmProblem &p, const Operands<float> &at, const Block &block) {
-  cblas_sgemm(CblasRowMajor, p.transposeA ? CblasTrans : CblasNoTrans, p.transposeB ? CblasTrans : CblasNoTrans,
-              static_cast<blasint>(block.rows), static_cast<blasint>(block.columns), p.k, static_cast<float>(p.alpha),
-              at.a, p.lda, at.b, p.ldb, static_cast<float>(p.beta), at.c, p.ldc);
-}
-
-static void callBlas(const GemmProblem &p, const Operands<double> &at, const Block &block) {
-  cblas_dgemm(CblasRowMajor, p.transposeA ? CblasTrans : CblasNoTrans, p.transposeB ? CblasTrans : CblasNoTrans,
-              static_cast<blasint>(block.rows), static_cast<blasint>(block.columns), p.k, p.alpha, at.a, p.lda, at.b,
-              p.ldb, p.beta, at.c, p.ldc);
+// A block from addresses at its first row and column.
+static void multiply(const GemmProblem &p, const GemmAddresses &at, const GemmBlock &block, void *scratch) {
+  CBLAS_TRANSPOSE a = p.transposeA ? CblasTrans : CblasNoTrans, b = p.transposeB ? CblasTrans : CblasNoTrans;
+  blasint rows = static_cast<blasint>(block.rows), columns = static_cast<blasint>(block.columns);
+  if (p.dtype == DType::F64)
+    cblas_dgemm(CblasRowMajor, a, b, rows, columns, p.k, p.alpha, typed<double>(at.a), p.lda, typed<double>(at.b),
+                p.ldb, p.beta, reinterpret_cast<double *>(at.c), p.ldc);
+  else if (p.dtype == DType::F32)
+    cblas_sgemm(CblasRowMajor, a, b, rows, columns, p.k, static_cast<float>(p.alpha), typed<float>(at.a), p.lda,
+                typed<float>(at.b), p.ldb, static_cast<float>(p.beta), reinterpret_cast<float *>(at.c), p.ldc);
+  else
+    multiplyNarrow(p, at, block, scratch);
 }
 
 // One block of batch number `index`, the last batch dimension counting fastest.
-template <typename T> static void runBlock(const GemmProblem &p, Operands<T> at, int64_t index, const Block &block) {
+static void runBlock(const GemmProblem &p, GemmAddresses at, int64_t index, const GemmBlock &block, void *scratch) {
+  int64_t a = p.transposeA ? block.row : block.row * p.lda;
+  int64_t b = p.transposeB ? block.column * p.ldb : block.column;
+  int64_t c = block.row * p.ldc + block.column;
   for (size_t d = p.batch.size(); d-- > 0;) {
     int64_t i = index % p.batch[d];
     index /= p.batch[d];
-    at.a += i * p.strideA[d];
-    at.b += i * p.strideB[d];
-    at.c += i * p.strideC[d];
+    a += i * p.strideA[d];
+    b += i * p.strideB[d];
+    c += i * p.strideC[d];
   }
-  at.a += p.transposeA ? block.row : block.row * p.lda;
-  at.b += p.transposeB ? block.column * p.ldb : block.column;
-  at.c += block.row * p.ldc + block.column;
-  callBlas(p, at, block);
+  int64_t width = static_cast<int64_t>(byteSize(p.dtype)), resultWidth = static_cast<int64_t>(byteSize(p.result));
+  multiply(p, {at.a + a * width, at.b + b * width, at.c + c * resultWidth}, block, scratch);
 }
 
-template <typename T> static void runTyped(const GemmProblem &p, const Operands<T> &at, ThreadPool &pool) {
+// Calls body(begin, end, part) for parts of [0, range), one a thread at most; the first get one grain more.
+template <typename Body> static void forEachPart(ThreadPool &pool, int64_t range, int64_t grain, Body &&body) {
+  int64_t grains = (range + grain - 1) / grain, parts = std::min<int64_t>(pool.size(), grains);
+  int64_t each = grains / parts, extra = grains % parts;
+  pool.parallelFor(parts, 1, [&](int64_t first, int64_t last) {
+    for (int64_t part = first; part < last; ++part) {
+      int64_t begin = part * each + std::min(part, extra), end = begin + each + (part < extra ? 1 : 0);
+      body(begin * grain, std::min(end * grain, range), part);
+    }
+  });
+}
+
+void runGemm(const GemmProblem &p, const void *a, const void *b, void *c, ThreadPool &pool, void *scratch) {
   int64_t batches = 1;
   bool independent = true;
   for (size_t d = 0; d < p.batch.size(); ++d) {
@@ -80,43 +85,41 @@ template <typename T> static void runTyped(const GemmProblem &p, const Operands<
   }
   if (batches == 0 || p.m == 0 || p.n == 0)
     return;
+  GemmAddresses at{static_cast<const char *>(a), static_cast<const char *>(b), static_cast<char *>(c)};
+  size_t each = gemmScratchBytes(p, 1);
+  auto scratchOf = [&](int64_t part) { return static_cast<char *>(scratch) + static_cast<size_t>(part) * each; };
   if (independent && batches >= pool.size()) {
-    pool.parallelFor(batches, 1, [&](int64_t begin, int64_t end) {
+    forEachPart(pool, batches, 1, [&](int64_t begin, int64_t end, int64_t part) {
       for (int64_t i = begin; i < end; ++i)
-        runBlock(p, at, i, {0, p.m, 0, p.n});
+        runBlock(p, at, i, {0, p.m, 0, p.n}, scratchOf(part));
     });
     return;
   }
   // Below this a thread's share is dominated by packing the other operand; it is also a multiple of the micro-kernels.
   constexpr int64_t grain = 32;
-  for (int64_t i = 0; i < batches; ++i) {
-    if (p.m >= p.n)
-      pool.parallelFor(p.m, grain,
-                       [&](int64_t begin, int64_t end) { runBlock(p, at, i, {begin, end - begin, 0, p.n}); });
-    else
-      pool.parallelFor(p.n, grain,
-                       [&](int64_t begin, int64_t end) { runBlock(p, at, i, {0, p.m, begin, end - begin}); });
-  }
+  bool byRows = p.m >= p.n;
+  for (int64_t i = 0; i < batches; ++i)
+    forEachPart(pool, byRows ? p.m : p.n, grain, [&](int64_t begin, int64_t end, int64_t part) {
+      GemmBlock block = byRows ? GemmBlock{begin, end - begin, 0, p.n} : GemmBlock{0, p.m, begin, end - begin};
+      runBlock(p, at, i, block, scratchOf(part));
+    });
 }
 
-size_t gemmWorkspaceBytes(const GemmProblem &problem, size_t threads) {
+size_t gemmScratchBytes(const GemmProblem &problem, size_t threads) {
+  return isNarrow(problem) ? threads * narrowScratchBytes(problem) : 0;
+}
+
+size_t gemmPackedBytes(const GemmProblem &problem, size_t threads) {
   // OpenBLAS copies a block of B, and of A a panel as deep as the block: as long as the matrix where there are more
   // blocks to multiply it with, else a few rows at a time. The extents are those of its kernels for AVX-512.
   constexpr size_t blockColumns = 448, blockDepth = 448, fewRows = 48;
   size_t depth = std::min<size_t>(problem.k, blockDepth), rows = problem.m, columns = problem.n;
+  if (isNarrow(problem)) // It gets widened panels.
+    return threads * narrowPanel * (std::min(rows, narrowPanel) + std::min(columns, narrowPanel)) * sizeof(float);
   size_t &divided = rows >= columns ? rows : columns;
   divided = (divided + threads - 1) / threads;
   size_t panelRows = columns > blockColumns ? rows : std::min(rows, fewRows);
   return threads * depth * (panelRows + std::min(columns, blockColumns)) * byteSize(problem.dtype);
-}
-
-void runGemm(const GemmProblem &problem, const void *a, const void *b, void *c, ThreadPool &pool) {
-  if (problem.dtype == DType::F64)
-    runTyped<double>(problem,
-                     {static_cast<const double *>(a), static_cast<const double *>(b), static_cast<double *>(c)}, pool);
-  else
-    runTyped<float>(problem, {static_cast<const float *>(a), static_cast<const float *>(b), static_cast<float *>(c)},
-                    pool);
 }
 
 } // namespace raddle::runtime

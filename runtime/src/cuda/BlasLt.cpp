@@ -17,10 +17,11 @@ using Layout = struct MatrixLayout *;
 using Preference = struct MatmulPreference *;
 
 // Numbers of cublasLt.h and library_types.h.
-constexpr int real32 = 0, real64 = 1, compute32 = 68, compute64 = 70;
+constexpr int real32 = 0, real64 = 1, real16 = 2, brain16 = 14, compute32 = 68, compute64 = 70;
 constexpr int matmulTransA = 3, matmulTransB = 4, layoutBatchCount = 5, layoutBatchStride = 6;
-constexpr int preferWorkspace = 1, preferAlignmentA = 5, preferAlignmentB = 6, preferAlignmentC = 7,
+constexpr int preferWorkspace = 1, preferReductions = 3, preferAlignmentA = 5, preferAlignmentB = 6, preferAlignmentC = 7,
               preferAlignmentD = 8;
+constexpr uint32_t reduceInComputeType = 2, reduceInOutputType = 4;
 constexpr int32_t transposed = 1;
 
 struct Algorithm {
@@ -81,9 +82,22 @@ void check(Status status, const std::string &what) {
     throw Error(what + ": cuBLASLt reports status " + std::to_string(status));
 }
 
+int typeOf(DType dtype) {
+  switch (dtype) {
+  case DType::F64:
+    return real64;
+  case DType::F16:
+    return real16;
+  case DType::BF16:
+    return brain16;
+  default:
+    return real32;
+  }
+}
+
 std::string describe(const GemmProblem &p) {
-  return "matrix product of " + std::to_string(p.m) + " x " + std::to_string(p.k) + " and " + std::to_string(p.k) +
-         " x " + std::to_string(p.n);
+  return std::string(nameOf(p.dtype)) + " matrix product of " + std::to_string(p.m) + " x " + std::to_string(p.k) +
+         " and " + std::to_string(p.k) + " x " + std::to_string(p.n);
 }
 
 struct FreeDescription {
@@ -119,7 +133,7 @@ struct Prepared {
   double alpha, beta;
   float alpha32, beta32;
   bool isDouble;
-  size_t width;
+  size_t width, resultWidth;
   BatchPlan batches;
 };
 
@@ -153,6 +167,11 @@ static OwnedPreference makePreference(size_t workspace, const uint64_t (&alignme
   OwnedPreference owned(preference);
   check(library().setPreference(preference, preferWorkspace, &workspace, sizeof(workspace)),
         "cannot describe a choice");
+  // Parts of a sum that are added in place need a memset before the call, and a graph with those takes the host long to
+  // launch (FillKernel.h).
+  constexpr uint32_t addedByKernels = reduceInComputeType | reduceInOutputType;
+  check(library().setPreference(preference, preferReductions, &addedByKernels, sizeof(addedByKernels)),
+        "cannot describe a choice");
   // The first operand of cuBLAS is our second.
   const std::pair<int, uint64_t> bytes[] = {{preferAlignmentA, alignment[1]},
                                             {preferAlignmentB, alignment[0]},
@@ -169,23 +188,25 @@ size_t BlasLt::prepare(const GemmProblem &p, const uint64_t (&alignment)[3]) {
   Prepared made;
   made.isDouble = p.dtype == DType::F64;
   made.width = byteSize(p.dtype);
+  made.resultWidth = byteSize(p.result);
   made.batches = planBatches(p);
   made.alpha = p.alpha;
   made.beta = p.beta;
   made.alpha32 = static_cast<float>(p.alpha);
   made.beta32 = static_cast<float>(p.beta);
-  int type = made.isDouble ? real64 : real32;
   Description description;
-  check(library().describe(&description, made.isDouble ? compute64 : compute32, type), describe(p));
+  check(library().describe(&description, made.isDouble ? compute64 : compute32, made.isDouble ? real64 : real32),
+        describe(p));
   made.description.reset(description);
   if (p.transposeB)
     check(library().setDescription(description, matmulTransA, &transposed, sizeof(transposed)), describe(p));
   if (p.transposeA)
     check(library().setDescription(description, matmulTransB, &transposed, sizeof(transposed)), describe(p));
   const BatchPlan &batches = made.batches;
+  int type = typeOf(p.dtype);
   made.a = layOut(type, p.transposeB ? p.k : p.n, p.transposeB ? p.n : p.k, p.ldb, batches.count, batches.strides.b);
   made.b = layOut(type, p.transposeA ? p.m : p.k, p.transposeA ? p.k : p.m, p.lda, batches.count, batches.strides.a);
-  made.c = layOut(type, p.n, p.m, p.ldc, batches.count, batches.strides.c);
+  made.c = layOut(typeOf(p.result), p.n, p.m, p.ldc, batches.count, batches.strides.c);
   OwnedPreference preference = makePreference(workspaceBytes, alignment);
   Heuristic found;
   int count = 0;
@@ -203,13 +224,13 @@ void BlasLt::run(size_t index, const void *a, const void *b, void *c) {
   const Prepared &p = impl->prepared[index];
   const void *alpha = p.isDouble ? static_cast<const void *>(&p.alpha) : &p.alpha32;
   const void *beta = p.isDouble ? static_cast<const void *>(&p.beta) : &p.beta32;
-  auto at = [&](const void *base, int64_t offset) {
-    return static_cast<const char *>(base) + offset * int64_t(p.width);
+  auto at = [&](const void *base, int64_t offset, size_t width) {
+    return static_cast<const char *>(base) + offset * static_cast<int64_t>(width);
   };
   for (const BatchPlan::Offsets &call : p.batches.calls) {
-    void *result = const_cast<char *>(at(c, call.c));
-    check(library().matmul(impl->handle, p.description.get(), alpha, at(b, call.b), p.a.get(), at(a, call.a), p.b.get(),
-                           beta, result, p.c.get(), result, p.c.get(), &p.algorithm,
+    void *result = const_cast<char *>(at(c, call.c, p.resultWidth));
+    check(library().matmul(impl->handle, p.description.get(), alpha, at(b, call.b, p.width), p.a.get(),
+                           at(a, call.a, p.width), p.b.get(), beta, result, p.c.get(), result, p.c.get(), &p.algorithm,
                            reinterpret_cast<void *>(impl->workspace), workspaceBytes, impl->stream),
           "matrix product");
   }

@@ -25,7 +25,8 @@ struct BatchPlan {
 /// the same place stay apart and in order.
 BatchPlan planBatches(const GemmProblem &problem);
 
-/// cuBLASLt on one stream. Single precision is computed in single precision, not in TF32.
+/// cuBLASLt on one stream. Single precision is computed in single precision, not in TF32; 16 bits are summed in single
+/// precision.
 class BlasLt {
 public:
   // What cuBLAS's own interface uses on Hopper.

@@ -1,4 +1,5 @@
 #include "BlasLt.h"
+#include "CudnnAttention.h"
 #include "DeviceStreams.h"
 #include "Driver.h"
 #include "Gpu.h"
@@ -38,6 +39,7 @@ public:
     cu.ctxSetCurrent(context);
     cu.streamSynchronize(streams->compute());
     blas.reset();
+    cudnn.reset();
     dropGraphs();
     for (Module module : modules)
       cu.moduleUnload(module);
@@ -88,6 +90,17 @@ public:
 
   void gemm(size_t prepared, const void *a, const void *b, void *c) override { blas->run(prepared, a, b, c); }
 
+  size_t prepareAttention(const AttentionProblem &problem) override {
+    if (!cudnn)
+      cudnn = std::make_unique<CudnnAttention>(streams->compute());
+    uint64_t before = cudnn->workspaceBytes();
+    size_t prepared = cudnn->prepare(problem);
+    allocated += cudnn->workspaceBytes() != before;
+    return prepared;
+  }
+
+  void attention(size_t prepared, void *const *operands) override { cudnn->run(prepared, operands); }
+
   void copy(void *dst, const void *src, uint64_t bytes) override {
     if (bytes != 0)
       cu.check(cu.memcpyAsync(addressOf(dst), addressOf(src), bytes, streams->compute()), "cannot copy");
@@ -132,7 +145,9 @@ public:
     graphs.clear();
   }
 
-  uint64_t workspaceBytes() const override { return scratchBytes + (blas ? BlasLt::workspaceBytes : 0); }
+  uint64_t workspaceBytes() const override {
+    return scratchBytes + (blas ? BlasLt::workspaceBytes : 0) + (cudnn ? cudnn->workspaceBytes() : 0);
+  }
   uint64_t allocations() const override { return allocated; }
 
   bool finished() override { return streams->finished(); }
@@ -160,6 +175,7 @@ private:
   uint64_t scratchBytes = 0, allocated = 0;
   void *nothing = nullptr;
   std::unique_ptr<BlasLt> blas;
+  std::unique_ptr<CudnnAttention> cudnn;
 
   static Address addressOf(const void *pointer) { return reinterpret_cast<Address>(pointer); }
 

@@ -3,6 +3,7 @@
 #pragma once
 
 #include "raddle/Bundle/bundle_generated.h"
+#include "raddle/runtime/Attention.h"
 #include "raddle/runtime/Communicator.h"
 #include "raddle/runtime/CpuOperations.h"
 
@@ -36,6 +37,10 @@ public:
   /// Chooses how a matrix product is computed, for operands at multiples of these bytes; gives its number.
   virtual size_t prepareGemm(const GemmProblem &problem, const uint64_t (&alignment)[3]) = 0;
   virtual void gemm(size_t prepared, const void *a, const void *b, void *c) = 0;
+
+  /// Chooses how attention is computed; gives its number. Operands are the problem's, inputs and then outputs.
+  virtual size_t prepareAttention(const AttentionProblem &problem) = 0;
+  virtual void attention(size_t prepared, void *const *operands) = 0;
 
   /// Copies between any two places of the device and of memory from `allocateHost`.
   virtual void copy(void *dst, const void *src, uint64_t bytes) = 0;
@@ -85,8 +90,8 @@ public:
 /// How many GPUs this process sees. Loads NVIDIA's driver; throws Error where there is none.
 int cudaGpuCount();
 
-/// A GPU of this process, through NVIDIA's driver and cuBLASLt, which are loaded now. Throws Error when this machine
-/// has none.
+/// A GPU of this process, through NVIDIA's driver, which is loaded now, and cuBLASLt and cuDNN, where a bundle needs
+/// them. Throws Error when this machine has none.
 std::unique_ptr<Gpu> openCudaGpu(int ordinal);
 
 } // namespace raddle::runtime

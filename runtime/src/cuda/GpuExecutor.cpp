@@ -105,7 +105,7 @@ void GpuExecutor::refuseUnsupported() const {
         bundle::Action action = instruction.action_type();
         bool orders = action == bundle::Action::Record || action == bundle::Action::Wait;
         uint32_t stream = action == bundle::Action::Collective ? communicationStream : computeStream;
-        if (action == bundle::Action::Attention || (!orders && instruction.stream() != stream))
+        if (!orders && instruction.stream() != stream)
           refused += "\n  entry '" + entry->name()->str() + "', instruction " + std::to_string(i) + ": " +
                      bundle::EnumNameAction(action) + " on stream " + std::to_string(instruction.stream());
       }
@@ -184,7 +184,17 @@ static uint64_t alignmentOf(const void *address) {
   return bits & -bits;
 }
 
-// Binds the program to its arrays, which stay where they are, and chooses how its products are computed.
+size_t GpuExecutor::prepareGemm(const GemmProblem &problem, void *const *at) {
+  bool empty =
+      problem.m == 0 || problem.n == 0 || problem.k == 0 || std::count(problem.batch.begin(), problem.batch.end(), 0);
+  if (empty)
+    throw Error("a GPU does no matrix products without elements");
+  uint64_t alignment[3] = {alignmentOf(at[0]), alignmentOf(at[1]), alignmentOf(at[2])};
+  return gpu->prepareGemm(problem, alignment);
+}
+
+// Binds the program to its arrays, which stay where they are, and chooses how libraries compute what they are called
+// for.
 void GpuExecutor::prepare(Lowered &lowered) {
   std::vector<void *> inputs, outputs;
   for (const Array &input : lowered.inputs)
@@ -195,18 +205,11 @@ void GpuExecutor::prepare(Lowered &lowered) {
   for (const Step &step : lowered.program.steps(computeStream)) {
     if (const auto *copy = std::get_if<CopyCall>(&step.call))
       lowered.copiedBytes += copy->bytes;
-    const auto *gemm = std::get_if<GemmCall>(&step.call);
-    if (!gemm)
-      continue;
-    const GemmProblem &problem = gemm->problem;
-    bool empty =
-        problem.m == 0 || problem.n == 0 || problem.k == 0 || std::count(problem.batch.begin(), problem.batch.end(), 0);
-    if (empty)
-      throw Error("instruction '" + std::string(step.name) + "': a GPU does no matrix products without elements");
-    void *const *at = lowered.program.operands(step);
-    uint64_t alignment[3] = {alignmentOf(at[0]), alignmentOf(at[1]), alignmentOf(at[2])};
     try {
-      lowered.gemms.push_back(gpu->prepareGemm(problem, alignment));
+      if (const auto *gemm = std::get_if<GemmCall>(&step.call))
+        lowered.gemms.push_back(prepareGemm(gemm->problem, lowered.program.operands(step)));
+      else if (const auto *attention = std::get_if<AttentionCall>(&step.call))
+        lowered.attentions.push_back(gpu->prepareAttention(attention->problem));
     } catch (const Error &error) {
       throw Error("instruction '" + std::string(step.name) + "': " + error.what());
     }

@@ -73,7 +73,7 @@ private:
     std::vector<std::pair<size_t, const Step *>> hostChecks;
     std::vector<const Step *> deviceChecks;
     std::vector<const Step *> collectives;
-    std::vector<size_t> gemms; ///< numbers of the prepared ones, in the order of the steps
+    std::vector<size_t> gemms, attentions; ///< numbers of the prepared ones, in the order of the steps
     uint64_t runs = 0;
     std::optional<size_t> graph;
   };
@@ -87,7 +87,7 @@ private:
   };
   /// How many of the instructions of a kind have been met.
   struct Cursor {
-    size_t gemms = 0, checks = 0, collectives = 0;
+    size_t gemms = 0, attentions = 0, checks = 0, collectives = 0;
   };
   // All bits set: a check found nothing.
   static constexpr uint64_t nothingFound = ~uint64_t(0);
@@ -120,6 +120,7 @@ private:
   void uploadConstants();
   void lower(const bundle::Variant &variant, uint8_t *arena);
   void sortSteps(Lowered &program, const bundle::Variant &variant);
+  size_t prepareGemm(const GemmProblem &problem, void *const *operands);
   void prepare(Lowered &program);
   uint64_t reportsOffset(const Lowered &program) const;
   void allocateArrays();

@@ -124,6 +124,8 @@ void GpuExecutor::execute(Lowered &program, const Step &step, Cursor &cursor) {
     gpu->launch(kernel->kernel, operands);
   } else if (std::holds_alternative<GemmCall>(step.call)) {
     gpu->gemm(program.gemms[cursor.gemms++], operands[0], operands[1], operands[2]);
+  } else if (std::holds_alternative<AttentionCall>(step.call)) {
+    gpu->attention(program.attentions[cursor.attentions++], operands);
   } else if (const auto *collective = std::get_if<CollectiveCall>(&step.call)) {
     gpu->mark(static_cast<uint32_t>(++cursor.collectives));
     program.communicatedBytes += communicate(*collective, groups, operands, gpu->communicationStream());

@@ -22,6 +22,7 @@ Executor::Executor(const bundle::Bundle &bundle, const LoadedCode &code, const G
   for (const bundle::EntryPoint *entry : *bundle.entries())
     for (const bundle::Variant *variant : *entry->variants())
       programs.emplace_back(bundle, *variant, &code, Buffers{arena.data(), states, constants});
+  allocateScratch();
   if (traced)
     traces.assign(numStreams, Trace(rank()));
 }
@@ -34,6 +35,20 @@ void Executor::allocateStates() {
   std::memset(stateMemory.data(), 0, layout.bytes);
   for (uint64_t offset : layout.offsets)
     states.push_back(stateMemory.data() + offset);
+}
+
+void Executor::allocateScratch() {
+  size_t most = 0;
+  for (const Program &program : programs)
+    program.forEach([&](const Step &step) {
+      if (const auto *gemm = std::get_if<GemmCall>(&step.call))
+        most = std::max(most, gemmScratchBytes(gemm->problem, pool.size()));
+      else if (const auto *attention = std::get_if<AttentionCall>(&step.call))
+        most = std::max<size_t>(most, attentionScratchBytes(attention->problem));
+    });
+  if (most != 0 && !scratch.allocate(most))
+    throw Error("cannot allocate " + std::to_string(most) + " bytes to widen matrices for rank " +
+                std::to_string(rank()));
 }
 
 void Executor::load(uint64_t seed, const std::string &weights) {
@@ -120,9 +135,9 @@ void Executor::execute(const Step &step, void *const *operands) {
     pool.parallelFor(kernel->range, kernel->grain,
                      [&](int64_t begin, int64_t end) { kernel->function(operands, begin, end); });
   } else if (const auto *gemm = std::get_if<GemmCall>(&step.call)) {
-    runGemm(gemm->problem, operands[0], operands[1], operands[2], pool);
+    runGemm(gemm->problem, operands[0], operands[1], operands[2], pool, scratch.data());
   } else if (const auto *attention = std::get_if<AttentionCall>(&step.call)) {
-    runAttention(attention->problem, operands, pool);
+    runAttention(attention->problem, operands, pool, scratch.data());
   } else if (const auto *collective = std::get_if<CollectiveCall>(&step.call)) {
     communicated += communicate(*collective, groups, operands);
   } else if (const auto *copy = std::get_if<CopyCall>(&step.call)) {
@@ -147,7 +162,7 @@ uint64_t Executor::workspaceBytes() const {
     for (uint32_t stream = 0; stream < numStreams; ++stream)
       for (const Step &step : program.steps(stream)) {
         if (const auto *gemm = std::get_if<GemmCall>(&step.call))
-          packed = std::max<uint64_t>(packed, gemmWorkspaceBytes(gemm->problem, pool.size()));
+          packed = std::max<uint64_t>(packed, gemmPackedBytes(gemm->problem, pool.size()));
         const auto *call = std::get_if<CollectiveCall>(&step.call);
         if (call &&
             (call->kind == bundle::CollectiveKind::ReduceScatter || call->kind == bundle::CollectiveKind::AllReduce))
@@ -155,7 +170,7 @@ uint64_t Executor::workspaceBytes() const {
       }
   for (bundle::Group group : bundle::EnumValuesGroup())
     packed += reduces[static_cast<size_t>(group)] ? groups.of(group).workspaceBytes() : 0;
-  return packed;
+  return packed + scratch.size();
 }
 
 } // namespace raddle::runtime

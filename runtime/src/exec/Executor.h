@@ -38,7 +38,7 @@ private:
   const bundle::Bundle &bundle;
   Groups groups;
   ThreadPool pool;
-  AlignedBuffer stateMemory, arena;
+  AlignedBuffer stateMemory, arena, scratch;
   std::vector<uint8_t *> states, constants;
   std::vector<Program> programs;
   std::vector<Trace> traces;
@@ -48,6 +48,7 @@ private:
   uint64_t communicated = 0, copied = 0;
 
   void allocateStates();
+  void allocateScratch();
   void runStream(Program &program, uint32_t stream);
   void runBeside(Program &program);
   void execute(const Step &step, void *const *operands);

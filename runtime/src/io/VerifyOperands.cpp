@@ -131,9 +131,12 @@ void verifyGemm(const bundle::Gemm &gemm, OperandChecker &operands, const std::s
   std::optional<Place> c = operands.check(gemm.c(), where, "operand c", true);
   if (!a || !b || !c)
     return;
-  if ((c->dtype != DType::F32 && c->dtype != DType::F64) || a->dtype != c->dtype || b->dtype != c->dtype)
-    report.add(where + ": a gemm takes f32 or f64 operands of one type, found " + nameOf(a->dtype) + ", " +
-               nameOf(b->dtype) + " and " + nameOf(c->dtype));
+  bool sameResult = c->dtype == a->dtype || (byteSize(a->dtype) == 2 && c->dtype == DType::F32);
+  if (!isFloat(a->dtype) || a->dtype != b->dtype || !sameResult)
+    report.add(where +
+               ": a gemm takes f32, f64, f16 or bf16 operands of one type and gives that or, of 16 bits, f32; "
+               "found " +
+               nameOf(a->dtype) + ", " + nameOf(b->dtype) + " and " + nameOf(c->dtype));
   // BLAS libraries count in 32 bits.
   constexpr uint64_t limit = std::numeric_limits<int32_t>::max();
   for (uint64_t extent : {gemm.m(), gemm.n(), gemm.k(), gemm.lda(), gemm.ldb(), gemm.ldc()})

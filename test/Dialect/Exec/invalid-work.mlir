@@ -109,10 +109,10 @@ func.func @gemm_results(%a: tensor<4x8xf32>, %b: tensor<8x8xf32>) {
 // -----
 
 // exec_gemm_c2
-func.func @gemm_half(%a: tensor<4x8xf16>, %b: tensor<8x8xf16>) {
-  // expected-error @+1 {{expects f32 or f64 throughout, is 'tensor<4x8xf16>'}}
+func.func @gemm_result(%a: tensor<4x8xf16>, %b: tensor<8x8xf16>) {
+  // expected-error @+1 {{expects operands of one type, f32, f64, f16 or bf16, and a result of that or, for 16 bits, of f32, is 'f16', 'f16' and 'bf16'}}
   %c = exec.gemm ins(%a, %b : tensor<4x8xf16>, tensor<8x8xf16>) m 4 n 8 k 8 ld [8, 8, 8] trans [false, false]
-    -> tensor<4x8xf16>
+    -> tensor<4x8xbf16>
   return
 }
 
@@ -120,9 +120,29 @@ func.func @gemm_half(%a: tensor<4x8xf16>, %b: tensor<8x8xf16>) {
 
 // exec_gemm_c2
 func.func @gemm_mixed(%a: tensor<4x8xf32>, %b: tensor<8x8xf64>) {
-  // expected-error @+1 {{expects f32 or f64 throughout, is 'tensor<8x8xf64>'}}
+  // expected-error @+1 {{for 16 bits, of f32, is 'f32', 'f64' and 'f32'}}
   %c = exec.gemm ins(%a, %b : tensor<4x8xf32>, tensor<8x8xf64>) m 4 n 8 k 8 ld [8, 8, 8] trans [false, false]
     -> tensor<4x8xf32>
+  return
+}
+
+// -----
+
+// exec_gemm_c2
+func.func @gemm_integers(%a: tensor<4x8xi32>, %b: tensor<8x8xi32>) {
+  // expected-error @+1 {{for 16 bits, of f32, is 'i32', 'i32' and 'i32'}}
+  %c = exec.gemm ins(%a, %b : tensor<4x8xi32>, tensor<8x8xi32>) m 4 n 8 k 8 ld [8, 8, 8] trans [false, false]
+    -> tensor<4x8xi32>
+  return
+}
+
+// -----
+
+// exec_gemm_c2
+func.func @gemm_wide_result(%a: tensor<4x8xf32>, %b: tensor<8x8xf32>) {
+  // expected-error @+1 {{for 16 bits, of f32, is 'f32', 'f32' and 'f64'}}
+  %c = exec.gemm ins(%a, %b : tensor<4x8xf32>, tensor<8x8xf32>) m 4 n 8 k 8 ld [8, 8, 8] trans [false, false]
+    -> tensor<4x8xf64>
   return
 }
 

@@ -198,10 +198,12 @@ LogicalResult GemmOp::verify() {
     return emitOpError("expects one result or one operand in 'outs', is ") << getOuts().size() + getTensors().size();
   ShapedType types[] = {cast<ShapedType>(getIns()[0].getType()), cast<ShapedType>(getIns()[1].getType()),
                         cast<ShapedType>((getOuts().empty() ? getTensors()[0] : getOuts()[0]).getType())};
-  for (ShapedType type : types) // exec_gemm_c2
-    if (type.getElementType() != types[0].getElementType() ||
-        !(type.getElementType().isF32() || type.getElementType().isF64()))
-      return emitOpError("expects f32 or f64 throughout, is ") << type;
+  Type a = types[0].getElementType(), b = types[1].getElementType(), c = types[2].getElementType();
+  bool isWide = a.isF32() || a.isF64(), isNarrow = a.isF16() || a.isBF16();
+  if (!(isWide || isNarrow) || a != b || (c != a && !(isNarrow && c.isF32()))) // exec_gemm_c2
+    return emitOpError("expects operands of one type, f32, f64, f16 or bf16, and a result of that or, for 16 bits, of "
+                       "f32, is ")
+           << a << ", " << b << " and " << c;
   if (getLd().size() != 3 || getTrans().size() != 2)
     return emitOpError("expects three leading dimensions and two flags, is ")
            << getLd().size() << " and " << getTrans().size();

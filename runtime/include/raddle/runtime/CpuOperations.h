@@ -12,7 +12,8 @@ namespace raddle::runtime {
 
 /// C[b] = alpha * op(A[b]) * op(B[b]) + beta * C[b], as bundle::Gemm describes it; extents and strides in elements.
 struct GemmProblem {
-  DType dtype = DType::F32;
+  DType dtype = DType::F32;  ///< of A and B
+  DType result = DType::F32; ///< of C
   int32_t m = 0, n = 0, k = 0;
   int32_t lda = 1, ldb = 1, ldc = 1;
   bool transposeA = false, transposeB = false;
@@ -22,11 +23,17 @@ struct GemmProblem {
   static GemmProblem from(const bundle::Gemm &gemm);
 };
 
-/// Computes the problem with the pool's threads. Batches that update the same part of C are done in order.
-void runGemm(const GemmProblem &problem, const void *a, const void *b, void *c, ThreadPool &pool);
+/// Bytes of scratch memory that `runGemm` needs for the problem: none but for operands of 16 bits, which are widened.
+size_t gemmScratchBytes(const GemmProblem &problem, size_t threads);
+
+/// Computes the problem with the pool's threads. Batches that update the same part of C are done in order. Operands of 16
+/// bits are multiplied and summed in f32, and a result of 16 bits is rounded once, to nearest, ties to even. `scratch`
+/// has `gemmScratchBytes` for the pool, aligned to `bufferAlignment`.
+void runGemm(const GemmProblem &problem, const void *a, const void *b, void *c, ThreadPool &pool,
+             void *scratch = nullptr);
 
 /// Bytes of packed panels that the BLAS holds for the problem, all threads together, as near as its blocking is known.
-size_t gemmWorkspaceBytes(const GemmProblem &problem, size_t threads);
+size_t gemmPackedBytes(const GemmProblem &problem, size_t threads);
 
 /// The processor family whose GEMM kernels are in use, as the BLAS calls it.
 std::string blasKernels();

@@ -157,7 +157,8 @@ def Exec_GemmOp : Exec_WorkOp<"gemm", [DeclareOpInterfaceMethods<MemoryEffectsOp
   let summary = "matrix product of a library, in a nest of batch loops";
   let description = [{
     C[b] = alpha * op(A[b]) op(B[b]), row-major, where op transposes if the flag is set; op(A) is m × k, op(B) is k × n.
-    `lda`, `ldb`, `ldc` and the strides of the batch loops count elements.
+    `lda`, `ldb`, `ldc` and the strides of the batch loops count elements. Products of 16-bit operands are summed in f32 and
+    rounded once, where C has 16 bits as well.
 
     ```mlir
     %c = exec.gemm ins(%a, %b : tensor<4x8xf32>, tensor<16x8xf32>) m 4 n 16 k 8 ld [8, 8, 16] trans [0, 1]
@@ -165,7 +166,7 @@ def Exec_GemmOp : Exec_WorkOp<"gemm", [DeclareOpInterfaceMethods<MemoryEffectsOp
     ```
     Constraints:
     - (exec_gemm_c1) operands are all tensors with a result, or all memrefs with one `outs`
-    - (exec_gemm_c2) element types agree and are f32 or f64
+    - (exec_gemm_c2) A and B have one element type, f32, f64, f16 or bf16; C has the same, or f32 for operands of 16 bits
     - (exec_gemm_c3) `batch` and the three stride lists have one length
     - (exec_gemm_c4) every access lies inside its operand
   }];

@@ -1,0 +1,30 @@
+// What one thread computes of a matrix product at a time.
+#pragma once
+
+#include "raddle/runtime/CpuOperations.h"
+
+namespace raddle::runtime {
+
+/// A block of C: rows [row, row + rows), columns likewise, of one batch.
+struct GemmBlock {
+  int64_t row, rows, column, columns;
+};
+
+/// Where a product's matrices begin.
+struct GemmAddresses {
+  const char *a;
+  const char *b;
+  char *c;
+};
+
+/// Rows, columns and depth of the panels that are widened. Three of them fit a core's cache, and each element is used
+/// as often, so that widening costs little beside.
+constexpr size_t narrowPanel = 384;
+
+/// Bytes that `multiplyNarrow` needs.
+size_t narrowScratchBytes(const GemmProblem &problem);
+
+/// The block of a product whose operands have 16 bits, from addresses at its first row and column.
+void multiplyNarrow(const GemmProblem &problem, const GemmAddresses &at, const GemmBlock &block, void *scratch);
+
+} // namespace raddle::runtime
