@@ -66,7 +66,7 @@ def profile(train, steps):
     kernels = []
     for event in profiler.events():
         if event.device_type == torch.autograd.DeviceType.CUDA and not event.is_user_annotation:
-            kind = next(kind for kind, names in KINDS_OF_PEER.items() if re.search(names, event.name))
+            kind = next(kind for kind, names in KINDS_OF_PEER.items() if re.search(names, event.name, re.IGNORECASE))
             kernels.append((kind, event.name, event.time_range.start * 1e-6, event.time_range.end * 1e-6))
     return summarise(kernels)
 
