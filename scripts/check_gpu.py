@@ -2,7 +2,7 @@
 
     python3 check_gpu.py FOLDER [--sanitize CASES] [--seconds N] [--log FILE]
 
-Every number of every step and every output must be within RELATIVE of the CPU's, relative to the largest. From the third
+Every number of every step and every output must be within the case's tolerance of the CPU's, relative to the largest. From the third
 on a step must be one launch of a graph, which allocates nothing, waits for nothing and takes the host less than
 HOST_SECONDS.
 
@@ -30,7 +30,6 @@ import time
 
 import numpy
 
-RELATIVE = 1e-3
 CHECKERS = ("memcheck", "racecheck", "initcheck")
 HOST_SECONDS = 100e-6
 WARM = 2  # steps: instructions one by one, then the one in which they become a graph
@@ -207,8 +206,8 @@ def compare(machine, case, log, gpu=None):
     if case.get("ranks", 1) == 1 and host > HOST_SECONDS:
         problems.append(f"the host needs more than {HOST_SECONDS * 1e6:.0f} us a step")
     log.result(
-        worst[0] <= RELATIVE and not problems,
-        f"{title(case)}: largest difference {worst[0]:.2e} ({worst[1]}); "
+        worst[0] <= case["tolerance"] and not problems,
+        f"{title(case)}: largest difference {worst[0]:.2e} of {case['tolerance']:g} ({worst[1]}); "
         f"{len(found)} steps of {seconds * 1e6:.0f} us, of which {host * 1e6:.0f} us the host's"
         + "".join("; " + problem for problem in problems),
     )

@@ -201,7 +201,12 @@ def RaggedPartition : Pass<"ragged-partition", "::mlir::ModuleOp"> {
     reads parameters as slots of the whole. Gradients are packed and reduce-scattered when the last one of a bucket is there;
     optimizer and global norm work on slices. Counts of `nn.cross_entropy` become means over the ranks, so that the mean of
     the losses of the ranks is the loss of the whole batch.
+
+    With `reduce-type=bf16` gradients of f32 are rounded to bf16 where they are made, reduced as such, and widened for norm and
+    update: half the bytes are sent.
   }];
+  let options = [Option<"reduceType", "reduce-type", "std::string", "\"f32\"",
+                        "Element type in which gradients of f32 are reduced over the ranks: f32 or bf16">];
   let dependentDialects = ["::mlir::arith::ArithDialect", "::mlir::linalg::LinalgDialect", "::mlir::math::MathDialect",
                            "::mlir::tensor::TensorDialect", "::raddle::ragged::RaggedDialect", "::raddle::nn::NNDialect"];
   let statistics = [Statistic<"numGathers", "gathers", "Number of gathers">,
@@ -296,7 +301,9 @@ def FuseOutline : Pass<"fuse-outline", "::mlir::ModuleOp"> {
   let dependentDialects = ["::raddle::exec::ExecDialect", "::mlir::func::FuncDialect", "::mlir::tensor::TensorDialect",
                            "::mlir::linalg::LinalgDialect", "::mlir::scf::SCFDialect"];
   let options = [Option<"joinRows", "join-rows", "bool", "true",
-                        "Whether groups that walk the same rows become one kernel, as suits a thread with caches">];
+                        "Whether groups that walk the same rows become one kernel">,
+                 Option<"tiles", "tiles", "bool", "false",
+                        "Whether that has to be a kernel that codegen-triton takes">];
   let statistics = [Statistic<"numKernels", "kernels", "Number of distinct kernels">,
                     Statistic<"numDispatches", "dispatches", "Number of dispatches">,
                     Statistic<"numGemms", "gemms", "Number of library matrix products">,

@@ -115,7 +115,7 @@ void addStage(OpPassManager &manager, Stage stage, const PipelineOptions &option
     plan.ranks = options.ranks;
     plan.replicas = options.replicas;
     manager.addPass(createRaggedPlan(plan));
-    manager.addPass(createRaggedPartition());
+    manager.addPass(createRaggedPartition({options.reduceDtype}));
     manager.addPass(createRaggedCastBeforeGather());
     manager.addPass(createRaggedAssignRoots());
     // A few constants twice are what it leaves: the next stage cleans up after it has decomposed ops, as it must
@@ -129,8 +129,10 @@ void addStage(OpPassManager &manager, Stage stage, const PipelineOptions &option
       manager.addNestedPass<func::FuncOp>(createFuseAttention());
     manager.addPass(createNNDecompose());
     addCleanup(manager);
-    // Rows of several ops in one kernel suit a thread with caches; a GPU's threads share out one op after the other.
-    manager.addPass(createFuseOutline({/*joinRows=*/options.target == "cpu"}));
+    // Rows of several ops in one kernel suit a thread with caches, and programs on tiles; by NVVM, a GPU's threads share
+    // out one op after the other.
+    manager.addPass(createFuseOutline({/*joinRows=*/options.target == "cpu" || options.gpuKernels == "triton",
+                                       /*tiles=*/options.gpuKernels == "triton"}));
     addCleanup(manager);
     manager.addPass(createFuseVerify());
     return;
