@@ -38,7 +38,7 @@ IGNORED = {"step", "seconds", "launch_seconds", "lr", *LATER_STEPS}
 CASE_SECONDS = 60  # of one run, and of one under compute-sanitizer three times as many
 COLLECTIVE_SECONDS = 20
 REFUSAL_SECONDS = 3
-LIBRARIES = ("libcublasLt.so.*", "libnccl.so.2")
+LIBRARIES = ("libcublasLt.so.*", "libcudart.so.*", "libcudnn.so.9", "libnccl.so.2")
 PORT = 29511
 # Ranks that share a GPU: streams wait for each other in kernels, so that each needs a queue of its own.
 SHARED = {"CUDA_DEVICE_MAX_CONNECTIONS": "32"}
@@ -261,9 +261,20 @@ def sanitize(machine, case, checker, log):
         log.line(result.stdout[-2000:])
 
 
+def check_attention(machine, log):
+    """Calls of cuDNN beside the CPU's runtime; the tool prints a line each, and times."""
+    result = Result([machine.start([machine.folder / "raddle-check-attention"])], min(CASE_SECONDS, max(log.left(), 1)))
+    lines = result.stdout.splitlines()
+    for line in lines:
+        kind, _, text = line.partition(" ")
+        log.result(kind == "pass", text) if kind else log.line(line)
+    if result.hung or not lines:
+        log.result(False, f"attention: {result.problem()}")
+
+
 def describe(machine, log):
     log.line(f"{datetime.datetime.now(datetime.timezone.utc):%Y-%m-%d %H:%M} UTC, {'; '.join(machine.description)}")
-    log.line(f"NCCL and cuBLASLt from {machine.environment['LD_LIBRARY_PATH']}")
+    log.line(f"CUDA's libraries from {machine.environment['LD_LIBRARY_PATH']}")
     if machine.gpus > 1:
         log.line(subprocess.run(["nvidia-smi", "topo", "-m"], capture_output=True, text=True).stdout.split("\n\n")[0])
 
@@ -323,6 +334,8 @@ def main():
             if case.get("ranks", 1) <= machine.gpus:
                 for checker in options.checkers.split(","):
                     guarded(sanitize, machine, case, checker, log, log=log, name=f"{title(case)} under {checker}")
+    if (machine.folder / "raddle-check-attention").exists():
+        guarded(check_attention, machine, log, log=log, name="attention")
     run_singles(machine, [case for case in cases if case.get("ranks", 1) == 1], log)
     log.line(f"{log.passed} passed, {log.failed} failed")
     return 1 if log.failed else 0

@@ -1,7 +1,7 @@
 """Packs what a GPU host needs into a folder: bundles, weights, inputs, the CPU's results, programs and their libraries.
 
     .venv/bin/python scripts/pack_gpu.py FOLDER [--only MODELS] [--option=--gpu-kernels=triton]
-    scripts/check-gpu FOLDER        # on the host, which needs a driver, cuBLASLt, NCCL and Python with NumPy
+    scripts/check-gpu FOLDER        # on the host, which needs a driver, cuBLASLt, cuDNN, NCCL and Python with NumPy
 
 The cases are the demo's Llama ("demo"), trained, a BERT with the widths of all-MiniLM, its inference and its training, an MLP, and the
 architectures of test/e2e/architectures.py, inference and training. Some are packed for several ranks as well; one CPU's
@@ -168,7 +168,7 @@ def run_on_cpu(folder, name, options):
 def copy_tools(folder):
     """Programs without symbols, their MPI, what ranks that share a GPU have for NCCL, and the libraries that they need
     beside those of every system."""
-    for program in ("raddle-run", "raddle-gpu-tests"):
+    for program in ("raddle-run", "raddle-gpu-tests", "raddle-check-attention"):
         shutil.copy(TOOLS / program, folder / program)
         subprocess.run(["strip", folder / program], check=True)
     shutil.copy(ROOT / "build" / "lib" / "libraddle_mpi.so", folder)
