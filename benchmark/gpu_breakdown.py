@@ -89,8 +89,8 @@ def summarise(kernels):
 
 
 def trace_raddle(machine, command, kinds):
-    """What Raddle's device does in a step: the first rank's trace, whose first step does not count. `command` is that of
-    raddle-run without the number of steps, `kinds` is `describe_instructions`."""
+    """What Raddle's device does in a step: the first rank's trace, whose first step does not count. `command` is that
+    of raddle-run without the number of steps, `kinds` is `describe_instructions`."""
     process = machine.start([*command, f"--steps={TRACED}", "--trace=trace.json"])
     _, errors = process.communicate()
     if process.returncode != 0:
