@@ -1,4 +1,4 @@
-"""The device's time in a training step by kind of kernel, of Raddle and of PyTorch: what benchmark/llama_gpus.py prints.
+"""The device's time in a training step by kind of kernel, of Raddle and of PyTorch (benchmark/llama_gpus.py --breakdown).
 
 A side's breakdown has the `seconds` of a step by kind, the `busy` ones in which the device works at all, and the
 `largest` kernels with their kinds and seconds.
