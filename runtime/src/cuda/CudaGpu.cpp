@@ -76,13 +76,17 @@ public:
   void load(const bundle::Bundle &bundle) override;
   void launch(uint32_t kernel, void *const *operands) override;
 
-  size_t prepareGemm(const GemmProblem &problem, const uint64_t (&alignment)[3]) override {
+  void rememberGemms(const std::string &file) override { rememberedGemms = file; }
+
+  size_t prepareGemm(const GemmProblem &problem, const GemmOperands &operands) override {
     if (!blas)
-      blas = std::make_unique<BlasLt>(streams->compute());
-    return blas->prepare(problem, alignment);
+      blas = std::make_unique<BlasLt>(streams->compute(), name(), rememberedGemms);
+    return blas->prepare(problem, operands);
   }
 
-  void gemm(size_t prepared, const void *a, const void *b, void *c) override { blas->run(prepared, a, b, c); }
+  void gemm(size_t prepared, const GemmOperands &operands) override { blas->run(prepared, operands); }
+  size_t unmeasuredGemms() override { return blas ? blas->unmeasured() : 0; }
+  void measureGemms(const std::function<void(size_t, size_t)> &progress) override { blas->measure(progress); }
 
   void copy(void *dst, const void *src, uint64_t bytes) override {
     if (bytes != 0)
@@ -154,6 +158,7 @@ private:
   void *scratch = nullptr;
   uint64_t scratchBytes = 0;
   void *nothing = nullptr;
+  std::string rememberedGemms;
   std::unique_ptr<BlasLt> blas;
 
   static Address addressOf(const void *pointer) { return reinterpret_cast<Address>(pointer); }
