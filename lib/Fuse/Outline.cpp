@@ -1,5 +1,6 @@
 // fuse-outline: library calls, and a function for each kernel.
 #include "Contraction.h"
+#include "GemmEpilogue.h"
 #include "RowGroups.h"
 #include "Simplify.h"
 #include "Structure.h"
@@ -42,6 +43,10 @@ struct FuseOutlinePass : raddle::impl::FuseOutlineBase<FuseOutlinePass> {
       foldInits(body);
       recogniseGemms(function);
       eraseDead(function);
+      if (epilogues) {
+        numEpilogues += fuseEpilogues(function);
+        eraseDead(function);
+      }
       dropUnitLoops(body);
       foldInits(body);
       eraseDead(function);

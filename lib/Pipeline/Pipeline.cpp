@@ -121,8 +121,9 @@ void addStage(OpPassManager &manager, Stage stage, const PipelineOptions &option
       manager.addNestedPass<func::FuncOp>(createFuseAttention());
     manager.addPass(createNNDecompose());
     addCleanup(manager);
-    // Rows of several ops in one kernel suit a thread with caches; a GPU's threads share out one op after the other.
-    manager.addPass(createFuseOutline({/*joinRows=*/options.target == "cpu"}));
+    // Rows of several ops in one kernel suit a thread with caches; a GPU's threads share out one op after the other,
+    // and its library does some of them with a product.
+    manager.addPass(createFuseOutline({/*joinRows=*/options.target == "cpu", /*epilogues=*/options.target != "cpu"}));
     addCleanup(manager);
     manager.addPass(createFuseVerify());
     return;
