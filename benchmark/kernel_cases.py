@@ -1,4 +1,4 @@
-"""The computations of fused_kernels.py: each a module of plain PyTorch and how to draw its inputs.
+"""The computations of fused_kernels.py and gpu_kernels.py: each a module of plain PyTorch and how to draw its inputs.
 
 `Case.module(*inputs)` gives the result; where `gradients` is set, the computation is the result and its gradients with
 respect to the first `gradients` inputs, for a cotangent that is drawn too. An optimizer's case is a step of training.
@@ -20,6 +20,8 @@ class Case:
     inputs: Callable  # of a torch.Generator, gives a tuple of tensors
     gradients: int = 0
     optimizer: bool = False
+    moved: int = 0  # elements of floating-point tensors that it has to read and write, where that is not all of them
+    dtype: torch.dtype = torch.float32
 
 
 class Apply(torch.nn.Module):
@@ -66,14 +68,18 @@ def layer_norm(x, weight, bias):
 
 
 def normal(*shapes):
-    return lambda generator: tuple(torch.randn(shape, generator=generator) for shape in shapes)
+    def draw(generator):
+        return tuple(torch.randn(shape, generator=generator, device=generator.device) for shape in shapes)
+
+    return draw
 
 
 def logits_and_labels(rows, classes):
-    return lambda generator: (
-        torch.randn(rows, classes, generator=generator),
-        torch.randint(classes, (rows,), generator=generator),
-    )
+    def draw(generator):
+        logits, = normal((rows, classes))(generator)
+        return logits, torch.randint(classes, (rows,), generator=generator, device=generator.device)
+
+    return draw
 
 
 def both(name, shape, function, inputs, gradients):
@@ -95,6 +101,20 @@ def losses(rows, classes):
     yield from both("cross_entropy", (rows, classes), F.cross_entropy, logits_and_labels(rows, classes), 1)
 
 
+def embeddings(tokens, rows, width):
+    def draw(generator):
+        table, = normal((1, rows, width))(generator)  # dimension 0 of inputs is a batch
+        # Few rows are frequent, as in text.
+        uniform = torch.rand(tokens, generator=generator, device=generator.device, dtype=torch.float64)
+        return table, (torch.exp(uniform * math.log(rows)) - 1).long()
+
+    def look_up(table, ids):
+        return F.embedding(ids, table[0])
+
+    moved = rows * width + 3 * tokens * width
+    yield Case("embedding_backward", (tokens, rows, width), Apply(look_up), draw, 1, moved=moved)
+
+
 def optimizers(width, layers):
     shapes = [shape for _ in range(layers) for shape in ((width,), (width, width), (4 * width, width), (4 * width,))]
     elements = sum(math.prod(shape) for shape in shapes)
@@ -108,3 +128,20 @@ def all_cases():
     yield from losses(1024, 2048)
     yield from losses(128, 50257)
     yield from optimizers(512, 4)
+
+
+def large_cases():
+    """Sizes of a language model, for a GPU."""
+    for dtype in (torch.float32, torch.bfloat16):
+        cases = [
+            *both("softmax", (8192, 4096), softmax, normal((8192, 4096)), 1),
+            *both("layer_norm", (8192, 2048), layer_norm, normal((8192, 2048), (2048,), (2048,)), 3),
+            *both("rms_norm", (8192, 2048), rms_norm, normal((8192, 2048), (2048,)), 2),
+            *both("bias_gelu", (8192, 4096), bias_gelu, normal((8192, 4096), (4096,)), 2),
+            *both("swiglu", (4096, 5632), swiglu, normal((4096, 5632), (4096, 5632)), 2),
+            *losses(4096, 32000),
+            *embeddings(4096, 32000, 2048),
+        ]
+        yield from (dataclasses.replace(case, dtype=dtype) for case in cases)
+    shapes = [(10000, 10000)]
+    yield Case("adamw", (100_000_000,), Parameters(shapes), normal(*shapes), optimizer=True, moved=7 * 100_000_000)

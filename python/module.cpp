@@ -173,7 +173,11 @@ nb::dict describeStatistics(const Session &session) {
   result["bytes_copied"] = statistics.bytesCopied;
   result["runs"] = statistics.runs;
   result["peak_resident_bytes"] = statistics.peakResidentBytes;
-  result["launch_seconds"] = statistics.launchSeconds;
+  result["launch_seconds"] = statistics.device.seconds;
+  result["graph_launches"] = statistics.device.graphLaunches;
+  result["single_instructions"] = statistics.device.singleInstructions;
+  result["device_allocations"] = statistics.device.allocations;
+  result["synchronisations"] = statistics.device.synchronisations;
   result["resident_growth_bytes"] = statistics.residentGrowthBytes;
   result["blas"] = statistics.blas;
   return result;

@@ -20,6 +20,31 @@ def NNDecompose : Pass<"nn-decompose"> {
   let statistics = [Statistic<"numDecomposed", "decomposed", "Number of ops decomposed">];
 }
 
+def NNNarrowProducts : Pass<"nn-narrow-products", "::mlir::ModuleOp"> {
+  let summary = "Let matrix products, convolutions and attention of f32 take bf16";
+  let description = [{
+    Products of matrices, convolutions, attention and their gradients take bf16 and add in f32; everything else computes in
+    f32. Results that something is computed of are rounded to bf16, and so is elementwise work on nothing but such results
+    where several read it; what only becomes a result of the function, as the gradient of a parameter, is not.
+
+    ```mlir
+    %y = linalg.matmul ins(%x, %w : tensor<4x8xf32>, tensor<8x6xf32>) outs(%zeros : tensor<4x6xf32>) -> tensor<4x6xf32>
+    // becomes
+    %xn = linalg.generic … arith.truncf … : tensor<4x8xf32> -> tensor<4x8xbf16>
+    %wn = linalg.generic … arith.truncf … : tensor<8x6xf32> -> tensor<8x6xbf16>
+    %sums = linalg.generic … ins(%xn, %wn) outs(%zeros) { extf, extf, mulf, addf } -> tensor<4x6xf32>
+    %yn = linalg.generic … arith.truncf … : tensor<4x6xf32> -> tensor<4x6xbf16>
+    %y = linalg.generic … arith.extf … : tensor<4x6xbf16> -> tensor<4x6xf32>
+    ```
+    It runs behind differentiation, so that the products of gradients are narrowed by the same rule and read the tensors that
+    forward made. What only moves elements moves those of bf16. Products with a constant, and those that
+    have no rows, no columns or a single number to add, stay f32. Rows that `nn.embedding` looks up in a parameter are rounded,
+    so that the table may be gathered in bf16.
+  }];
+  let dependentDialects = ["::mlir::arith::ArithDialect", "::mlir::linalg::LinalgDialect", "::mlir::tensor::TensorDialect"];
+  let statistics = [Statistic<"numNarrowed", "narrowed", "Number of products that take bf16">];
+}
+
 //===----------------------------------------------------------------------===//
 // Import and rewrite
 //===----------------------------------------------------------------------===//
@@ -176,7 +201,12 @@ def RaggedPartition : Pass<"ragged-partition", "::mlir::ModuleOp"> {
     reads parameters as slots of the whole. Gradients are packed and reduce-scattered when the last one of a bucket is there;
     optimizer and global norm work on slices. Counts of `nn.cross_entropy` become means over the ranks, so that the mean of
     the losses of the ranks is the loss of the whole batch.
+
+    With `reduce-type=bf16` gradients of f32 are rounded to bf16 where they are made, reduced as such, and widened for norm and
+    update: half the bytes are sent.
   }];
+  let options = [Option<"reduceType", "reduce-type", "std::string", "\"f32\"",
+                        "Element type in which gradients of f32 are reduced over the ranks: f32 or bf16">];
   let dependentDialects = ["::mlir::arith::ArithDialect", "::mlir::linalg::LinalgDialect", "::mlir::math::MathDialect",
                            "::mlir::tensor::TensorDialect", "::raddle::ragged::RaggedDialect", "::raddle::nn::NNDialect"];
   let statistics = [Statistic<"numGathers", "gathers", "Number of gathers">,
@@ -280,7 +310,9 @@ def FuseOutline : Pass<"fuse-outline", "::mlir::ModuleOp"> {
   let dependentDialects = ["::raddle::exec::ExecDialect", "::mlir::func::FuncDialect", "::mlir::tensor::TensorDialect",
                            "::mlir::linalg::LinalgDialect", "::mlir::scf::SCFDialect"];
   let options = [Option<"joinRows", "join-rows", "bool", "true",
-                        "Whether groups that walk the same rows become one kernel, as suits a thread with caches">,
+                        "Whether groups that walk the same rows become one kernel">,
+                 Option<"tiles", "tiles", "bool", "false",
+                        "Whether that has to be a kernel that codegen-triton takes">,
                  Option<"epilogues", "epilogues", "bool", "false",
                         "Whether products compute what follows them: bias, GELU, sums; as suits a GPU's library">];
   let statistics = [Statistic<"numEpilogues", "epilogues", "Number of ops that are computed by the product before them">,

@@ -125,10 +125,16 @@ Operation *GroupTable::findPlace(int a, int b, const char *&why) const {
   return nullptr;
 }
 
+SmallVector<Operation *> GroupTable::opsOfBoth(int a, int b) const {
+  SmallVector<Operation *> ops(groups[a].ops);
+  ops.append(groups[b].ops.begin(), groups[b].ops.end());
+  llvm::sort(ops, [&](Operation *x, Operation *y) { return positions.lookup(x) < positions.lookup(y); });
+  return ops;
+}
+
 void GroupTable::join(int a, int b, Operation *place) {
   Group &into = groups[b];
-  into.ops.append(groups[a].ops.begin(), groups[a].ops.end());
-  llvm::sort(into.ops, [&](Operation *x, Operation *y) { return positions.lookup(x) < positions.lookup(y); });
+  into.ops = opsOfBoth(a, b);
   into.place = place;
   parents[a] = b;
   groups[a].ops.clear();

@@ -15,6 +15,8 @@ public:
   /// The group that this one went into, or itself.
   int find(int group) const;
   llvm::ArrayRef<mlir::Operation *> opsOf(int group) const { return groups[group].ops; }
+  /// The ops of two groups, in the order of the block.
+  llvm::SmallVector<mlir::Operation *> opsOfBoth(int a, int b) const;
   /// The group that computes an op, as it is now; −1 for others.
   int groupOf(mlir::Operation *op) const;
   int64_t positionOf(int group) const { return positions.lookup(groups[group].place); }

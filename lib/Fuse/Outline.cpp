@@ -1,4 +1,5 @@
 // fuse-outline: library calls, and a function for each kernel.
+#include "../Codegen/Triton/WriteKernel.h"
 #include "Contraction.h"
 #include "GemmEpilogue.h"
 #include "RowGroups.h"
@@ -41,6 +42,7 @@ struct FuseOutlinePass : raddle::impl::FuseOutlineBase<FuseOutlinePass> {
       Block &body = function.getBody().front();
       generalizeNamedOps(body);
       foldInits(body);
+      foldWidening(body);
       recogniseGemms(function);
       eraseDead(function);
       if (epilogues) {
@@ -51,7 +53,10 @@ struct FuseOutlinePass : raddle::impl::FuseOutlineBase<FuseOutlinePass> {
       foldInits(body);
       eraseDead(function);
       std::vector<Group> groups = groupOps(body);
-      RowGroups rows(body, groups);
+      RowGroups rows(body, groups, tiles ? KernelTest([this](auto ops, Operation *place) {
+                                             return isTiled({SmallVector<Operation *>(ops), place});
+                                           })
+                                         : KernelTest());
       if (joinRows)
         numJoined += rows.join();
       if (getContext().getRemarkEngine())
@@ -123,14 +128,33 @@ private:
     return results;
   }
 
-  LogicalResult outline(const Group &group) {
-    llvm::SmallPtrSet<Operation *, 8> members(group.ops.begin(), group.ops.end());
-    SmallVector<Value> results = resultsOf(group, members);
+  Closure closureOf(const Group &group, ArrayRef<Value> results, const llvm::SmallPtrSetImpl<Operation *> &members) {
     Closure closure;
     for (Value result : results)
       addOp(result.getDefiningOp(), members, closure);
     if (results.empty())
       addOp(group.place, members, closure);
+    return closure;
+  }
+
+  /// Whether the group's kernel can be written on tiles.
+  bool isTiled(const Group &group) {
+    llvm::SmallPtrSet<Operation *, 8> members(group.ops.begin(), group.ops.end());
+    SmallVector<Value> results = resultsOf(group, members);
+    Closure closure = closureOf(group, results, members);
+    auto [known, isNew] =
+        tiled.try_emplace(structureOf(closure.inputs.getArrayRef(), closure.ops.getArrayRef(), results), false);
+    if (!isNew)
+      return known->second;
+    OwningOpRef<func::FuncOp> kernel = buildKernel(group.place, results, closure);
+    std::string why;
+    return known->second = writeForTriton(*kernel, {}, why).has_value();
+  }
+
+  LogicalResult outline(const Group &group) {
+    llvm::SmallPtrSet<Operation *, 8> members(group.ops.begin(), group.ops.end());
+    SmallVector<Value> results = resultsOf(group, members);
+    Closure closure = closureOf(group, results, members);
     if (failed(checkBoundary(group.place, results, closure)))
       return failure();
     numFused += group.ops.size() - 1;
@@ -244,6 +268,7 @@ private:
   std::optional<SymbolTable> symbols;
   /// Kernels by the structure of the pieces that they were made from, and by their own.
   llvm::StringMap<func::FuncOp> kernels, built;
+  llvm::StringMap<bool> tiled; ///< what is known of kernels, by their pieces
 };
 
 } // namespace

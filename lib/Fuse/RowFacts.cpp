@@ -17,7 +17,8 @@ static constexpr int64_t kFewElements = 1 << 14;
 /// A value of more uses is no reason to look for its users.
 static constexpr unsigned kMostUses = 32;
 
-RowFacts::RowFacts(const GroupTable &table) : table(table), facts(table.size()) {
+RowFacts::RowFacts(const GroupTable &table, bool rowsOnStack)
+    : table(table), rowsOnStack(rowsOnStack), facts(table.size()) {
   for (int group = 0; group < table.size(); ++group)
     gather(group);
 }
@@ -135,7 +136,7 @@ const char *RowFacts::whyApart(int a, int b, unsigned &count) const {
     elements = std::max<int64_t>(elements, llvm::product_of(cast<linalg::LinalgOp>(op).getStaticLoopRanges()));
   if (llvm::product_of(ArrayRef<int64_t>(facts[b].extents).take_front(count)) < kFewestRows && elements > kFewElements)
     return "together they have too few rows for threads to share";
-  if (!columns && scratchBytes(ops, count) > kMostScratch)
+  if (rowsOnStack && !columns && scratchBytes(ops, count) > kMostScratch)
     return "the rows between them are too long for the cache";
   if (looksUp(a, b) || looksUp(b, a))
     return "the one looks up what the other computes";

@@ -10,7 +10,8 @@ namespace raddle {
 /// What joining asks of a group: its rows, whether they are columns of what it reads, the loops of its ops.
 class RowFacts {
 public:
-  explicit RowFacts(const GroupTable &table);
+  /// `rowsOnStack`: what lies between ops of a kernel is in memory of a thread.
+  RowFacts(const GroupTable &table, bool rowsOnStack);
 
   /// Whether all of the group's ops move row by row; only then may it join another.
   bool walksRows(int group) const { return !facts[group].extents.empty(); }
@@ -34,6 +35,7 @@ private:
   bool looksUp(int a, int b) const;
 
   const GroupTable &table;
+  bool rowsOnStack;
   llvm::DenseMap<mlir::Operation *, llvm::SmallVector<unsigned>> rows;
   std::vector<Facts> facts;
 };

@@ -49,6 +49,8 @@ const char *RowGroups::whyApart(int a, int b, unsigned &count, Operation *&place
   const char *why = facts.whyApart(a, b, count);
   if (!why)
     place = table.findPlace(a, b, why);
+  if (!why && test && !test(table.opsOfBoth(a, b), place))
+    why = "nobody generates code for a kernel of both";
   return why;
 }
 

@@ -4,13 +4,19 @@
 #define RADDLE_LIB_FUSE_ROWGROUPS_H
 
 #include "RowFacts.h"
+#include <functional>
 #include <string>
 
 namespace raddle {
 
+/// Whether code can be generated for one kernel of these ops, in the order of the block.
+using KernelTest = std::function<bool(llvm::ArrayRef<mlir::Operation *> ops, mlir::Operation *place)>;
+
 class RowGroups {
 public:
-  RowGroups(mlir::Block &block, std::vector<Group> &groups) : block(block), table(block, groups), facts(table) {}
+  /// With a test, only kernels that pass it are made, and their rows lie in registers; else on a thread's stack.
+  RowGroups(mlir::Block &block, std::vector<Group> &groups, KernelTest test = {})
+      : block(block), table(block, groups), facts(table, /*rowsOnStack=*/!test), test(std::move(test)) {}
 
   /// Joins what can be joined; gives the number of groups that went into others.
   int64_t join();
@@ -31,6 +37,7 @@ private:
   mlir::Block &block;
   GroupTable table;
   RowFacts facts;
+  KernelTest test;
 };
 
 } // namespace raddle

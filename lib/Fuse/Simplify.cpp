@@ -1,8 +1,10 @@
 #include "Simplify.h"
 
+#include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/Linalg/IR/Linalg.h"
 #include "mlir/Dialect/Linalg/Transforms/Transforms.h"
 #include "mlir/Dialect/Tensor/IR/Tensor.h"
+#include "mlir/IR/IRMapping.h"
 #include "raddle/Utils/TensorQueries.h"
 
 using namespace mlir;
@@ -35,6 +37,69 @@ void foldInits(Block &body) {
     op.getResult(0).replaceAllUsesWith(
         fill ? linalg::FillOp::create(builder, op.getLoc(), fill.value(), empty).getResult(0) : empty);
     op.erase();
+  }
+}
+
+/// The tensor that an op widens, if it does nothing else.
+static Value widenedBy(Operation *op) {
+  auto generic = dyn_cast<linalg::GenericOp>(op);
+  if (!generic || generic.getNumDpsInputs() != 1 || generic->getNumResults() != 1 ||
+      !llvm::all_of(generic.getIndexingMapsArray(), [](AffineMap map) { return map.isIdentity(); }))
+    return {};
+  auto widening = generic.getBody()->getTerminator()->getOperand(0).getDefiningOp<arith::ExtFOp>();
+  bool isAll = widening && widening.getIn() == generic.getBody()->getArgument(0);
+  return isAll ? generic.getInputs()[0] : Value();
+}
+
+using NarrowTensors = llvm::DenseMap<Value, Value>; // by what widens them
+
+/// A view or slice of the narrow tensor in place of one of the wide.
+static void viewNarrow(Operation *op, NarrowTensors &narrow) {
+  Value source = narrow.lookup(op->getOperand(0));
+  if (!source)
+    return;
+  OpBuilder builder(op);
+  IRMapping mapping;
+  mapping.map(op->getOperand(0), source);
+  Value view = builder.clone(*op, mapping)->getResult(0);
+  view.setType(cast<RankedTensorType>(view.getType()).clone(getElementTypeOrSelf(source)));
+  narrow[op->getResult(0)] = view;
+}
+
+static void readNarrow(linalg::GenericOp op, const NarrowTensors &narrow) {
+  SmallVector<OpOperand *> wide = llvm::filter_to_vector(
+      op.getDpsInputOperands(), [&](OpOperand *operand) { return narrow.contains(operand->get()); });
+  if (linalg::isaContractionOpInterface(op) && wide.size() < 2)
+    return;
+  OpBuilder builder = OpBuilder::atBlockBegin(op.getBody());
+  for (OpOperand *operand : wide) {
+    operand->set(narrow.lookup(operand->get()));
+    BlockArgument element = op.getMatchingBlockArgument(operand);
+    Type type = element.getType();
+    element.setType(getElementTypeOrSelf(operand->get()));
+    auto widened = arith::ExtFOp::create(builder, op.getLoc(), type, element);
+    element.replaceAllUsesExcept(widened, widened);
+  }
+}
+
+void foldWidening(Block &body) {
+  NarrowTensors narrow;
+  for (Operation &op : llvm::make_early_inc_range(body)) {
+    if (Value source = widenedBy(&op))
+      narrow[op.getResult(0)] = narrow.contains(source) ? narrow.lookup(source) : source;
+    else if (isView(&op) || isa<tensor::ExtractSliceOp>(op))
+      viewNarrow(&op, narrow);
+    else if (auto generic = dyn_cast<linalg::GenericOp>(op))
+      readNarrow(generic, narrow);
+    op.walk([&](tensor::ExtractOp extract) {
+      Value source = narrow.lookup(extract.getTensor());
+      if (!source)
+        return;
+      OpBuilder builder(extract);
+      Value element = tensor::ExtractOp::create(builder, extract.getLoc(), source, extract.getIndices());
+      extract.replaceAllUsesWith(arith::ExtFOp::create(builder, extract.getLoc(), extract.getType(), element).getOut());
+      extract.erase();
+    });
   }
 }
 

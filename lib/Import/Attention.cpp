@@ -173,7 +173,7 @@ LogicalResult attention(NodeBuilder &node) {
     return node.result(node.reshape(droppedAttention(node, operands, p), result));
   Type type = node.elementOf(operands.query);
   RankedTensorType out = node.tensorType({q[0], q[1], q[2], result.back()}, type);
-  RankedTensorType lse = node.tensorType({q[0], q[1], q[2]}, type);
+  RankedTensorType lse = node.tensorType({q[0], q[1], q[2]}, arithmeticType(type));
   if (node.failed())
     return failure();
   auto op = nn::AttentionOp::create(node.builder, node.loc, TypeRange{out, lse}, operands.query, operands.key,

@@ -42,6 +42,23 @@ static void addCleanup(OpPassManager &manager) {
   functions.addPass(createCSEPass());
 }
 
+/// Gradients of what the model computes in f32 come first: those of products are products, which are narrowed as well.
+static void addDifferentiate(OpPassManager &manager, const PipelineOptions &options) {
+  if (options.train) {
+    RaddleGradOptions grad;
+    grad.parametersOnly = true;
+    grad.result = options.loss;
+    manager.addPass(createRaddleGrad(grad));
+    addCleanup(manager);
+  }
+  if (options.dtype == "bf16") {
+    manager.addPass(createNNNarrowProducts());
+    addCleanup(manager);
+  }
+  if (options.train)
+    manager.addPass(createGradVerify());
+}
+
 static void addStep(OpPassManager &manager, const PipelineOptions &options) {
   TrainBuildStepOptions step;
   step.optimizer = options.optimizer;
@@ -87,16 +104,7 @@ void addStage(OpPassManager &manager, Stage stage, const PipelineOptions &option
     manager.addPass(createImportVerify());
     return;
   case Stage::Differentiate:
-    if (!options.train)
-      return;
-    {
-      RaddleGradOptions grad;
-      grad.parametersOnly = true;
-      grad.result = options.loss;
-      manager.addPass(createRaddleGrad(grad));
-    }
-    addCleanup(manager);
-    manager.addPass(createGradVerify());
+    addDifferentiate(manager, options);
     return;
   case Stage::Step:
     if (options.train)
@@ -107,7 +115,7 @@ void addStage(OpPassManager &manager, Stage stage, const PipelineOptions &option
     plan.ranks = options.ranks;
     plan.replicas = options.replicas;
     manager.addPass(createRaggedPlan(plan));
-    manager.addPass(createRaggedPartition());
+    manager.addPass(createRaggedPartition({options.reduceDtype}));
     manager.addPass(createRaggedCastBeforeGather());
     manager.addPass(createRaggedAssignRoots());
     // A few constants twice are what it leaves: the next stage cleans up after it has decomposed ops, as it must
@@ -121,9 +129,11 @@ void addStage(OpPassManager &manager, Stage stage, const PipelineOptions &option
       manager.addNestedPass<func::FuncOp>(createFuseAttention());
     manager.addPass(createNNDecompose());
     addCleanup(manager);
-    // Rows of several ops in one kernel suit a thread with caches; a GPU's threads share out one op after the other,
-    // and its library does some of them with a product.
-    manager.addPass(createFuseOutline({/*joinRows=*/options.target == "cpu", /*epilogues=*/options.target != "cpu"}));
+    // Rows of several ops in one kernel suit a thread with caches, and programs on tiles; by NVVM, a GPU's threads share
+    // out one op after the other. A GPU's library computes some of what follows a product with it.
+    manager.addPass(createFuseOutline({/*joinRows=*/options.target == "cpu" || options.gpuKernels == "triton",
+                                       /*tiles=*/options.gpuKernels == "triton",
+                                       /*epilogues=*/options.target != "cpu"}));
     addCleanup(manager);
     manager.addPass(createFuseVerify());
     return;

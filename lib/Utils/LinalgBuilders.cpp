@@ -107,10 +107,25 @@ Value buildReduction(OpBuilder &builder, Location loc, RankedTensorType type, Va
       .getResult(0);
 }
 
+Type sumType(Type element) {
+  return element.getIntOrFloatBitWidth() < 32 ? Type(Float32Type::get(element.getContext())) : element;
+}
+
+Value buildCast(OpBuilder &builder, Location loc, Value value, Type element) {
+  auto type = cast<RankedTensorType>(value.getType());
+  if (type.getElementType() == element)
+    return value;
+  return buildElementwise(builder, loc, RankedTensorType::get(type.getShape(), element), {value}, {},
+                          [&](const Scalars &s, ValueRange args) { return s.castFloat(args[0], element); });
+}
+
 Value buildContraction(OpBuilder &builder, Location loc, RankedTensorType type, Value lhs, Value rhs, AffineMap lhsMap,
                        AffineMap rhsMap, AffineMap outputMap) {
   return buildReduction(builder, loc, type, {lhs, rhs}, {lhsMap, rhsMap}, outputMap, 0.0,
-                        [](const Scalars &s, ValueRange args) { return s.add(args[2], s.mul(args[0], args[1])); });
+                        [&](const Scalars &s, ValueRange args) {
+                          Type element = type.getElementType();
+                          return s.add(args[2], s.mul(s.castFloat(args[0], element), s.castFloat(args[1], element)));
+                        });
 }
 
 Value buildReshape(OpBuilder &builder, Location loc, Value value, ArrayRef<int64_t> shape) {

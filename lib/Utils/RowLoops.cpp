@@ -110,19 +110,21 @@ unsigned commonRows(ArrayRef<linalg::LinalgOp> ops) {
 }
 
 bool rowsAreColumns(linalg::LinalgOp op, ArrayRef<unsigned> loops) {
-  if (op.getNumLoops() == loops.size())
+  if (loops.empty() || op.getNumLoops() == loops.size())
     return false;
-  // A table of all rows would be walked by another loop; one that lies row by row settles it.
+  // What is read most settles it; of several, one that lies row by row.
+  int64_t most = 0;
   bool columns = false;
   for (OpOperand *input : op.getDpsInputOperands()) {
     AffineMap map = op.getMatchingIndexingMap(input);
     if (map.getNumResults() < 2)
       continue;
+    int64_t elements = cast<RankedTensorType>(input->get().getType()).getNumElements();
     auto last = dyn_cast<AffineDimExpr>(map.getResults().back());
     bool byColumn = last && llvm::is_contained(loops, last.getPosition());
-    if (!byColumn)
-      return false;
-    columns = true;
+    if (elements >= most)
+      columns = byColumn && (columns || elements > most);
+    most = std::max(most, elements);
   }
   return columns;
 }

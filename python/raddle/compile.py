@@ -26,7 +26,6 @@ class CompileError(RuntimeError):
 def _refuse_unsupported(options):
     """What the interface has and this release lacks is refused by name, never ignored."""
     supported = {
-        "dtype": "f32",
         "quant": None,
         "vwn": None,
         "bypass": None,
@@ -76,6 +75,7 @@ def _command(source, output, mode, ranks, batch, options):
     command = [tool("raddle-compile"), str(source), f"--mode={mode}", f"--target={options['target']}"]
     command.append(f"--ranks={ranks}")
     command.append(f"--replicas={options['replicas']}")
+    command.append(f"--dtype={options['dtype']}")
     command.append(f"--cpu={options['cpu']}")
     command.append(f"--opt-level={options['opt_level']}")
     command.append(f"--gpu-kernels={options['gpu_kernels']}")
@@ -94,6 +94,7 @@ def _command(source, output, mode, ranks, batch, options):
             f"--momentum={options['momentum']!r}",
             f"--betas={options['betas'][0]!r},{options['betas'][1]!r}",
             f"--eps={options['eps']!r}",
+            f"--reduce-dtype={options['reduce_dtype']}",
         ]
         if options["clip_norm"] is not None:
             command.append(f"--clip-norm={options['clip_norm']!r}")
@@ -139,6 +140,7 @@ def compile(
     seed=0,
     groups=None,
     decay_mask=None,
+    reduce_dtype="f32",
     replicas=1,
     memory_budget=None,
     recompute=None,
@@ -156,6 +158,11 @@ def compile(
     program is made. With ``mode="train"``, ``loss`` is the index of the scalar output to minimise and the options from
     ``optimizer`` on describe a step; ``mode="infer"`` needs none of them. The module does not change, and nothing is
     shared with it afterwards.
+
+    With ``dtype="bf16"`` matrix products, convolutions and attention take bf16 and add in f32, as under
+    ``torch.autocast(dtype=torch.bfloat16)``; norms, losses, sums and the optimizer compute in f32. Parameters stay f32, are
+    gathered in bf16 where products alone read them, and results have the types that they have without it.
+    ``reduce_dtype`` is the type that gradients are reduced over the ranks in, ``"f32"`` or ``"bf16"``.
 
     The ranks form ``replicas`` groups, each of which holds a copy of all parameters and states, cut over its ranks.
     ``memory_budget`` is the number of bytes that a rank may use for states and intermediate results: buckets of
@@ -197,6 +204,8 @@ def compile(
         raise ValueError(f"recompute: expected 'none', 'auto' or 'block', found {recompute!r}")
     if opt_level not in range(4):
         raise ValueError(f"opt_level: expected 0, 1, 2 or 3, found {opt_level!r}")
+    if wrong := [name for name in ("dtype", "reduce_dtype") if options[name] not in ("f32", "bf16")]:
+        raise ValueError("; ".join(f"{name}: expected 'f32' or 'bf16', found {options[name]!r}" for name in wrong))
     if gpu_kernels not in ("auto", "triton", "nvvm"):
         raise ValueError(f"gpu_kernels: expected 'auto', 'triton' or 'nvvm', found {gpu_kernels!r}")
     if gpu_kernels != "nvvm" and target == "cpu":

@@ -125,3 +125,30 @@ func.func @differs(%slice: tensor<48xf32>) -> (tensor<6x10xbf16>, tensor<32xbf16
   } -> tensor<32xbf16>
   return %c, %d : tensor<6x10xbf16>, tensor<32xbf16>
 }
+
+// Rows of a table that are cast are rows of the cast table.
+// CHECK-LABEL: @looks_up(
+// CHECK-SAME: %[[SLICE:[a-z0-9]+]]: tensor<48xf32>, %[[I:[a-z0-9]+]]: tensor<3xi64>
+// CHECK: %[[CAST:.*]] = linalg.generic {{.*}} ins(%[[SLICE]] : tensor<48xf32>)
+// CHECK: %[[FULL:.*]] = ragged.gather %[[CAST]] of @b : tensor<48xbf16> -> tensor<96xbf16>
+// CHECK: %[[W:.*]] = ragged.slot "w" of %[[FULL]] in @b : tensor<96xbf16> -> tensor<6x10xbf16>
+// CHECK: %[[ROWS:.*]] = nn.embedding %[[W]], %[[I]] {padding_index = 1 : i64} : tensor<6x10xbf16>, tensor<3xi64> -> tensor<3x10xbf16>
+// CHECK: return %[[W]], %[[ROWS]]
+func.func @looks_up(%slice: tensor<48xf32>, %i: tensor<3xi64>) -> (tensor<6x10xbf16>, tensor<3x10xbf16>) {
+  %full = ragged.gather %slice of @b : tensor<48xf32> -> tensor<96xf32>
+  %w = ragged.slot "w" of %full in @b : tensor<96xf32> -> tensor<6x10xf32>
+  %e = tensor.empty() : tensor<6x10xbf16>
+  %c = linalg.generic {indexing_maps = [#map, #map], iterator_types = ["parallel", "parallel"]} ins(%w : tensor<6x10xf32>) outs(%e : tensor<6x10xbf16>) {
+  ^bb0(%x: f32, %o: bf16):
+    %y = arith.truncf %x : f32 to bf16
+    linalg.yield %y : bf16
+  } -> tensor<6x10xbf16>
+  %r = nn.embedding %w, %i {padding_index = 1 : i64} : tensor<6x10xf32>, tensor<3xi64> -> tensor<3x10xf32>
+  %re = tensor.empty() : tensor<3x10xbf16>
+  %rn = linalg.generic {indexing_maps = [#map, #map], iterator_types = ["parallel", "parallel"]} ins(%r : tensor<3x10xf32>) outs(%re : tensor<3x10xbf16>) {
+  ^bb0(%x: f32, %o: bf16):
+    %y = arith.truncf %x : f32 to bf16
+    linalg.yield %y : bf16
+  } -> tensor<3x10xbf16>
+  return %c, %rn : tensor<6x10xbf16>, tensor<3x10xbf16>
+}

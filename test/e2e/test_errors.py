@@ -106,7 +106,7 @@ def test_program_goes_on_after_an_error():
         ({"lr": -1.0}, ValueError, ["lr", "-1.0"]),
         ({"clip_norm": 0.0}, ValueError, ["clip_norm"]),
         ({"betas": (0.9, 1.0)}, ValueError, ["betas"]),
-        ({"dtype": "bf16"}, NotImplementedError, ["dtype"]),
+        ({"dtype": "f16", "reduce_dtype": "f64"}, ValueError, ["dtype", "'f16'", "'f64'"]),
         ({"target": "cuda:sm_80"}, NotImplementedError, ["target"]),
         ({"quant": "fp8-block"}, NotImplementedError, ["quant"]),
         ({"unheard_of": 1}, TypeError, ["unheard_of"]),

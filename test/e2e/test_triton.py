@@ -53,6 +53,7 @@ FORWARD = {
     "integers": (lambda i: (i * 3 - 7) * i, integers(100, 33)),
     "narrow": (lambda x, y: x * y + x.exp(), randn(65).bfloat16(), randn(65).bfloat16()),
     "half": (lambda x: (x.float() * 2).half(), randn(17, 3).half()),
+    "depthwise-by-one": (lambda x, w: F.conv2d(x, w.reshape(4, 1, 1, 1), groups=4), randn(2, 4, 5, 5), randn(2, 2)),
 }
 
 
@@ -62,7 +63,7 @@ def to_generic(tmp_path, function, args, passes):
     raddle.export(Function(function), args, source)
     imported = tmp_path / "model.mlir"
     succeed("raddle-compile", source, "--stop-after=import", "-o", imported)
-    stages = [*passes, "--nn-decompose", "--canonicalize", "--cse", "--fuse-outline=join-rows=false", "--codegen-triton"]
+    stages = [*passes, "--nn-decompose", "--canonicalize", "--cse", "--fuse-outline=tiles=true", "--codegen-triton"]
     return succeed("raddle-opt", imported, *stages, "--mlir-print-op-generic").stdout
 
 

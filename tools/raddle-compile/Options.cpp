@@ -47,7 +47,10 @@ void addOptions(CLI::App &app, Options &o) {
       "What backward computes again rather than hold: none; auto: kernels where that is cheaper, or what "
       "--memory-budget asks for; block: all but what passes between buckets; default: auto on CPUs, else none");
   app.add_option("--optimizer", o.optimizer, "sgd or adamw")->capture_default_str();
-  app.add_option("--dtype", o.dtype, "Type to compute in: f32")->capture_default_str();
+  app.add_option("--dtype", o.dtype, "Type that matrix products, convolutions and attention take: f32, or bf16, with sums in f32 and everything "
+                 "else computed in f32")->capture_default_str();
+  app.add_option("--reduce-dtype", o.reduceDtype, "Type that gradients are reduced over the ranks in: f32 or bf16")
+      ->capture_default_str();
   app.add_option("--loss", o.loss, "Index of the output that is the loss")->capture_default_str();
   app.add_option("--lr", o.learningRate, "Learning rate of a step that is not told another")->capture_default_str();
   app.add_option("--weight-decay", o.weightDecay, "Weight decay")->capture_default_str();
@@ -119,7 +122,8 @@ LogicalResult checkOptions(const CLI::App &app, const Options &o) {
   oneOf("gpu-kernels", o.gpuKernels, {"auto", "triton", "nvvm"});
   if (o.target == "cpu" && o.gpuKernels != "nvvm")
     problems.push_back("--gpu-kernels=" + o.gpuKernels + " is for a GPU, --target is cpu");
-  oneOf("dtype", o.dtype, {"f32"}, {"bf16"});
+  oneOf("dtype", o.dtype, {"f32", "bf16"});
+  oneOf("reduce-dtype", o.reduceDtype, {"f32", "bf16"});
   if (!o.timing.empty())
     oneOf("timing", o.timing, {"text", "json"});
   for (auto [option, value] : {std::pair{"--quant", &o.quant}, {"--vwn", &o.vwn}, {"--bypass", &o.bypass}})

@@ -19,6 +19,7 @@ namespace raddle::compile {
 /// What the command line says. Names and meanings are those of docs and `--help`.
 struct Options {
   std::string inputPath, outputPath, mode = "infer", target = "cpu", cpu = "native", optimizer = "adamw", dtype = "f32";
+  std::string reduceDtype = "f32";
   std::string quant, vwn, bypass, dumpStages, stopAfter, startAt, reportPath, timing, paramConstants;
   std::string recompute, gpuKernels = "nvvm";
   std::vector<std::string> paramArguments;

@@ -185,6 +185,8 @@ raddle::PipelineOptions pipelineOptions(bool adopt) {
   options.recompute = !o.recompute.empty() ? o.recompute : o.target == "cpu" ? "auto" : "none";
   options.gpuKernels = o.gpuKernels;
   options.memoryBudget = static_cast<int64_t>(o.memoryBudget);
+  options.dtype = o.dtype;
+  options.reduceDtype = o.reduceDtype;
   options.loss = o.loss;
   options.optimizer = o.optimizer;
   options.weightDecay = o.weightDecay;

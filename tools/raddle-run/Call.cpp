@@ -67,10 +67,15 @@ void writeOutputs(const Call &call, uint64_t step, const std::string &folder) {
   }
 }
 
+static DeviceCalls difference(const DeviceCalls &a, const DeviceCalls &b) {
+  return {a.seconds - b.seconds, a.graphLaunches - b.graphLaunches, a.singleInstructions - b.singleInstructions,
+          a.allocations - b.allocations, a.synchronisations - b.synchronisations};
+}
+
 void StepReports::start(uint64_t step, std::optional<float> rate) {
-  Step next{step, 0, rate, Clock::now(), session.launchSeconds()};
+  Step next{step, 0, rate, Clock::now(), session.deviceCalls()};
   next.call = call.start(step, rate);
-  next.launchSeconds = session.launchSeconds() - next.launchSeconds;
+  next.device = difference(session.deviceCalls(), next.device);
   finish();
   open = next;
   if (!session.isAsynchronous())
@@ -87,7 +92,7 @@ void StepReports::finish() {
   Clock::time_point begin = std::max(step.begin, ended);
   ended = Clock::now();
   double seconds = std::chrono::duration<double>(ended - begin).count();
-  reporter.step(step.number, call.metrics(step.number), step.rate, seconds, step.launchSeconds);
+  reporter.step(step.number, call.metrics(step.number), step.rate, seconds, step.device);
 }
 
 } // namespace raddle::run

@@ -60,7 +60,7 @@ private:
     uint64_t number, call;
     std::optional<float> rate;
     Clock::time_point begin;
-    double launchSeconds;
+    runtime::DeviceCalls device;
   };
   runtime::Session &session;
   Call &call;

@@ -83,6 +83,9 @@ std::optional<Options> parseOptions(int argc, char **argv, bool &failed) {
                  "the fastest; off: take cuBLASLt's first proposal, so that runs on GPUs of one kind round alike")
       ->check(CLI::IsMember({"on", "off"}))
       ->capture_default_str();
+  app.add_flag("--share-gpus", options.shareGpus,
+               "Let ranks share GPUs where there are fewer of them; for tests with a library in NCCL's place, as NCCL "
+               "refuses it");
   app.add_option("--trace", options.trace,
                  "Write a trace for Perfetto; under mpirun each rank but the first adds its number to the name");
   app.add_option("--report", options.report,

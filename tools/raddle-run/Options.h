@@ -23,7 +23,7 @@ struct Options {
   bool cosine = false;
   std::vector<std::pair<std::string, std::string>> inputs; // name, file
   std::string output, weights, trace, report;
-  bool measureLimits = false;
+  bool measureLimits = false, shareGpus = false;
   bool tune = true;
   std::optional<uint64_t> seed;
   unsigned threads = 0;

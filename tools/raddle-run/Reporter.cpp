@@ -39,8 +39,16 @@ void Reporter::printLine(const std::string &line) const {
   std::cout << line << std::endl;
 }
 
+static std::string describe(const runtime::DeviceCalls &device) {
+  return ",\"launch_seconds\":" + jsonNumber(device.seconds) +
+         ",\"graph_launches\":" + std::to_string(device.graphLaunches) +
+         ",\"single_instructions\":" + std::to_string(device.singleInstructions) +
+         ",\"device_allocations\":" + std::to_string(device.allocations) +
+         ",\"synchronisations\":" + std::to_string(device.synchronisations);
+}
+
 void Reporter::step(uint64_t step, const std::vector<Metric> &metrics, std::optional<float> learningRate,
-                    double seconds, double launchSeconds) {
+                    double seconds, const runtime::DeviceCalls &device) {
   for (const Metric &metric : metrics)
     if (metric.name == "loss") {
       firstLoss = firstLoss ? firstLoss : metric.value;
@@ -55,8 +63,8 @@ void Reporter::step(uint64_t step, const std::vector<Metric> &metrics, std::opti
   if (learningRate)
     line += options.json ? ",\"lr\":" + jsonNumber(*learningRate) : "  lr " + readable(*learningRate);
   line += options.json ? ",\"seconds\":" + jsonNumber(seconds) : "  seconds " + readable(seconds);
-  if (options.json && launchSeconds > 0)
-    line += ",\"launch_seconds\":" + jsonNumber(launchSeconds);
+  if (options.json && device.seconds > 0)
+    line += describe(device);
   line += options.json ? "}" : "";
   printLine(line);
   progress(step);
@@ -96,8 +104,8 @@ void Reporter::summary(const runtime::Session &session, const std::string &entry
             ",\"bytes_communicated\":" + std::to_string(statistics.bytesCommunicated) +
             ",\"bytes_copied\":" + std::to_string(statistics.bytesCopied) +
             ",\"peak_resident_bytes\":" + std::to_string(statistics.peakResidentBytes) +
-            ",\"resident_growth_bytes\":" + std::to_string(statistics.residentGrowthBytes) + ",\"launch_seconds\":" +
-            jsonNumber(statistics.launchSeconds) + ",\"blas\":" + jsonString(statistics.blas) + "}");
+            ",\"resident_growth_bytes\":" + std::to_string(statistics.residentGrowthBytes) +
+            describe(statistics.device) + ",\"blas\":" + jsonString(statistics.blas) + "}");
 }
 
 } // namespace raddle::run

@@ -18,9 +18,9 @@ class Reporter {
 public:
   Reporter(const Options &options, bool active);
 
-  /// `launchSeconds` are those of a GPU that the host did not wait for; 0 where there is none.
+  /// `device` is what the step asked of a GPU, where there is one.
   void step(uint64_t step, const std::vector<Metric> &metrics, std::optional<float> learningRate, double seconds,
-            double launchSeconds);
+            const runtime::DeviceCalls &device);
   void evaluation(uint64_t step, const std::vector<Metric> &metrics);
   void summary(const runtime::Session &session, const std::string &entry, double seconds);
 

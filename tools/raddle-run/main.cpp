@@ -81,6 +81,7 @@ static void run(const Options &options, const std::shared_ptr<Communicator> &wor
   sessionOptions.measureLimits = options.measureLimits;
   sessionOptions.world = world;
   sessionOptions.launch = launch;
+  sessionOptions.shareGpus = options.shareGpus;
   sessionOptions.patience = std::chrono::seconds(options.timeout);
   sessionOptions.tune = options.tune;
   if (launch ? launch->rank == 0 : !world || world->rank() == 0)
@@ -102,6 +103,8 @@ static void run(const Options &options, const std::shared_ptr<Communicator> &wor
     evaluation = std::make_unique<Call>(session, "eval", options, val.get(), seed);
 
   bool first = session.firstRank() == 0;
+  if (options.shareGpus && first)
+    std::cerr << "raddle-run: ranks share GPUs where there are fewer of them (--share-gpus)" << std::endl;
   Reporter reporter(options, first);
   std::optional<float> rate;
   float peak = options.learningRate.value_or(session.bundle().learning_rate());

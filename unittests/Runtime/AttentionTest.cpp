@@ -1,4 +1,5 @@
 #include "raddle/runtime/Attention.h"
+#include "raddle/runtime/Convert.h"
 
 #include <gtest/gtest.h>
 
@@ -203,4 +204,59 @@ TEST(Attention, RepeatsAMaskOverHeadsAndQueries) {
     c.visible[40 + t] = 0;
   c.strides[attention::maskPosition] = {40, 0, 0, 1};
   c.check();
+}
+
+static void roundTo(DType dtype, std::vector<float> &values) {
+  std::vector<uint16_t> narrow(values.size());
+  convertElements(values.data(), DType::F32, narrow.data(), dtype, values.size());
+  convertElements(narrow.data(), dtype, values.data(), DType::F32, values.size());
+}
+
+// Both ways the same bits: operands of 16 bits, and the same numbers in f32 with the results rounded.
+static void expectRoundedOnce(Case &c, DType dtype) {
+  size_t logSumExp = c.positionOf(attention::LogSumExp);
+  for (size_t i = 0; i < c.operands.size(); ++i)
+    if (i != logSumExp)
+      roundTo(dtype, c.operands[i]);
+  std::vector<std::vector<uint16_t>> narrow;
+  for (const std::vector<float> &operand : c.operands)
+    convertElements(operand.data(), DType::F32, narrow.emplace_back(operand.size()).data(), dtype, operand.size());
+  std::vector<float> logarithms = c.operands[logSumExp];
+  ThreadPool pool(2);
+  for (bool backward : {false, true}) {
+    AttentionProblem p = c.problem;
+    p.backward = backward;
+    p.dtype = dtype;
+    p.maskType = dtype;
+    std::vector<void *> pointers;
+    for (size_t i = 0; i < attention::shapesOf(p.extents, p.hasMask, backward).size(); ++i) {
+      p.strides.push_back(c.strides[i]);
+      pointers.push_back(i == logSumExp ? static_cast<void *>(logarithms.data()) : narrow[i].data());
+    }
+    std::vector<float> scratch(attentionScratchBytes(p) / sizeof(float));
+    runAttention(p, pointers.data(), pool, scratch.data());
+    c.run(backward, 1);
+    for (size_t i = 0; i < pointers.size(); ++i)
+      if (i != logSumExp)
+        roundTo(dtype, c.operands[i]);
+    EXPECT_EQ(logarithms, c.operands[logSumExp]);
+    for (size_t i = 0; i < pointers.size(); ++i) {
+      std::vector<float> found(narrow[i].size());
+      convertElements(narrow[i].data(), dtype, found.data(), DType::F32, found.size());
+      if (i != logSumExp)
+        EXPECT_EQ(found, c.operands[i]) << "operand " << i << (backward ? " backward" : "");
+    }
+  }
+}
+
+TEST(Attention, RoundsOnceTo16Bits) {
+  for (DType dtype : {DType::F16, DType::BF16}) {
+    Case plain({2, 2, 3, 9, 20, 8, 5}, true, false);
+    expectRoundedOnce(plain, dtype);
+    Case masked({2, 2, 1, 12, 30, 4, 4}, false, true, DType::F32);
+    masked.strides[attention::maskPosition] = {30, 0, 0, 1};
+    for (size_t i = 0; i < masked.mask().size(); ++i)
+      masked.mask()[i] = i % 5 == 2 ? -infinity : float(i % 3);
+    expectRoundedOnce(masked, dtype);
+  }
 }

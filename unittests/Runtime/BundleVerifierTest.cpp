@@ -329,7 +329,10 @@ TEST(BundleVerifier, RefusesAnAttentionOfWrongForm) {
   addAttention(unknown, [](auto &, auto &strides) { strides.pop_back(); });
   expectProblem(unknown, "expected 20 strides, found 19");
   addAttention(typed, [](auto &, auto &) {}, fb::DType::I32);
-  expectProblem(typed, "query: expected f32, found i32");
+  expectProblem(typed, "query: expected f32, f16 or bf16, found i32");
+  TestBundle mixed;
+  addAttention(mixed, [](auto &, auto &) {}, fb::DType::BF16);
+  expectProblem(mixed, "key: expected bf16, found f32");
 }
 
 TEST(BundleVerifier, RefusesACollectiveOfWrongSizes) {

@@ -103,7 +103,7 @@ protected:
   }
   std::unique_ptr<GpuExecutor> make(const fb::Bundle &bundle, std::unique_ptr<Gpu> gpu, bool trace = false) {
     return std::make_unique<GpuExecutor>(bundle, std::move(gpu), GpuGroups{alone, alone, alone}, trace,
-                                         std::chrono::seconds(1));
+                                         std::chrono::seconds(1), /*threads=*/2);
   }
 
   std::vector<float> run(GpuExecutor &executor, std::vector<int64_t> rows = {3, 6}) {
@@ -152,7 +152,26 @@ TEST_F(GpuExecutorTest, RunsStepByStepThenAsOneGraph) {
     EXPECT_EQ(run(*executor), expected(call));
     EXPECT_EQ(log, between({"launch graph 0"}));
   }
-  EXPECT_GT(executor->launchSeconds(), 0);
+  EXPECT_GT(executor->deviceCalls().seconds, 0);
+}
+
+TEST_F(GpuExecutorTest, ALaterRunIsOneLaunchThatAllocatesNothingAndWaitsForNothing) {
+  auto executor = make();
+  constexpr uint64_t instructions = 7;
+  DeviceCalls before = executor->deviceCalls();
+  EXPECT_GT(before.allocations, 0u);
+  for (uint64_t call = 1; call < 6; ++call) {
+    run(*executor);
+    DeviceCalls after = executor->deviceCalls();
+    EXPECT_EQ(after.graphLaunches - before.graphLaunches, call > 1 ? 1u : 0u);
+    EXPECT_EQ(after.singleInstructions - before.singleInstructions, call < 3 ? instructions : 0u);
+    EXPECT_EQ(after.allocations, before.allocations);
+    EXPECT_EQ(after.synchronisations, before.synchronisations);
+    before = after;
+  }
+  float value;
+  executor->readState(0, 0, &value, sizeof(value));
+  EXPECT_EQ(executor->deviceCalls().synchronisations, before.synchronisations + 1);
 }
 
 TEST_F(GpuExecutorTest, WaitsForNothingWhileTwoRunsAreUnderWay) {
@@ -187,7 +206,7 @@ TEST_F(GpuExecutorTest, MeasuresProductsBeforeAnythingIsLoaded) {
   std::vector<std::pair<size_t, size_t>> progress;
   GemmMeasuring measuring{"choices.txt", [&](size_t done, size_t all) { progress.emplace_back(done, all); }};
   GpuExecutor executor(bundle, std::make_unique<RecordingGpu>(log, stepKernels()), GpuGroups{alone, alone, alone},
-                       false, std::chrono::seconds(1), measuring);
+                       false, std::chrono::seconds(1), /*threads=*/1, measuring);
   EXPECT_EQ(progress, (std::vector<std::pair<size_t, size_t>>{{1, 1}}));
   // On numbers, which are zero again in states and outputs.
   auto measured = std::find(log.begin(), log.end(), "gemm 0");
@@ -230,9 +249,68 @@ TEST_F(GpuExecutorTest, FindsWrongIndicesThatAreComputed) {
 TEST_F(GpuExecutorTest, TracesEveryInstructionWithoutAGraph) {
   auto executor = make(/*trace=*/true);
   run(*executor);
-  run(*executor);
-  EXPECT_EQ(std::count(log.begin(), log.end(), "begin graph"), 0);
+  // One for each instruction, so that the one that fails is known; and before and after all of them.
+  EXPECT_EQ(std::count(log.begin(), log.end(), "wait for all"), 7 + 2);
+  for (int call = 1; call < 4; ++call) {
+    EXPECT_EQ(run(*executor), expected(static_cast<float>(call)));
+    EXPECT_EQ(std::count(log.begin(), log.end(), "begin graph"), 0);
+    EXPECT_EQ(std::count(log.begin(), log.end(), "wait for all"), 2);
+  }
   ASSERT_EQ(executor->recorded().size(), 2u);
+  Measurements measured;
+  executor->recorded()[computeStream].addTo(measured);
+  ASSERT_EQ(measured.instructions.size(), 7u);
+  for (const auto &[instruction, timing] : measured.instructions) {
+    EXPECT_EQ(timing.executions, 3u);
+    // The recording device takes a second for each operation; what the host has checked is none.
+    EXPECT_NEAR(timing.mean(), instruction->name()->str() == "given" ? 0 : 1, 1e-6) << instruction->name()->str();
+  }
+}
+
+// Attention of bf16 with one key, whose weight is one: out is the value.
+std::vector<uint8_t> attentionBundle() {
+  using Space = fb::Space;
+  TestBundle b;
+  b.target = "cuda:sm_90";
+  b.numStreams = 1;
+  b.arenaBytes = 256;
+  b.input("q", {2, 8}, false, fb::DType::BF16);
+  b.input("v", {1, 8}, false, fb::DType::BF16);
+  b.output("out", {2, 8}, false, fb::DType::BF16);
+  auto input = [&](uint32_t index, uint64_t rows) {
+    return b.operand(Space::Input, index, 0, {rows, 8}, fb::DType::BF16);
+  };
+  std::vector<flatbuffers::Offset<fb::Operand>> inputs{input(0, 2), input(1, 1), input(1, 1)};
+  std::vector<flatbuffers::Offset<fb::Operand>> outputs{b.operand(Space::Output, 0, 0, {2, 8}, fb::DType::BF16),
+                                                        b.arena(0, {2})};
+  std::vector<uint64_t> extents{1, 1, 1, 2, 1, 8, 8};
+  std::vector<uint64_t> strides{16, 16, 8, 1, 8, 8, 8, 1, 8, 8, 8, 1, 16, 16, 8, 1, 2, 2, 1, 1};
+  for (int layer = 0; layer < 2; ++layer)
+    b.instruction(fb::Action::Attention,
+                  fb::CreateAttention(b.builder, b.builder.CreateVector(inputs), b.builder.CreateVector(outputs), false,
+                                      false, false, 1.0, b.builder.CreateVector(extents),
+                                      b.builder.CreateVector(strides)));
+  return b.finish();
+}
+
+TEST_F(GpuExecutorTest, AsksForAttentionOnceAndRunsItInTheGraph) {
+  std::vector<uint8_t> other = attentionBundle();
+  std::string why;
+  ASSERT_TRUE(verifyBundle(other.data(), other.size(), why)) << why;
+  auto executor = make(*fb::GetBundle(other.data()), std::make_unique<RecordingGpu>(log));
+  EXPECT_EQ(std::count(log.begin(), log.end(), "prepare attention bf16"), 2);
+  std::vector<uint16_t> q(16, 0x3f80), v{0x3f80, 0x4000, 0, 0, 0, 0, 0, 0xbf80};
+  for (int call = 0; call < 3; ++call) {
+    std::vector<uint16_t> out(16, 1);
+    void *inputs[] = {q.data(), v.data()}, *outputs[] = {out.data()};
+    log.clear();
+    executor->start(0, inputs, outputs);
+    executor->wait();
+    executor->deliver();
+    EXPECT_TRUE(std::equal(v.begin(), v.end(), out.begin()) && std::equal(v.begin(), v.end(), out.begin() + 8));
+    EXPECT_EQ(std::count(log.begin(), log.end(), "attention 1"), call < 2);
+    EXPECT_EQ(std::count(log.begin(), log.end(), "launch graph 0"), call > 0);
+  }
 }
 
 TEST_F(GpuExecutorTest, NamesInstructionsThatItCannotDo) {

@@ -42,7 +42,7 @@ public:
       int rank = static_cast<int>(i), width = static_cast<int>(shards);
       GpuGroups parts{groups[i], groups[i]->split(rank / width), groups[i]->split(rank % width)};
       executors[i] = std::make_unique<GpuExecutor>(*fb::GetBundle(bytes.data()), std::move(gpu), parts, trace,
-                                                   std::chrono::seconds(1));
+                                                   std::chrono::seconds(1), /*threads=*/1);
     });
     run([&](size_t i) { executors[i]->rehearse(); });
     std::vector<float> first(linearInputs * linearOutputs);

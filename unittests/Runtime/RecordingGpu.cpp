@@ -25,7 +25,10 @@ void RecordingGpu::load(const raddle::bundle::Bundle &bundle) {
 
 void RecordingGpu::add(uint32_t stream, const std::string &what, std::function<void()> work) {
   log.push_back(what);
-  Operation operation{stream, std::move(work)};
+  Operation operation{stream, [this, work = std::move(work)] {
+                        work();
+                        ++now;
+                      }};
   add(std::move(operation));
 }
 
@@ -61,6 +64,21 @@ void RecordingGpu::gemm(size_t prepared, const GemmOperands &operands) {
   });
 }
 
+size_t RecordingGpu::prepareAttention(const AttentionProblem &problem) {
+  log.push_back(std::string("prepare attention ") + nameOf(problem.dtype) + (problem.backward ? " backward" : ""));
+  attentions.push_back(problem);
+  return attentions.size() - 1;
+}
+
+void RecordingGpu::attention(size_t prepared, void *const *operands) {
+  std::vector<void *> addresses(operands, operands + attentions[prepared].strides.size());
+  add(computeStream, "attention " + std::to_string(prepared),
+      [this, prepared, addresses] {
+        std::vector<float> scratch(attentionScratchBytes(attentions[prepared]) / sizeof(float));
+        runAttention(attentions[prepared], addresses.data(), pool, scratch.data());
+      });
+}
+
 void RecordingGpu::copy(void *dst, const void *src, uint64_t bytes) {
   add(computeStream, "copy " + std::to_string(bytes), [=] { std::memmove(dst, src, bytes); });
 }
@@ -80,6 +98,12 @@ void RecordingGpu::wait(size_t event, uint32_t stream) {
   ASSERT_LT(event, events);
   auto found = recorded.find(event);
   add(Operation{stream, {}, static_cast<int64_t>(event), true, found == recorded.end() ? 0 : found->second});
+}
+
+void RecordingGpu::stamp(size_t stamp, uint32_t stream) {
+  ASSERT_LT(stamp, stamps.size());
+  Operation operation{stream, [this, stamp] { stamps[stamp] = now; }};
+  add(std::move(operation));
 }
 
 void RecordingGpu::mark(uint32_t number) {

@@ -26,6 +26,7 @@ public:
   void enter() override {}
   uint8_t *allocate(uint64_t bytes) override;
   uint8_t *allocateHost(uint64_t bytes) override { return allocate(bytes); }
+  uint64_t allocations() const override { return memory.size(); }
   void load(const raddle::bundle::Bundle &bundle) override;
   void launch(uint32_t kernel, void *const *operands) override;
   void rememberGemms(const std::string &file) override { remembered = file; }
@@ -34,6 +35,8 @@ public:
   void gemm(size_t prepared, const raddle::runtime::GemmOperands &operands) override;
   size_t unmeasuredGemms() override { return remembered.empty() ? 0 : problems.size(); }
   void measureGemms(const std::function<void(size_t, size_t)> &progress) override;
+  size_t prepareAttention(const raddle::runtime::AttentionProblem &problem) override;
+  void attention(size_t prepared, void *const *operands) override;
   void copy(void *dst, const void *src, uint64_t bytes) override;
   void fill(void *dst, uint8_t byte, uint64_t bytes) override;
   raddle::runtime::StreamHandle communicationStream() override { return this; }
@@ -42,6 +45,10 @@ public:
   void wait(size_t event, uint32_t stream) override;
   bool reached(size_t event) override;
   void await(size_t event) override;
+  /// Each operation takes a second, and all others wait meanwhile.
+  void makeStamps(size_t count) override { stamps.resize(std::max(stamps.size(), count)); }
+  void stamp(size_t stamp, uint32_t stream) override;
+  double secondsBetween(size_t first, size_t second) override { return stamps.at(second) - stamps.at(first); }
   void mark(uint32_t number) override;
   uint32_t marked() override { return lastMark; }
   void beginGraph() override;
@@ -79,6 +86,7 @@ private:
   std::string remembered;
   std::vector<raddle::runtime::GemmProblem> problems;
   std::vector<raddle::runtime::GemmOperands> prepared;
+  std::vector<raddle::runtime::AttentionProblem> attentions;
   std::vector<Operations> graphs;
   Operations pending, captured;
   std::map<size_t, uint64_t> recorded;       // the last record of each event that was asked for
@@ -87,6 +95,8 @@ private:
   uint64_t serials = 0;
   size_t events = 0;
   uint32_t lastMark = 0;
+  double now = 0;
+  std::vector<double> stamps;
   raddle::runtime::ThreadPool pool{1};
   bool capturing = false;
 

@@ -3,6 +3,7 @@
 
 #include "raddle/runtime/Convert.h"
 #include "raddle/runtime/Error.h"
+#include "raddle/runtime/Random.h"
 #include "raddle/runtime/Weights.h"
 
 #include <gtest/gtest.h>
@@ -43,9 +44,10 @@ static std::vector<float> counting(size_t count) {
 static std::vector<float> loadAll(const std::vector<uint8_t> &bytes, WeightArchive *archive, uint64_t seed = 0) {
   const fb::Bundle &bundle = *fb::GetBundle(bytes.data());
   std::vector<float> whole;
+  ThreadPool pool(2);
   for (uint32_t rank = 0; rank < bundle.ranks(); ++rank) {
     std::vector<float> slice(bundle.states()->Get(0)->elements());
-    loadParameters(bundle, rank, seed, archive,
+    loadParameters(bundle, rank, seed, archive, pool,
                    [&](const ParameterPart &part, uint64_t, const std::function<void(uint8_t *)> &fill) {
                      fill(reinterpret_cast<uint8_t *>(slice.data()) + part.offset);
                    });
@@ -114,6 +116,20 @@ TEST(Weights, InitialValuesAreTheSameForAnyRankCount) {
     EXPECT_EQ(loadAll(twoParameters(ranks, "", "", fb::DType::F32), nullptr, 11), one) << ranks;
   EXPECT_NE(loadAll(twoParameters(1, "", "", fb::DType::F32), nullptr, 12), one);
   EXPECT_NE(one[0], one[8]) << "parameters draw apart";
+}
+
+TEST(Weights, InitialValuesAreTheSameForAnyNumberOfThreads) {
+  // More than one thread's share, and not a multiple of it.
+  constexpr uint64_t elements = 50001;
+  TestBundle b;
+  b.ranks = 2;
+  uint64_t slice = (elements + 1) / 2;
+  b.state("s", slice);
+  b.bucket("layer", slice, 0);
+  b.parameter("v", {elements}, 0, 0, 0, "", "normal");
+  std::vector<float> values = loadAll(b.finish(), nullptr, 5);
+  for (uint64_t i = 0; i < elements; ++i)
+    ASSERT_EQ(values[i], static_cast<float>(randomNormal(5, 0, i))) << "element " << i;
 }
 
 TEST(Weights, AllThatIsMissingIsOneError) {

@@ -23,7 +23,7 @@ std::optional<Stage> parseStage(llvm::StringRef name);
 struct PipelineOptions {
   bool train = false;
   std::string target = "cpu";              ///< "cpu", or "cuda:sm_90"
-  std::string gpuKernels = "nvvm";         ///< a GPU's kernels: "nvvm", "triton", or "auto", by Triton if it is there
+  std::string gpuKernels = "nvvm";         ///< what makes a GPU's kernels: "nvvm", or "triton", and NVVM the others
   bool adopt = false;                      ///< the module comes from another front end
   int64_t batch = 0;                       ///< for its dynamic dimensions 0; 0: not given
   std::vector<std::string> paramArguments; ///< names of its leading arguments, which are parameters
@@ -32,6 +32,8 @@ struct PipelineOptions {
   int64_t replicas = 1;     ///< groups of ranks that hold a copy of all parameters each; divides `ranks`
   int64_t memoryBudget = 0; ///< bytes that a rank may use for states and arena; 0: as few as gathering again allows
   std::string recompute = "none"; ///< what backward computes again: "none", "auto" or "block"
+  std::string dtype = "f32";      ///< what products take: "f32" or "bf16"
+  std::string reduceDtype = "f32"; ///< what gradients are reduced in: "f32" or "bf16"
   unsigned loss = 0;
   std::string optimizer = "adamw"; ///< "sgd" or "adamw"
   double weightDecay = 0.0;

@@ -58,7 +58,14 @@ mlir::Value buildReduction(mlir::OpBuilder &builder, mlir::Location loc, mlir::R
                            mlir::ValueRange inputs, llvm::ArrayRef<mlir::AffineMap> maps, mlir::AffineMap outputMap,
                            double init, BodyBuilder body);
 
-/// Sum of products: out[outputMap] = Σ lhs[lhsMap] * rhs[rhsMap].
+/// The type that sums of `element` are kept in: f32 for the 16-bit types, itself for others.
+mlir::Type sumType(mlir::Type element);
+
+/// The elements of a tensor as floating-point numbers of another width.
+mlir::Value buildCast(mlir::OpBuilder &builder, mlir::Location loc, mlir::Value value, mlir::Type element);
+
+/// Sum of products: out[outputMap] = Σ lhs[lhsMap] * rhs[rhsMap]. Operands may be narrower than `type`, in which
+/// products and sums are computed.
 mlir::Value buildContraction(mlir::OpBuilder &builder, mlir::Location loc, mlir::RankedTensorType type, mlir::Value lhs,
                              mlir::Value rhs, mlir::AffineMap lhsMap, mlir::AffineMap rhsMap,
                              mlir::AffineMap outputMap);

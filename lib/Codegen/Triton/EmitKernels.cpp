@@ -1,12 +1,8 @@
 // codegen-triton: a version in Triton's language for every kernel that has one.
-#include "../CPU/KernelBody.h"
 #include "WriteKernel.h"
-#include "mlir/Dialect/Linalg/IR/Linalg.h"
-#include "mlir/Dialect/Tensor/IR/Tensor.h"
 #include "mlir/IR/Remarks.h"
 #include "raddle/Codegen/Triton/Passes.h"
 #include "raddle/Dialect/Exec/IR/ExecOps.h"
-#include "raddle/Utils/TensorQueries.h"
 #include "llvm/ADT/MapVector.h"
 #include "llvm/Support/MathExtras.h"
 
@@ -30,7 +26,7 @@ struct CodegenTritonPass : raddle::impl::CodegenTritonBase<CodegenTritonPass> {
       if (!kernel->hasAttr("exec.kernel"))
         continue;
       std::string why;
-      if (std::optional<TritonKernel> written = write(kernel, arrays[kernel.getSymNameAttr()], why)) {
+      if (std::optional<TritonKernel> written = writeForTriton(kernel, arrays[kernel.getSymNameAttr()], why)) {
         OpBuilder builder(&getContext());
         kernel->setAttr("exec.triton", builder.getStringAttr(written->text));
         kernel->setAttr("exec.blocks", builder.getI64IntegerAttr(written->programs));
@@ -45,21 +41,6 @@ struct CodegenTritonPass : raddle::impl::CodegenTritonBase<CodegenTritonPass> {
   }
 
 private:
-  /// The kernel itself is left alone: a fallback lowers it in its own way.
-  static std::optional<TritonKernel> write(func::FuncOp kernel, const KernelArrays &arrays, std::string &why) {
-    for (Type type : llvm::concat<const Type>(kernel.getArgumentTypes(), kernel.getResultTypes()))
-      if (!isStorable(type)) {
-        why = "it takes or gives what is no tensor of static shape";
-        return std::nullopt;
-      }
-    OwningOpRef<ModuleOp> module = ModuleOp::create(kernel.getLoc());
-    func::FuncOp copy = kernel.clone();
-    module->push_back(copy);
-    fuseProducers(copy);
-    splitNarrowCasts(copy);
-    return writeForTriton(copy, kernel.getSymName(), arrays, why);
-  }
-
   /// What all calls of a kernel have in common.
   llvm::MapVector<StringAttr, KernelArrays> findArrays() {
     llvm::MapVector<StringAttr, KernelArrays> result;

@@ -1,5 +1,6 @@
 #include "WriteKernel.h"
 
+#include "../CPU/KernelBody.h"
 #include "TileEvaluator.h"
 #include "TilePlan.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
@@ -207,10 +208,38 @@ private:
 
 } // namespace
 
-std::optional<TritonKernel> writeForTriton(func::FuncOp kernel, StringRef name, const KernelArrays &arrays,
-                                           std::string &why) {
+/// A loop that all results move with sums nothing up, even where it is called a reduction.
+static void findParallelLoops(func::FuncOp kernel) {
+  kernel.walk([](linalg::GenericOp op) {
+    SmallVector<utils::IteratorType> iterators = op.getIteratorTypesArray();
+    for (auto [loop, iterator] : llvm::enumerate(iterators)) {
+      AffineExpr dim = getAffineDimExpr(loop, op.getContext());
+      if (llvm::all_of(op->getResults(), [&](OpResult result) {
+            return op.getIndexingMapMatchingResult(result).getResultPosition(dim).has_value();
+          }))
+        iterator = utils::IteratorType::parallel;
+    }
+    SmallVector<Attribute> types = llvm::map_to_vector(iterators, [&](utils::IteratorType type) -> Attribute {
+      return linalg::IteratorTypeAttr::get(op.getContext(), type);
+    });
+    op.setIteratorTypesAttr(ArrayAttr::get(op.getContext(), types));
+  });
+}
+
+std::optional<TritonKernel> writeForTriton(func::FuncOp kernel, const KernelArrays &arrays, std::string &why) {
+  for (Type type : llvm::concat<const Type>(kernel.getArgumentTypes(), kernel.getResultTypes()))
+    if (!isStorable(type)) {
+      why = "it takes or gives what is no tensor of static shape";
+      return std::nullopt;
+    }
+  OwningOpRef<ModuleOp> module = ModuleOp::create(kernel.getLoc());
+  func::FuncOp copy = kernel.clone();
+  module->push_back(copy);
+  fuseProducers(copy);
+  splitNarrowCasts(copy);
+  findParallelLoops(copy);
   std::unique_ptr<MLIRContext> context = createTritonContext();
-  return KernelWriter(kernel, arrays, context.get(), why).write(name);
+  return KernelWriter(copy, arrays, context.get(), why).write(kernel.getSymName());
 }
 
 } // namespace raddle

@@ -18,10 +18,9 @@ struct TritonKernel {
   int64_t programs, warps;
 };
 
-/// Writes a kernel on tensors, whose concatenations are taken apart, as a function on tiles. Where that cannot be,
-/// gives nothing and `why` the reason.
-std::optional<TritonKernel> writeForTriton(mlir::func::FuncOp kernel, llvm::StringRef name, const KernelArrays &arrays,
-                                           std::string &why);
+/// Writes a kernel on tensors, which is left alone, as a function on tiles. Where that cannot be, gives nothing and
+/// `why` the reason.
+std::optional<TritonKernel> writeForTriton(mlir::func::FuncOp kernel, const KernelArrays &arrays, std::string &why);
 
 } // namespace raddle
 

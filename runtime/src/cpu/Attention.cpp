@@ -20,6 +20,8 @@ AttentionProblem AttentionProblem::from(const bundle::Attention &attention) {
   problem.causal = attention.causal();
   problem.hasMask = attention.has_mask();
   problem.backward = attention.backward();
+  problem.unordered = attention.unordered();
+  problem.dtype = attention.inputs()->Get(attention::Query)->dtype();
   if (problem.hasMask)
     problem.maskType = attention.inputs()->Get(attention::maskPosition)->dtype();
   return problem;
@@ -108,8 +110,10 @@ void runForward(const AttentionProblem &problem, void *const *operands, ThreadPo
   });
 }
 
-void runAttention(const AttentionProblem &problem, void *const *operands, ThreadPool &pool) {
-  if (problem.backward)
+void runAttention(const AttentionProblem &problem, void *const *operands, ThreadPool &pool, void *scratch) {
+  if (isNarrow(problem))
+    runWidened(problem, operands, pool, scratch);
+  else if (problem.backward)
     runBackward(problem, operands, pool);
   else
     runForward(problem, operands, pool);

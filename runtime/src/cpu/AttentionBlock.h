@@ -79,4 +79,8 @@ void multiply(bool transposeA, bool transposeB, int64_t m, int64_t n, int64_t k,
 void runForward(const AttentionProblem &problem, void *const *operands, ThreadPool &pool);
 void runBackward(const AttentionProblem &problem, void *const *operands, ThreadPool &pool);
 
+/// Whether operands have 16 bits, and what `runAttention` does then.
+bool isNarrow(const AttentionProblem &problem);
+void runWidened(const AttentionProblem &problem, void *const *operands, ThreadPool &pool, void *scratch);
+
 } // namespace raddle::runtime

@@ -1,4 +1,5 @@
 #include "BlasLt.h"
+#include "CudnnAttention.h"
 #include "DeviceStreams.h"
 #include "Driver.h"
 #include "Gpu.h"
@@ -38,6 +39,7 @@ public:
     cu.ctxSetCurrent(context);
     cu.streamSynchronize(streams->compute());
     blas.reset();
+    cudnn.reset();
     dropGraphs();
     for (Module module : modules)
       cu.moduleUnload(module);
@@ -62,6 +64,7 @@ public:
     cu.check(cu.memAlloc(&address, std::max<uint64_t>(bytes, 1)),
              "cannot allocate " + std::to_string(bytes) + " bytes on " + name());
     deviceMemory.push_back(address);
+    ++allocated;
     return reinterpret_cast<uint8_t *>(address);
   }
 
@@ -70,6 +73,7 @@ public:
     cu.check(cu.memHostAlloc(&memory, std::max<uint64_t>(bytes, 1), 0),
              "cannot allocate " + std::to_string(bytes) + " bytes that the GPU can copy");
     hostMemory.push_back(memory);
+    ++allocated;
     return static_cast<uint8_t *>(memory);
   }
 
@@ -79,8 +83,10 @@ public:
   void rememberGemms(const std::string &file) override { rememberedGemms = file; }
 
   size_t prepareGemm(const GemmProblem &problem, const GemmOperands &operands) override {
-    if (!blas)
+    if (!blas) {
       blas = std::make_unique<BlasLt>(streams->compute(), name(), rememberedGemms);
+      ++allocated;
+    }
     return blas->prepare(problem, operands);
   }
 
@@ -88,15 +94,20 @@ public:
   size_t unmeasuredGemms() override { return blas ? blas->unmeasured() : 0; }
   void measureGemms(const std::function<void(size_t, size_t)> &progress) override { blas->measure(progress); }
 
+  size_t prepareAttention(const AttentionProblem &problem) override {
+    if (!cudnn)
+      cudnn = std::make_unique<CudnnAttention>(streams->compute());
+    return cudnn->prepare(problem);
+  }
+
+  void attention(size_t prepared, void *const *operands) override { cudnn->run(prepared, operands); }
+
   void copy(void *dst, const void *src, uint64_t bytes) override {
     if (bytes != 0)
       cu.check(cu.memcpyAsync(addressOf(dst), addressOf(src), bytes, streams->compute()), "cannot copy");
   }
 
-  void fill(void *dst, uint8_t byte, uint64_t bytes) override {
-    if (bytes != 0)
-      cu.check(cu.memsetAsync(addressOf(dst), byte, bytes, streams->compute()), "cannot fill memory");
-  }
+  void fill(void *dst, uint8_t byte, uint64_t bytes) override { streams->fill(addressOf(dst), byte, bytes); }
 
   StreamHandle communicationStream() override { return streams->communication(); }
   void makeEvents(size_t count) override { streams->makeEvents(count); }
@@ -104,6 +115,9 @@ public:
   void wait(size_t event, uint32_t stream) override { streams->wait(event, stream); }
   bool reached(size_t event) override { return streams->reached(event); }
   void await(size_t event) override { streams->await(event); }
+  void makeStamps(size_t count) override { streams->makeStamps(count); }
+  void stamp(size_t stamp, uint32_t stream) override { streams->stamp(stamp, stream); }
+  double secondsBetween(size_t first, size_t second) override { return streams->secondsBetween(first, second); }
   void mark(uint32_t number) override { streams->mark(number); }
   uint32_t marked() override { return streams->marked(); }
 
@@ -132,7 +146,10 @@ public:
     graphs.clear();
   }
 
-  uint64_t workspaceBytes() const override { return scratchBytes + (blas ? BlasLt::workspaceBytes : 0); }
+  uint64_t workspaceBytes() const override {
+    return scratchBytes + (blas ? BlasLt::workspaceBytes : 0) + (cudnn ? cudnn->workspaceBytes() : 0);
+  }
+  uint64_t allocations() const override { return allocated; }
 
   bool finished() override { return streams->finished(); }
   void synchronize() override { streams->synchronize(); }
@@ -156,10 +173,11 @@ private:
   std::vector<GraphExec> graphs;
   std::vector<void *> parameters;
   void *scratch = nullptr;
-  uint64_t scratchBytes = 0;
+  uint64_t scratchBytes = 0, allocated = 0;
   void *nothing = nullptr;
   std::string rememberedGemms;
   std::unique_ptr<BlasLt> blas;
+  std::unique_ptr<CudnnAttention> cudnn;
 
   static Address addressOf(const void *pointer) { return reinterpret_cast<Address>(pointer); }
 

@@ -18,6 +18,7 @@ DeviceStreams::DeviceStreams(const Driver &driver) : cu(driver) {
     void *host = nullptr;
     cu.check(cu.memHostAlloc(&host, sizeof(*seen), 0), "cannot allocate memory that the GPU can copy");
     seen = static_cast<uint32_t *>(host);
+    filling = std::make_unique<FillKernel>(cu);
     mark(0);
   } catch (...) {
     release();
@@ -28,8 +29,9 @@ DeviceStreams::DeviceStreams(const Driver &driver) : cu(driver) {
 DeviceStreams::~DeviceStreams() { release(); }
 
 void DeviceStreams::release() {
-  for (Event event : events)
-    cu.eventDestroy(event);
+  for (std::vector<Event> *list : {&events, &stamps})
+    for (Event event : *list)
+      cu.eventDestroy(event);
   for (Stream stream : {streams[0], streams[1], beside})
     if (stream)
       cu.streamDestroy(stream);
@@ -39,12 +41,29 @@ void DeviceStreams::release() {
     cu.memFreeHost(seen);
 }
 
-void DeviceStreams::makeEvents(size_t count) {
+void DeviceStreams::fill(Address dst, uint8_t byte, uint64_t bytes) { filling->fill(dst, byte, bytes, compute()); }
+
+static void make(const Driver &cu, std::vector<Event> &events, size_t count, unsigned flags) {
   while (events.size() < count) {
     Event event = nullptr;
-    cu.check(cu.eventCreate(&event, eventDisableTiming), "cannot make an event");
+    cu.check(cu.eventCreate(&event, flags), "cannot make an event");
     events.push_back(event);
   }
+}
+
+void DeviceStreams::makeEvents(size_t count) { make(cu, events, count, eventDisableTiming); }
+
+void DeviceStreams::makeStamps(size_t count) { make(cu, stamps, count, eventDefault); }
+
+void DeviceStreams::stamp(size_t stamp, uint32_t stream) {
+  cu.check(cu.eventRecord(stamps[stamp], streams[stream]), "cannot record an event");
+}
+
+double DeviceStreams::secondsBetween(size_t first, size_t second) {
+  constexpr double millisecond = 1e-3;
+  float milliseconds = 0;
+  cu.check(cu.eventElapsedTime(&milliseconds, stamps[first], stamps[second]), "cannot ask for the time of an event");
+  return static_cast<double>(milliseconds) * millisecond;
 }
 
 void DeviceStreams::record(size_t event, uint32_t stream) {
@@ -65,7 +84,7 @@ bool DeviceStreams::reached(size_t event) {
 void DeviceStreams::await(size_t event) { cu.check(cu.eventSynchronize(events[event]), "the GPU failed"); }
 
 void DeviceStreams::mark(uint32_t value) {
-  cu.check(cu.memset32Async(number, value, 1, communication()), "cannot mark a collective");
+  filling->store(number, value, communication());
 }
 
 uint32_t DeviceStreams::marked() {

@@ -1,8 +1,9 @@
 // The streams of one GPU, and events between them.
 #pragma once
 
-#include "Driver.h"
+#include "FillKernel.h"
 
+#include <memory>
 #include <vector>
 
 namespace raddle::runtime::cuda {
@@ -22,11 +23,15 @@ public:
   Stream communication() const { return streams[1]; }
 
   /// As those of Gpu. Throw Error.
+  void fill(Address dst, uint8_t byte, uint64_t bytes);
   void makeEvents(size_t count);
   void record(size_t event, uint32_t stream);
   void wait(size_t event, uint32_t stream);
   bool reached(size_t event);
   void await(size_t event);
+  void makeStamps(size_t count);
+  void stamp(size_t stamp, uint32_t stream);
+  double secondsBetween(size_t first, size_t second);
   void mark(uint32_t number);
   uint32_t marked();
   bool finished();
@@ -35,7 +40,8 @@ public:
 private:
   const Driver &cu;
   Stream streams[2] = {}, beside = nullptr;
-  std::vector<Event> events;
+  std::unique_ptr<FillKernel> filling;
+  std::vector<Event> events, stamps;
   // Of the device, and where the host reads it.
   Address number = 0;
   uint32_t *seen = nullptr;

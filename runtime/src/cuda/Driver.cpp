@@ -42,13 +42,12 @@ static Driver loadDriver() {
   library.find(driver.eventRecord, "cuEventRecord");
   library.find(driver.eventQuery, "cuEventQuery");
   library.find(driver.eventSynchronize, "cuEventSynchronize");
+  library.find(driver.eventElapsedTime, "cuEventElapsedTime");
   library.find(driver.memAlloc, "cuMemAlloc_v2");
   library.find(driver.memFree, "cuMemFree_v2");
   library.find(driver.memHostAlloc, "cuMemHostAlloc");
   library.find(driver.memFreeHost, "cuMemFreeHost");
   library.find(driver.memcpyAsync, "cuMemcpyAsync");
-  library.find(driver.memsetAsync, "cuMemsetD8Async");
-  library.find(driver.memset32Async, "cuMemsetD32Async");
   library.find(driver.moduleLoadData, "cuModuleLoadData");
   library.find(driver.moduleUnload, "cuModuleUnload");
   library.find(driver.moduleGetFunction, "cuModuleGetFunction");

@@ -19,7 +19,7 @@ using GraphExec = struct GraphExecHandle *;
 using Event = struct EventHandle *;
 
 // Numbers of cuda.h.
-constexpr unsigned streamNonBlocking = 1, captureRelaxed = 2, eventDisableTiming = 2;
+constexpr unsigned streamNonBlocking = 1, captureRelaxed = 2, eventDefault = 0, eventDisableTiming = 2;
 constexpr Result notReady = 600;
 constexpr int functionMaxDynamicShared = 8;
 
@@ -49,13 +49,12 @@ struct Driver {
   Result (*eventRecord)(Event, Stream);
   Result (*eventQuery)(Event);
   Result (*eventSynchronize)(Event);
+  Result (*eventElapsedTime)(float *, Event, Event);
   Result (*memAlloc)(Address *, size_t);
   Result (*memFree)(Address);
   Result (*memHostAlloc)(void **, size_t, unsigned);
   Result (*memFreeHost)(void *);
   Result (*memcpyAsync)(Address, Address, size_t, Stream);
-  Result (*memsetAsync)(Address, unsigned char, size_t, Stream);
-  Result (*memset32Async)(Address, unsigned, size_t, Stream);
   Result (*moduleLoadData)(Module *, const void *);
   Result (*moduleUnload)(Module);
   Result (*moduleGetFunction)(Function *, Module, const char *);

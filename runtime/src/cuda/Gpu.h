@@ -3,6 +3,7 @@
 #pragma once
 
 #include "raddle/Bundle/bundle_generated.h"
+#include "raddle/runtime/Attention.h"
 #include "raddle/runtime/Communicator.h"
 #include "raddle/runtime/CpuOperations.h"
 
@@ -57,6 +58,10 @@ public:
   virtual size_t unmeasuredGemms() = 0;
   virtual void measureGemms(const std::function<void(size_t, size_t)> &progress) = 0;
 
+  /// Chooses how attention is computed; gives its number. Operands are the problem's, inputs and then outputs.
+  virtual size_t prepareAttention(const AttentionProblem &problem) = 0;
+  virtual void attention(size_t prepared, void *const *operands) = 0;
+
   /// Copies between any two places of the device and of memory from `allocateHost`.
   virtual void copy(void *dst, const void *src, uint64_t bytes) = 0;
   virtual void fill(void *dst, uint8_t byte, uint64_t bytes) = 0;
@@ -74,6 +79,11 @@ public:
   virtual bool reached(size_t event) = 0;
   virtual void await(size_t event) = 0;
 
+  /// Points of streams whose times are kept, numbered from 0; `secondsBetween` asks for two that are done.
+  virtual void makeStamps(size_t count) = 0;
+  virtual void stamp(size_t stamp, uint32_t stream) = 0;
+  virtual double secondsBetween(size_t first, size_t second) = 0;
+
   /// Stores a number on the stream of collectives; `marked` reads it while all streams work, 0 where it cannot be read.
   virtual void mark(uint32_t number) = 0;
   virtual uint32_t marked() = 0;
@@ -89,6 +99,9 @@ public:
   /// Bytes of the device that libraries and kernels hold as scratch memory.
   virtual uint64_t workspaceBytes() const = 0;
 
+  /// How often memory of the device, or of the host for it, was allocated through this object.
+  virtual uint64_t allocations() const = 0;
+
   /// Whether everything is done; and a wait until it is. Throw Error when something failed.
   virtual bool finished() = 0;
   virtual void synchronize() = 0;
@@ -97,8 +110,8 @@ public:
 /// How many GPUs this process sees. Loads NVIDIA's driver; throws Error where there is none.
 int cudaGpuCount();
 
-/// A GPU of this process, through NVIDIA's driver and cuBLASLt, which are loaded now. Throws Error when this machine
-/// has none.
+/// A GPU of this process, through NVIDIA's driver, which is loaded now, and cuBLASLt and cuDNN, where a bundle needs
+/// them. Throws Error when this machine has none.
 std::unique_ptr<Gpu> openCudaGpu(int ordinal);
 
 } // namespace raddle::runtime

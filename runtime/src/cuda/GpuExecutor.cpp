@@ -14,9 +14,9 @@ namespace raddle::runtime {
 static uint64_t roundUp(uint64_t bytes) { return (bytes + deviceAlignment - 1) / deviceAlignment * deviceAlignment; }
 
 GpuExecutor::GpuExecutor(const bundle::Bundle &bundle, std::unique_ptr<Gpu> device, GpuGroups given, bool traced,
-                         std::chrono::seconds patience, const GemmMeasuring &measuring)
+                         std::chrono::seconds patience, unsigned threads, const GemmMeasuring &measuring)
     : bundle(bundle), layout(bundle), gpu(std::move(device)), kept(std::move(given)),
-      groups{*kept.all, *kept.shards, *kept.replicas}, patience(patience) {
+      groups{*kept.all, *kept.shards, *kept.replicas}, patience(patience), threads(threads) {
   refuseUnsupported();
   for (Communicator *each : {&groups.all, &groups.shards, &groups.replicas})
     if (std::find(communicators.begin(), communicators.end(), each) == communicators.end())
@@ -46,7 +46,20 @@ GpuExecutor::GpuExecutor(const bundle::Bundle &bundle, std::unique_ptr<Gpu> devi
   if (gpu->unmeasuredGemms() != 0)
     measureGemms(measuring);
   if (traced)
-    traces.assign(numStreams, Trace(rank()));
+    startTracing();
+  synchronize();
+}
+
+void GpuExecutor::startTracing() {
+  traces.assign(numStreams, Trace(rank()));
+  size_t most = 0;
+  for (const Lowered &program : lowered)
+    most = std::max(most, program.program.steps(computeStream).size() + program.program.steps(communicationStream).size());
+  times.emplace(*gpu, most);
+}
+
+void GpuExecutor::synchronize() {
+  ++calls.synchronisations;
   gpu->synchronize();
 }
 
@@ -75,6 +88,12 @@ void GpuExecutor::fillRepeatedly(uint8_t *memory, uint64_t bytes) {
     next = std::min(filled, bytes - filled);
     gpu->copy(memory + filled, memory, next);
   }
+}
+
+DeviceCalls GpuExecutor::deviceCalls() const {
+  DeviceCalls result = calls;
+  result.allocations = gpu->allocations();
+  return result;
 }
 
 void GpuExecutor::allocateArrays() {
@@ -116,7 +135,7 @@ void GpuExecutor::refuseUnsupported() const {
         bundle::Action action = instruction.action_type();
         bool orders = action == bundle::Action::Record || action == bundle::Action::Wait;
         uint32_t stream = action == bundle::Action::Collective ? communicationStream : computeStream;
-        if (action == bundle::Action::Attention || (!orders && instruction.stream() != stream))
+        if (!orders && instruction.stream() != stream)
           refused += "\n  entry '" + entry->name()->str() + "', instruction " + std::to_string(i) + ": " +
                      bundle::EnumNameAction(action) + " on stream " + std::to_string(instruction.stream());
       }
@@ -138,7 +157,7 @@ void GpuExecutor::upload(uint8_t *dst, const uint8_t *src, uint64_t bytes) {
     uint64_t piece = std::min(stagingBytes, bytes - at);
     std::memcpy(staging, src + at, piece);
     gpu->copy(dst + at, staging, piece);
-    gpu->synchronize();
+    synchronize();
   }
 }
 
@@ -146,7 +165,7 @@ void GpuExecutor::download(uint8_t *dst, const uint8_t *src, uint64_t bytes) {
   for (uint64_t at = 0; at < bytes; at += stagingBytes) {
     uint64_t piece = std::min(stagingBytes, bytes - at);
     gpu->copy(staging, src + at, piece);
-    gpu->synchronize();
+    synchronize();
     std::memcpy(dst + at, staging, piece);
   }
 }
@@ -189,7 +208,16 @@ void GpuExecutor::sortSteps(Lowered &program, const bundle::Variant &variant) {
 
 uint64_t GpuExecutor::reportsOffset(const Lowered &program) const { return program.inputBytes + program.outputBytes; }
 
-// Binds the program to its arrays, which stay where they are, and chooses how its products are computed.
+size_t GpuExecutor::prepareGemm(const GemmProblem &problem, void *const *at) {
+  bool empty =
+      problem.m == 0 || problem.n == 0 || problem.k == 0 || std::count(problem.batch.begin(), problem.batch.end(), 0);
+  if (empty)
+    throw Error("a GPU does no matrix products without elements");
+  return gpu->prepareGemm(problem, GemmOperands::from(problem, at));
+}
+
+// Binds the program to its arrays, which stay where they are, and chooses how libraries compute what they are called
+// for.
 void GpuExecutor::prepare(Lowered &lowered) {
   std::vector<void *> inputs, outputs;
   for (const Array &input : lowered.inputs)
@@ -200,16 +228,11 @@ void GpuExecutor::prepare(Lowered &lowered) {
   for (const Step &step : lowered.program.steps(computeStream)) {
     if (const auto *copy = std::get_if<CopyCall>(&step.call))
       lowered.copiedBytes += copy->bytes;
-    const auto *gemm = std::get_if<GemmCall>(&step.call);
-    if (!gemm)
-      continue;
-    const GemmProblem &problem = gemm->problem;
-    bool empty =
-        problem.m == 0 || problem.n == 0 || problem.k == 0 || std::count(problem.batch.begin(), problem.batch.end(), 0);
-    if (empty)
-      throw Error("instruction '" + std::string(step.name) + "': a GPU does no matrix products without elements");
     try {
-      lowered.gemms.push_back(gpu->prepareGemm(problem, GemmOperands::from(problem, lowered.program.operands(step))));
+      if (const auto *gemm = std::get_if<GemmCall>(&step.call))
+        lowered.gemms.push_back(prepareGemm(gemm->problem, lowered.program.operands(step)));
+      else if (const auto *attention = std::get_if<AttentionCall>(&step.call))
+        lowered.attentions.push_back(gpu->prepareAttention(attention->problem));
     } catch (const Error &error) {
       throw Error("instruction '" + std::string(step.name) + "': " + error.what());
     }
@@ -221,8 +244,9 @@ void GpuExecutor::load(uint64_t seed, const std::string &weights) {
   if (!weights.empty())
     archive = openWeights(weights);
   gpu->enter();
+  ThreadPool pool(threads);
   std::vector<uint8_t> memory;
-  loadParameters(bundle, static_cast<uint32_t>(rank()), seed, archive.get(),
+  loadParameters(bundle, static_cast<uint32_t>(rank()), seed, archive.get(), pool,
                  [&](const ParameterPart &part, uint64_t bytes, const std::function<void(uint8_t *)> &fill) {
                    memory.resize(bytes);
                    fill(memory.data());

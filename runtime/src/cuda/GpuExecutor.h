@@ -2,6 +2,7 @@
 #pragma once
 
 #include "Gpu.h"
+#include "InstructionTimes.h"
 
 #include "../exec/RankExecutor.h"
 
@@ -30,9 +31,10 @@ struct GemmMeasuring {
 /// is kept as a graph, collectives included, and from then on a run is a copy in, one launch of it, and a copy out.
 class GpuExecutor : public RankExecutor {
 public:
-  /// A collective may take `patience`. Throws Error, also naming every instruction that a GPU cannot do yet.
+  /// A collective may take `patience`; `threads` of the host draw initial values. Throws Error, also naming every
+  /// instruction that a GPU cannot do yet.
   GpuExecutor(const bundle::Bundle &bundle, std::unique_ptr<Gpu> gpu, GpuGroups groups, bool trace,
-              std::chrono::seconds patience, const GemmMeasuring &measuring = {});
+              std::chrono::seconds patience, unsigned threads, const GemmMeasuring &measuring = {});
   ~GpuExecutor() override;
 
   /// Does each collective of the programs once, so that libraries have made their connections before the first run: all
@@ -42,7 +44,7 @@ public:
   void load(uint64_t seed, const std::string &weights) override;
 
   /// An index that is not allowed is found by `check` where a caller's input holds it, and by `deliver` where the
-  /// program computes it. With tracing every instruction is waited for, and an error names it.
+  /// program computes it. With tracing every instruction of a first run is waited for, and an error names it.
   void check(size_t program, void *const *inputs) const override;
   void start(size_t program, void *const *inputs, void *const *outputs) override;
   void wait() override;
@@ -62,7 +64,7 @@ public:
   uint64_t workspaceBytes() const override { return gpu->workspaceBytes(); }
   uint64_t bytesCommunicated() const override { return communicated; }
   uint64_t bytesCopied() const override { return copied; }
-  double launchSeconds() const override { return launched; }
+  DeviceCalls deviceCalls() const override;
 
 private:
   /// An array that the caller hands over or gets: where it lies from the start of the arrays of its kind.
@@ -79,7 +81,7 @@ private:
     std::vector<std::pair<size_t, const Step *>> hostChecks;
     std::vector<const Step *> deviceChecks;
     std::vector<const Step *> collectives;
-    std::vector<size_t> gemms; ///< numbers of the prepared ones, in the order of the steps
+    std::vector<size_t> gemms, attentions; ///< numbers of the prepared ones, in the order of the steps
     uint64_t runs = 0;
     std::optional<size_t> graph;
   };
@@ -93,7 +95,7 @@ private:
   };
   /// How many of the instructions of a kind have been met.
   struct Cursor {
-    size_t gemms = 0, checks = 0, collectives = 0;
+    size_t gemms = 0, attentions = 0, checks = 0, collectives = 0;
   };
   // All bits set: a check found nothing.
   static constexpr uint64_t nothingFound = ~uint64_t(0);
@@ -105,11 +107,13 @@ private:
   Groups groups;
   std::vector<Communicator *> communicators; // each one once
   const std::chrono::seconds patience;
+  const unsigned threads;
   uint8_t *stateMemory = nullptr, *arena = nullptr;
   uint64_t arenaBytesOfAll = 0;
   std::vector<uint8_t *> states, constants;
   std::vector<Lowered> lowered;
   std::vector<Trace> traces;
+  std::optional<InstructionTimes> times; // of a traced run
   // Inputs of a program, then its outputs, then reports of checks.
   uint8_t *deviceArrays = nullptr;
   uint64_t deviceArrayBytes = 0;
@@ -119,22 +123,27 @@ private:
   // For copies between runs.
   static constexpr uint64_t stagingBytes = 16u << 20;
   uint8_t *staging = nullptr;
-  double launched = 0;
+  DeviceCalls calls;
   uint64_t copied = 0, communicated = 0;
 
   void refuseUnsupported() const;
   void uploadConstants();
   void lower(const bundle::Variant &variant);
   void sortSteps(Lowered &program, const bundle::Variant &variant);
+  size_t prepareGemm(const GemmProblem &problem, void *const *operands);
   void prepare(Lowered &program);
   void measureGemms(const GemmMeasuring &measuring);
   void fillRepeatedly(uint8_t *memory, uint64_t bytes);
   uint64_t reportsOffset(const Lowered &program) const;
   void allocateArrays();
+  void startTracing();
   void submit(Lowered &program);
-  void submitAll(Lowered &program, bool waitForCollectives);
+  void submitTraced(Lowered &program);
+  void submitAll(Lowered &program, bool first);
   void execute(Lowered &program, const Step &step, Cursor &cursor);
   /// Waits for all that was asked for; `step` is the last of it, where that is known.
+  void drain(const Lowered &program, const Step *step);
+  void synchronize();
   void await(const Lowered &program, const std::function<bool()> &done, const Step *step);
   void readReports(const Started &run) const;
   void upload(uint8_t *dst, const uint8_t *src, uint64_t bytes);

@@ -35,7 +35,7 @@ void GpuExecutor::start(size_t index, void *const *inputs, void *const *outputs)
   gpu->record(run.event, computeStream);
   ++program.runs;
   ++underWay;
-  launched += std::chrono::duration<double>(Trace::Clock::now() - begin).count();
+  calls.seconds += std::chrono::duration<double>(Trace::Clock::now() - begin).count();
 }
 
 void GpuExecutor::wait() {
@@ -47,7 +47,7 @@ void GpuExecutor::wait() {
     gpu->await(run.event);
   } catch (const Error &error) {
     throw Error("rank " + std::to_string(rank()) + ": " + error.what() +
-                "; a run with tracing waits for each instruction and names the one that fails");
+                "; with tracing, a first run waits for each instruction and names the one that fails");
   }
 }
 
@@ -65,17 +65,29 @@ void GpuExecutor::deliver() {
 
 // The first run loads what libraries load late, which must not be in a graph; the second becomes one.
 void GpuExecutor::submit(Lowered &program) {
-  if (program.graph)
-    return gpu->launchGraph(*program.graph);
-  if (program.runs == 0 || !traces.empty())
-    return submitAll(program, /*waitForCollectives=*/true);
-  gpu->beginGraph();
-  submitAll(program, /*waitForCollectives=*/false);
-  program.graph = gpu->endGraph();
+  if (times)
+    return submitTraced(program);
+  if (program.runs == 0)
+    return submitAll(program, /*first=*/true);
+  if (!program.graph) {
+    gpu->beginGraph();
+    submitAll(program, /*first=*/false);
+    program.graph = gpu->endGraph();
+  }
+  ++calls.graphLaunches;
   gpu->launchGraph(*program.graph);
 }
 
-void GpuExecutor::submitAll(Lowered &program, bool waitForCollectives) {
+// It is over when this returns, so that stamps and the host's clock can be read.
+void GpuExecutor::submitTraced(Lowered &program) {
+  drain(program, nullptr);
+  times->beginRun();
+  submitAll(program, /*first=*/program.runs == 0);
+  drain(program, nullptr);
+  times->addTo(traces);
+}
+
+void GpuExecutor::submitAll(Lowered &program, bool first) {
   gpu->fill(deviceArrays + reportsOffset(program), 0xff, program.deviceChecks.size() * sizeof(uint64_t));
   bool communicates = !program.collectives.empty();
   size_t begun = program.program.events(), ended = begun + 1;
@@ -86,18 +98,18 @@ void GpuExecutor::submitAll(Lowered &program, bool waitForCollectives) {
   Cursor cursor;
   program.communicatedBytes = 0;
   program.program.forEach([&](const Step &step) {
-    Trace::Clock::time_point begin = Trace::Clock::now();
+    ++calls.singleInstructions;
     try {
+      if (times)
+        times->beginInstruction(step);
       execute(program, step, cursor);
+      if (times)
+        times->endInstruction(step);
     } catch (const Error &error) {
       throw Error("rank " + std::to_string(rank()) + ", instruction '" + step.name + "': " + error.what());
     }
-    if (waitForCollectives && (!traces.empty() || std::holds_alternative<CollectiveCall>(step.call)))
-      await(program, [this] { return gpu->finished(); }, &step);
-    const char *kind = kindOf(step);
-    if (!traces.empty())
-      traces[step.stream].add(
-          {*step.name ? step.name : kind, kind, step.stream, begin, Trace::Clock::now(), step.source});
+    if (first && (times || std::holds_alternative<CollectiveCall>(step.call)))
+      drain(program, &step);
   });
   if (communicates) {
     gpu->mark(0);
@@ -112,6 +124,8 @@ void GpuExecutor::execute(Lowered &program, const Step &step, Cursor &cursor) {
     gpu->launch(kernel->kernel, operands);
   } else if (std::holds_alternative<GemmCall>(step.call)) {
     gpu->gemm(program.gemms[cursor.gemms++], GemmOperands::from(std::get<GemmCall>(step.call).problem, operands));
+  } else if (std::holds_alternative<AttentionCall>(step.call)) {
+    gpu->attention(program.attentions[cursor.attentions++], operands);
   } else if (const auto *collective = std::get_if<CollectiveCall>(&step.call)) {
     gpu->mark(static_cast<uint32_t>(++cursor.collectives));
     program.communicatedBytes += communicate(*collective, groups, operands, gpu->communicationStream());
@@ -138,6 +152,11 @@ static std::string describe(const Step &step, size_t number, size_t count) {
          nameOf(call.dtype) + " elements between " + bundle::EnumNameGroup(call.group);
 }
 
+void GpuExecutor::drain(const Lowered &program, const Step *step) {
+  ++calls.synchronisations;
+  await(program, [this] { return gpu->finished(); }, step);
+}
+
 void GpuExecutor::await(const Lowered &program, const std::function<bool()> &done, const Step *step) {
   waitForGpu(*gpu, done, communicators, patience, [&](uint32_t marked) {
     std::string where = "rank " + std::to_string(rank());
@@ -155,13 +174,13 @@ void GpuExecutor::rehearse() {
       gpu->mark(static_cast<uint32_t>(++number));
       communicate(std::get<CollectiveCall>(step->call), groups, program.program.operands(*step),
                   gpu->communicationStream());
-      await(program, [this] { return gpu->finished(); }, step);
+      drain(program, step);
     }
   }
   gpu->mark(0);
   // What a collective brought into a state is no value.
   gpu->fill(stateMemory, 0, layout.bytes);
-  gpu->synchronize();
+  synchronize();
 }
 
 void GpuExecutor::readReports(const Started &run) const {

@@ -19,6 +19,9 @@ public:
   /// Throws Error where functions were not found: `what` lacks these.
   void check(const std::string &what) const;
 
+  /// What dlopen gave.
+  void *native() const { return handle; }
+
 private:
   /// Null, and remembered, if there is no such function.
   void *lookUp(const char *name);

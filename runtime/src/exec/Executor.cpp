@@ -43,6 +43,8 @@ void Executor::allocateScratch() {
     program.forEach([&](const Step &step) {
       if (const auto *gemm = std::get_if<GemmCall>(&step.call))
         most = std::max(most, gemmScratchBytes(gemm->problem, pool.size()));
+      else if (const auto *attention = std::get_if<AttentionCall>(&step.call))
+        most = std::max<size_t>(most, attentionScratchBytes(attention->problem));
     });
   if (most != 0 && !scratch.allocate(most))
     throw Error("cannot allocate " + std::to_string(most) + " bytes to widen matrices for rank " +
@@ -53,7 +55,7 @@ void Executor::load(uint64_t seed, const std::string &weights) {
   std::unique_ptr<WeightArchive> archive;
   if (!weights.empty())
     archive = openWeights(weights);
-  loadParameters(bundle, static_cast<uint32_t>(rank()), seed, archive.get(),
+  loadParameters(bundle, static_cast<uint32_t>(rank()), seed, archive.get(), pool,
                  [&](const ParameterPart &part, uint64_t, const std::function<void(uint8_t *)> &fill) {
                    fill(states[part.state] + part.offset);
                  });
@@ -135,7 +137,7 @@ void Executor::execute(const Step &step, void *const *operands) {
   } else if (const auto *gemm = std::get_if<GemmCall>(&step.call)) {
     runGemm(gemm->problem, GemmOperands::from(gemm->problem, operands), pool, scratch.data());
   } else if (const auto *attention = std::get_if<AttentionCall>(&step.call)) {
-    runAttention(attention->problem, operands, pool);
+    runAttention(attention->problem, operands, pool, scratch.data());
   } else if (const auto *collective = std::get_if<CollectiveCall>(&step.call)) {
     communicated += communicate(*collective, groups, operands);
   } else if (const auto *copy = std::get_if<CopyCall>(&step.call)) {

@@ -4,6 +4,7 @@
 #include "Program.h"
 
 #include "raddle/runtime/Communicator.h"
+#include "raddle/runtime/DeviceCalls.h"
 #include "raddle/runtime/Trace.h"
 
 #include <string>
@@ -79,8 +80,7 @@ public:
   /// Bytes that instructions got from other ranks, and that copies moved, so far.
   virtual uint64_t bytesCommunicated() const = 0;
   virtual uint64_t bytesCopied() const = 0;
-  /// Seconds that this thread spent on calls of `run` without waiting for a device; 0 where it computes itself.
-  virtual double launchSeconds() const { return 0; }
+  virtual DeviceCalls deviceCalls() const { return {}; }
 };
 
 } // namespace raddle::runtime

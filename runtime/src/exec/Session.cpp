@@ -80,6 +80,9 @@ void Session::Implementation::makeRanks(const SessionOptions &options) {
   if (!isProcess)
     group = std::make_unique<LocalGroup>(static_cast<int>(count));
   threads = std::make_unique<RankThreads>(count);
+  ranksOfMachine = ranksHere(*bundle, world.get());
+  threadsOfRank = options.threads ? options.threads : std::thread::hardware_concurrency() / ranksOfMachine;
+  threadsOfRank = std::max(threadsOfRank, 1u);
   if (code)
     makeCpuRanks(options, count);
   else
@@ -90,18 +93,13 @@ void Session::Implementation::makeCpuRanks(const SessionOptions &options, size_t
   if (options.launch)
     throw InvalidArgument("torchrun starts ranks on GPUs, the bundle is for '" + bundle->target()->str() +
                           "'; mpirun starts ranks on CPUs");
-  unsigned threadCount =
-      options.threads ? options.threads : std::thread::hardware_concurrency() / ranksHere(*bundle, world.get());
-  threadCount = std::max(threadCount, 1u);
-  threadsOfRank = threadCount;
-  ranksOfMachine = ranksHere(*bundle, world.get());
   measureLimits = options.measureLimits;
   shardGroups.resize(count);
   replicaGroups.resize(count);
   onRanks([&](size_t i) { makeGroups(i); });
   for (size_t i = 0; i < count; ++i) {
     Groups groups{communicator(i), *shardGroups[i], *replicaGroups[i]};
-    executors.push_back(std::make_unique<Executor>(*bundle, *code, groups, threadCount, options.trace));
+    executors.push_back(std::make_unique<Executor>(*bundle, *code, groups, threadsOfRank, options.trace));
   }
 }
 
@@ -185,11 +183,11 @@ Statistics Session::statistics() const {
   result.bytesCopied /= ranks();
   result.runs = impl->runs;
   result.blas = blasKernels();
-  result.launchSeconds = launchSeconds();
+  result.device = deviceCalls();
   return result;
 }
 
-double Session::launchSeconds() const { return impl->executors[0]->launchSeconds(); }
+DeviceCalls Session::deviceCalls() const { return impl->executors[0]->deviceCalls(); }
 
 std::vector<const Trace *> Session::Implementation::traces() const {
   std::vector<const Trace *> traces;

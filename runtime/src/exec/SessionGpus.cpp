@@ -99,7 +99,7 @@ GpuGroups Session::Implementation::connectGpu(const SessionOptions &options, siz
 void Session::Implementation::makeGpuRanks(const SessionOptions &options, size_t count) {
   int first = options.launch ? options.launch->localRank : world ? rankOnMachine(*world) : 0;
   int needed = first + static_cast<int>(count), found = cudaGpuCount();
-  if (needed > found)
+  if (needed > found && !(options.shareGpus && found > 0))
     throw Error(count > 1
                     ? "the bundle is for " + std::to_string(count) + " ranks, each of which needs a GPU, and this " +
                           "machine has " + std::to_string(found) + "; mpirun and torchrun start ranks on several"
@@ -108,7 +108,7 @@ void Session::Implementation::makeGpuRanks(const SessionOptions &options, size_t
   std::vector<std::unique_ptr<Gpu>> gpus(count);
   std::vector<GpuGroups> groups(count);
   // Each of these ends on all ranks before the next begins, so that a failure finds none of them waiting for another.
-  onRanks([&](size_t i) { gpus[i] = openCudaGpu(first + static_cast<int>(i)); });
+  onRanks([&](size_t i) { gpus[i] = openCudaGpu((first + static_cast<int>(i)) % found); });
   onRanks([&](size_t i) { groups[i] = connectGpu(options, i, *gpus[i]); });
   if (options.launch)
     world = std::make_shared<StagedCommunicator>(groups[0].all, *gpus[0], options.patience);
@@ -118,7 +118,7 @@ void Session::Implementation::makeGpuRanks(const SessionOptions &options, size_t
   std::vector<std::unique_ptr<GpuExecutor>> made(count);
   onRanks([&](size_t i) {
     made[i] = std::make_unique<GpuExecutor>(*bundle, std::move(gpus[i]), std::move(groups[i]), options.trace,
-                                            options.patience, measuring(i));
+                                            options.patience, threadsOfRank, measuring(i));
   });
   onRanks([&](size_t i) { made[i]->rehearse(); });
   for (std::unique_ptr<GpuExecutor> &executor : made)

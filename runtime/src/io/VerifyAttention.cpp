@@ -14,6 +14,22 @@ static const char *nameOfOperand(size_t position, bool hasMask) {
   return names[position - (hasMask && position > attention::maskPosition ? 1 : 0)];
 }
 
+// Vectors are of the query's type, the log-sum-exp is f32, and a mask hides keys or is added.
+static void verifyType(size_t position, DType found, DType vectors, bool hasMask, const std::string &prefix,
+                       Report &report) {
+  bool isNarrow = found == DType::F16 || found == DType::BF16;
+  if (position == attention::Query) {
+    if (found != DType::F32 && !isNarrow)
+      report.add(prefix + "expected f32, f16 or bf16, found " + nameOf(found));
+    return;
+  }
+  bool isLogSumExp = position == attention::positionOf(attention::LogSumExp, hasMask);
+  DType expected = isLogSumExp ? DType::F32 : vectors;
+  bool isMask = hasMask && position == attention::maskPosition;
+  if (found != expected && !(isMask && (found == DType::Bool || found == DType::F32)))
+    report.add(prefix + "expected " + nameOf(expected) + (isMask ? ", f32 or bool" : "") + ", found " + nameOf(found));
+}
+
 // The last element that the strides reach lies inside.
 static void verifyReach(const Place &place, const attention::Shape &shape, const uint64_t *strides,
                         const std::string &prefix, Report &report) {
@@ -79,6 +95,7 @@ void verifyAttention(const bundle::Attention &attention, OperandChecker &operand
                std::to_string(sizeOf(attention.strides())));
     return;
   }
+  DType vectors = DType::F32;
   for (size_t i = 0; i < shapes.size(); ++i) {
     bool isOutput = i >= inputs, isMask = hasMask && i == attention::maskPosition;
     std::string name = nameOfOperand(i, hasMask);
@@ -89,8 +106,9 @@ void verifyAttention(const bundle::Attention &attention, OperandChecker &operand
     if (!place)
       continue;
     std::string prefix = where + ": " + name + ": ";
-    if (place->dtype != DType::F32 && !(isMask && place->dtype == DType::Bool))
-      report.add(prefix + "expected f32" + (isMask ? " or bool" : "") + ", found " + nameOf(place->dtype));
+    verifyType(i, place->dtype, vectors, hasMask, prefix, report);
+    if (i == attention::Query)
+      vectors = place->dtype;
     uint64_t strides[4];
     for (size_t dim = 0; dim < rank; ++dim)
       strides[dim] = attention.strides()->Get(static_cast<flatbuffers::uoffset_t>(i * rank + dim));

@@ -87,8 +87,9 @@ namespace {
 // Fills one rank's part of one parameter.
 class PartLoader {
 public:
-  PartLoader(const bundle::Parameter &parameter, uint32_t index, const ParameterPart &part, uint8_t *dst)
-      : parameter(parameter), index(index), part(part), dst(dst), width(byteSize(parameter.dtype())) {}
+  PartLoader(const bundle::Parameter &parameter, uint32_t index, const ParameterPart &part, uint8_t *dst,
+             ThreadPool &pool)
+      : parameter(parameter), index(index), part(part), dst(dst), width(byteSize(parameter.dtype())), pool(pool) {}
 
   void copy(const bundle::Constant &constant) {
     std::memcpy(dst, constant.data()->data() + part.first * width, part.count * width);
@@ -101,11 +102,7 @@ public:
     } else if (init == "zeros") {
       std::memset(dst, 0, part.count * width);
     } else {
-      double scale = parameter.source()->init_scale();
-      for (uint64_t i = 0; i < part.count; ++i) {
-        double value = scale * randomNormal(seed, index, part.first + i);
-        convertElements(&value, DType::F64, dst + i * width, parameter.dtype(), 1);
-      }
+      drawNormal(seed, parameter.source()->init_scale());
     }
   }
 
@@ -137,6 +134,18 @@ private:
   ParameterPart part;
   uint8_t *dst;
   size_t width;
+  ThreadPool &pool;
+
+  void drawNormal(uint64_t seed, double scale) {
+    // Enough work to be worth waking a thread for.
+    constexpr int64_t grain = 1 << 14;
+    pool.parallelFor(static_cast<int64_t>(part.count), grain, [&](int64_t begin, int64_t end) {
+      for (uint64_t i = static_cast<uint64_t>(begin); i < static_cast<uint64_t>(end); ++i) {
+        double value = scale * randomNormal(seed, index, part.first + i);
+        convertElements(&value, DType::F64, dst + i * width, parameter.dtype(), 1);
+      }
+    });
+  }
 
   void fillOnes() {
     for (uint64_t i = 0; i < part.count; ++i) {
@@ -168,13 +177,13 @@ private:
 } // namespace
 
 void loadParameters(const bundle::Bundle &bundle, uint32_t rank, uint64_t seed, WeightArchive *archive,
-                    const PlacePart &place) {
+                    ThreadPool &pool, const PlacePart &place) {
   forEachParameter(bundle, [&](const bundle::Parameter &parameter, uint32_t index) {
     ParameterPart part = partOf(bundle, parameter, rank);
     if (part.count == 0)
       return;
     place(part, part.count * byteSize(parameter.dtype()), [&](uint8_t *memory) {
-      PartLoader loader(parameter, index, part, memory);
+      PartLoader loader(parameter, index, part, memory, pool);
       if (hasEntry(parameter))
         loader.read(*archive);
       else if (parameter.source()->constant() != -1)

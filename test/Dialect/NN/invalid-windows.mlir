@@ -13,7 +13,7 @@ func.func @f(%x: tensor<2x3xf32>, %w: tensor<4x3xf32>) {
 
 // nn_conv_c1
 func.func @f(%x: tensor<2x3x8x8xf32>, %w: tensor<4x3x3x3xf64>) {
-  // expected-error @+1 {{expects 'weight' of element type 'f32', is 'tensor<4x3x3x3xf64>'}}
+  // expected-error @+1 {{expects operands of one element type, has 'f32' and 'f64'}}
   %o = nn.conv %x, %w {stride = array<i64: 1, 1>, padding = array<i64: 0, 0>, dilation = array<i64: 1, 1>, groups = 1 : i64} : tensor<2x3x8x8xf32>, tensor<4x3x3x3xf64> -> tensor<2x4x6x6xf32>
   return
 }

@@ -35,19 +35,6 @@ static std::pair<Value, Value> groupIndex(OpBuilder &builder, Location loc, Valu
   return {arith::MinSIOp::create(builder, loc, index, last), exists};
 }
 
-/// The type that sums are kept in: f32 for the 16-bit types.
-static Type sumType(Type element) {
-  return element.getIntOrFloatBitWidth() < 32 ? Type(Float32Type::get(element.getContext())) : element;
-}
-
-static Value castTo(OpBuilder &builder, Location loc, Value value, RankedTensorType type) {
-  if (value.getType() == type)
-    return value;
-  return buildElementwise(builder, loc, type, {value}, {}, [&](const Scalars &s, ValueRange args) {
-    return s.castFloat(args[0], type.getElementType());
-  });
-}
-
 FailureOr<SmallVector<Value>> GroupedMatmulOp::decomposeOperation(OpBuilder &builder) {
   MLIRContext *context = builder.getContext();
   RankedTensorType out = typeOf(getOut());
@@ -68,7 +55,7 @@ FailureOr<SmallVector<Value>> GroupedMatmulOp::decomposeOperation(OpBuilder &bui
                                Value product = s.mul(s.castFloat(args[0], type), s.castFloat(factor, type));
                                return s.add(args[2], s.select(exists, product, s.constant(type, 0.0)));
                              });
-  return SmallVector<Value>{castTo(builder, getLoc(), sum, out)};
+  return SmallVector<Value>{buildCast(builder, getLoc(), sum, out.getElementType())};
 }
 
 FailureOr<SmallVector<Value>> GroupedOuterOp::decomposeOperation(OpBuilder &builder) {
@@ -112,7 +99,7 @@ FailureOr<SmallVector<Value>> GroupedOuterOp::decomposeOperation(OpBuilder &buil
                                        });
                                    scf::YieldOp::create(outer, loc, walk.getResults());
                                  });
-  return SmallVector<Value>{castTo(builder, loc, loop.getResult(0), out)};
+  return SmallVector<Value>{buildCast(builder, loc, loop.getResult(0), out.getElementType())};
 }
 
 LogicalResult GroupedMatmulOp::buildBackward(OpBuilder &builder, ValueRange resultGrads, ArrayRef<bool> wanted,

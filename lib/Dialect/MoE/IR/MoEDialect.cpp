@@ -1,5 +1,6 @@
 // The moe dialect and its verifiers. The tag at each check is the constraint's in MoEOps.td.
 #include "raddle/Dialect/MoE/IR/MoEOps.h"
+#include "raddle/Utils/LinalgBuilders.h"
 
 #include "mlir/IR/OpImplementation.h"
 
@@ -23,6 +24,14 @@ static LogicalResult expectType(Operation *op, StringRef name, Value value, Arra
   if (value.getType() == expected)
     return success();
   return op->emitOpError("expects '") << name << "' of type " << expected << ", is " << value.getType();
+}
+
+/// Checks the type of a result, whose elements are those of the operands or of their sums.
+static LogicalResult expectResult(Operation *op, ArrayRef<int64_t> shape, Type element) {
+  Value out = op->getResult(0);
+  return out.getType() == RankedTensorType::get(shape, raddle::sumType(element))
+             ? success()
+             : expectType(op, "out", out, shape, element);
 }
 
 static LogicalResult expectRank(Operation *op, StringRef name, Value value, int64_t rank) {
@@ -55,7 +64,7 @@ LogicalResult GroupedMatmulOp::verify() {
   if (failed(expectType(*this, "offsets", getOffsets(), {groups}, typeOf(getOffsets()).getElementType())))
     return failure();
   // moe_grouped_matmul_c4
-  return expectType(*this, "out", getOut(), {lhs.getDimSize(0), columns}, lhs.getElementType());
+  return expectResult(*this, {lhs.getDimSize(0), columns}, lhs.getElementType());
 }
 
 LogicalResult GroupedOuterOp::verify() {
@@ -72,7 +81,7 @@ LogicalResult GroupedOuterOp::verify() {
   if (failed(expectGroups(*this, groups, "offsets", getOffsets())))
     return failure();
   // moe_grouped_outer_c3
-  return expectType(*this, "out", getOut(), {groups, lhs.getDimSize(1), rhs.getDimSize(1)}, lhs.getElementType());
+  return expectResult(*this, {groups, lhs.getDimSize(1), rhs.getDimSize(1)}, lhs.getElementType());
 }
 
 #define GET_OP_CLASSES

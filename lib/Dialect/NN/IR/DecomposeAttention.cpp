@@ -39,6 +39,11 @@ public:
   /// Map over loops (b, g, r, s, t[, inner]) that reads `loops`.
   AffineMap map(unsigned rank, ArrayRef<int64_t> loops) const { return projection(builder.getContext(), rank, loops); }
 
+  /// A tensor of sums: of f32 for operands of 16 bits.
+  RankedTensorType sums(ArrayRef<int64_t> sumShape) const {
+    return RankedTensorType::get(sumShape, sumType(elementType(query)));
+  }
+
   /// out[outLoops] = Σ lhs[lhsLoops] * rhs[rhsLoops] over loops (b, g, r, s, t, inner).
   Value contract(Value lhs, ArrayRef<int64_t> lhsLoops, Value rhs, ArrayRef<int64_t> rhsLoops,
                  ArrayRef<int64_t> outLoops, ArrayRef<int64_t> outShape) const {
@@ -53,7 +58,7 @@ public:
         dims.push_back(llvm::find(used, loop) - used.begin());
       return map(used.size(), dims);
     };
-    return buildContraction(builder, loc, tensorLike(query, outShape), lhs, rhs, numbered(lhsLoops), numbered(rhsLoops),
+    return buildContraction(builder, loc, sums(outShape), lhs, rhs, numbered(lhsLoops), numbered(rhsLoops),
                             numbered(outLoops));
   }
 
@@ -102,11 +107,15 @@ public:
     inputs.push_back(lse);
     maps.push_back(map(5, {B, G, R, S}));
     return buildElementwise(
-        builder, loc, tensorLike(query, {batch, groups, repeat, queries, keys}), inputs, maps,
+        builder, loc, sums({batch, groups, repeat, queries, keys}), inputs, maps,
         [&](const Scalars &s, ValueRange args) { return s.exp(s.sub(score(s, args), args.back())); });
   }
 
+  /// Sums as a factor of a product: in the operands' type.
+  Value round(Value tensor) const { return buildCast(builder, loc, tensor, elementType(query)); }
+
   static ArrayRef<int64_t> shape(Value value) { return cast<RankedTensorType>(value.getType()).getShape(); }
+  static Type elementType(Value value) { return getElementTypeOrSelf(value); }
 
   OpBuilder &builder;
   Location loc;
@@ -147,7 +156,7 @@ FailureOr<SmallVector<Value>> AttentionOp::decomposeOperation(OpBuilder &builder
   AttentionBuilder attention(builder, loc, getQuery(), getKey(), getValue(), getMask(), getScale().convertToDouble(),
                              getCausal());
   int64_t batch = attention.batch, groups = attention.groups, repeat = attention.repeat, queries = attention.queries;
-  RankedTensorType rowType = tensorLike(getQuery(), {batch, groups, repeat, queries});
+  RankedTensorType rowType = attention.sums({batch, groups, repeat, queries});
   AffineMap rowMap = attention.map(5, {B, G, R, S});
   double lowest =
       APFloat::getLargest(cast<FloatType>(rowType.getElementType()).getFloatSemantics(), true).convertToDouble();
@@ -174,9 +183,9 @@ FailureOr<SmallVector<Value>> AttentionOp::decomposeOperation(OpBuilder &builder
   });
   Value probabilities = attention.buildProbabilities(scores, lse);
   int64_t width = AttentionBuilder::shape(getValue())[3];
-  Value out = attention.contract(probabilities, {B, G, R, S, T}, getValue(), {B, G, T, Inner}, {B, G, R, S, Inner},
+  Value out = attention.contract(attention.round(probabilities), {B, G, R, S, T}, getValue(), {B, G, T, Inner}, {B, G, R, S, Inner},
                                  {batch, groups, repeat, queries, width});
-  return SmallVector<Value>{buildReshape(builder, loc, out, AttentionBuilder::shape(getOut())),
+  return SmallVector<Value>{buildReshape(builder, loc, attention.round(out), AttentionBuilder::shape(getOut())),
                             buildReshape(builder, loc, lse, AttentionBuilder::shape(getLse()))};
 }
 
@@ -198,8 +207,11 @@ static ProbabilityGradients buildScoresGrad(const AttentionBuilder &attention, O
                                                {B, G, R, S, T}, {batch, groups, repeat, queries, attention.keys});
   AffineMap rowOfOut = attention.map(5, {0, 1, 2, 3}), full = attention.map(5, {0, 1, 2, 3, 4});
   Value delta = buildReduction(
-      builder, loc, tensorLike(op.getQuery(), {batch, groups, repeat, queries}), {outGrad, out}, {full, full}, rowOfOut,
-      0.0, [](const Scalars &s, ValueRange args) { return s.add(args[2], s.mul(args[0], args[1])); });
+      builder, loc, attention.sums({batch, groups, repeat, queries}), {outGrad, out}, {full, full}, rowOfOut, 0.0,
+      [](const Scalars &s, ValueRange args) {
+        Type type = args[2].getType();
+        return s.add(args[2], s.mul(s.castFloat(args[0], type), s.castFloat(args[1], type)));
+      });
   Value scoresGrad = buildElementwise(
       builder, loc, cast<RankedTensorType>(probabilities.getType()), {probabilities, probabilitiesGrad, delta},
       {full, full, rowOfOut}, [&](const Scalars &s, ValueRange args) {
@@ -213,14 +225,15 @@ FailureOr<SmallVector<Value>> AttentionGradOp::decomposeOperation(OpBuilder &bui
   AttentionBuilder attention(builder, getLoc(), getQuery(), getKey(), getValue(), getMask(),
                              getScale().convertToDouble(), getCausal());
   auto [probabilities, outGrad, scoresGrad] = buildScoresGrad(attention, *this, attention.scale);
-  Value valueGrad = attention.contract(probabilities, {B, G, R, S, T}, outGrad, {B, G, R, S, Inner}, {B, G, T, Inner},
+  Value weights = attention.round(probabilities), slopes = attention.round(scoresGrad);
+  Value valueGrad = attention.contract(weights, {B, G, R, S, T}, outGrad, {B, G, R, S, Inner}, {B, G, T, Inner},
                                        AttentionBuilder::shape(getValue()));
-  Value queryGrad = attention.contract(scoresGrad, {B, G, R, S, T}, getKey(), {B, G, T, Inner}, {B, G, R, S, Inner},
+  Value queryGrad = attention.contract(slopes, {B, G, R, S, T}, getKey(), {B, G, T, Inner}, {B, G, R, S, Inner},
                                        AttentionBuilder::shape(attention.query));
-  Value keyGrad = attention.contract(scoresGrad, {B, G, R, S, T}, attention.query, {B, G, R, S, Inner},
-                                     {B, G, T, Inner}, AttentionBuilder::shape(getKey()));
-  return SmallVector<Value>{buildReshape(builder, getLoc(), queryGrad, AttentionBuilder::shape(getQuery())), keyGrad,
-                            valueGrad};
+  Value keyGrad = attention.contract(slopes, {B, G, R, S, T}, attention.query, {B, G, R, S, Inner}, {B, G, T, Inner},
+                                     AttentionBuilder::shape(getKey()));
+  queryGrad = buildReshape(builder, getLoc(), attention.round(queryGrad), AttentionBuilder::shape(getQuery()));
+  return SmallVector<Value>{queryGrad, attention.round(keyGrad), attention.round(valueGrad)};
 }
 
 FailureOr<SmallVector<Value>> AttentionMaskGradOp::decomposeOperation(OpBuilder &builder) {
@@ -234,9 +247,6 @@ FailureOr<SmallVector<Value>> AttentionMaskGradOp::decomposeOperation(OpBuilder 
     sum =
         buildReduction(builder, getLoc(), sumType, {scoresGrad}, {attention.map(5, {B, G, R, S, T})}, attention.maskMap,
                        0.0, [](const Scalars &s, ValueRange args) { return s.add(args[1], args[0]); });
-  if (sum.getType() != kept)
-    sum = buildElementwise(builder, getLoc(), kept, {sum}, {}, [&](const Scalars &s, ValueRange args) {
-      return s.castFloat(args[0], kept.getElementType());
-    });
+  sum = buildCast(builder, getLoc(), sum, kept.getElementType());
   return SmallVector<Value>{buildReshape(builder, getLoc(), sum, AttentionBuilder::shape(getMask()))};
 }

@@ -12,15 +12,6 @@ namespace {
 
 RankedTensorType typeOf(Value value) { return cast<RankedTensorType>(value.getType()); }
 
-/// 16-bit numbers are multiplied and added in f32.
-Value castTo(OpBuilder &builder, Location loc, Value value, Type element) {
-  auto type = typeOf(value);
-  if (type.getElementType() == element)
-    return value;
-  return buildElementwise(builder, loc, RankedTensorType::get(type.getShape(), element), {value}, {},
-                          [&](const Scalars &s, ValueRange args) { return s.castFloat(args[0], element); });
-}
-
 /// Sizes of a convolution, and its three parts as matrices of groups.
 class ConvolutionBuilder : public WindowBuilder {
 public:
@@ -38,23 +29,23 @@ public:
 
   Value forward(Value input, Value weight) const {
     if (isDepthwise())
-      return buildContraction(builder, loc, tensorLike(input, shapeOf({batch, groups}, windows.output)),
+      return buildContraction(builder, loc, sumsOf(input, shapeOf({batch, groups}, windows.output)),
                               pad(input, 0.0), depthwiseKernel(weight), windowMap(2), depthwiseMap(), outputMap(2));
     // out[n, g, o, p] = Σ_c weight[g, o, c] patches[n, g, c, p]
     AffineMap weights = map({1, 2, 4}), patches = map({0, 1, 4, 3}), out = map({0, 1, 2, 3});
-    return buildContraction(builder, loc, tensorLike(input, {batch, groups, outputs, count}), weightMatrix(weight),
+    return buildContraction(builder, loc, sumsOf(input, {batch, groups, outputs, count}), weightMatrix(weight),
                             gather(input), weights, patches, out);
   }
 
   Value transposed(Value grad, Value weight) const {
     if (isDepthwise()) {
-      RankedTensorType padded = paddedType(tensorLike(grad, shapeOf({batch, groups}, windows.input)));
+      RankedTensorType padded = paddedType(sumsOf(grad, shapeOf({batch, groups}, windows.input)));
       return unpad(buildContraction(builder, loc, padded, grad, depthwiseKernel(weight), outputMap(2), depthwiseMap(),
                                     windowMap(2)));
     }
     // patches[n, g, c, p] = Σ_o weight[g, o, c] grad[n, g, o, p]
     Value patches =
-        buildContraction(builder, loc, tensorLike(grad, {batch, groups, patch, count}), weightMatrix(weight),
+        buildContraction(builder, loc, sumsOf(grad, {batch, groups, patch, count}), weightMatrix(weight),
                          outputMatrix(grad), map({1, 4, 2}), map({0, 1, 4, 3}), map({0, 1, 2, 3}));
     if (windows.isPointwise())
       return patches;
@@ -68,7 +59,7 @@ public:
       return depthwiseWeightGrad(input, grad);
     // weight[g, o, c] = Σ_{n, p} grad[g, o, n, p] patches[g, c, n, p]: with the batch beside the windows both are
     // matrices, and the sum is one product.
-    return buildContraction(builder, loc, tensorLike(input, {groups, outputs, patch}),
+    return buildContraction(builder, loc, sumsOf(input, {groups, outputs, patch}),
                             batchBeside(outputMatrix(grad), outputs), gatherBatchBeside(input), map({0, 1, 3, 4}),
                             map({0, 2, 3, 4}), map({0, 1, 2}));
   }
@@ -80,6 +71,11 @@ private:
     SmallVector<int64_t> shape(lead);
     llvm::append_range(shape, rest);
     return shape;
+  }
+
+  /// 16-bit numbers are multiplied and added in f32.
+  static RankedTensorType sumsOf(Value like, ArrayRef<int64_t> shape) {
+    return RankedTensorType::get(shape, sumType(typeOf(like).getElementType()));
   }
 
   Value weightMatrix(Value weight) const { return buildReshape(builder, loc, weight, {groups, outputs, patch}); }
@@ -132,7 +128,7 @@ private:
     SmallVector<int64_t> gradDims{batchLoop, 0};
     llvm::append_range(gradDims, llvm::seq<int64_t>(batchLoop + 1, loops(2)));
     return buildContraction(
-        builder, loc, tensorLike(input, shapeOf({groups}, windows.kernel)), grad, pad(input, 0.0),
+        builder, loc, sumsOf(input, shapeOf({groups}, windows.kernel)), grad, pad(input, 0.0),
         projection(builder.getContext(), loops(2), gradDims), windowMap(loops(2), {batchLoop, 0}, 1, batchLoop + 1),
         projection(builder.getContext(), loops(2), llvm::to_vector(llvm::seq<int64_t>(0, batchLoop))));
   }
@@ -142,34 +138,32 @@ private:
   int64_t count; // windows of a plane
 };
 
-/// Runs `build` on both operands of the op in at least single precision; its result has the elements of the op's.
-FailureOr<SmallVector<Value>> buildWide(OpBuilder &builder, Operation *op,
-                                        llvm::function_ref<Value(Value, Value)> build) {
-  Location loc = op->getLoc();
-  auto result = typeOf(op->getResult(0));
-  Type element = result.getElementType(), wide = element;
-  if (element.getIntOrFloatBitWidth() < 32)
-    wide = builder.getF32Type();
-  Value value = build(castTo(builder, loc, op->getOperand(0), wide), castTo(builder, loc, op->getOperand(1), wide));
-  return SmallVector<Value>{castTo(builder, loc, buildReshape(builder, loc, value, result.getShape()), element)};
+/// What `build` makes of both operands, whose products it adds in at least single precision, with shape and elements of
+/// the op's result.
+FailureOr<SmallVector<Value>> buildRounded(OpBuilder &builder, Operation *op,
+                                           llvm::function_ref<Value(Value, Value)> build) {
+  RankedTensorType result = typeOf(op->getResult(0));
+  Value sums = build(op->getOperand(0), op->getOperand(1));
+  Value rounded = buildCast(builder, op->getLoc(), sums, result.getElementType());
+  return SmallVector<Value>{buildReshape(builder, op->getLoc(), rounded, result.getShape())};
 }
 
 } // namespace
 
 FailureOr<SmallVector<Value>> ConvOp::decomposeOperation(OpBuilder &builder) {
   ConvolutionBuilder convolution(builder, getLoc(), getWindows(), typeOf(getInput()), typeOf(getWeight()), getGroups());
-  return buildWide(builder, *this, [&](Value input, Value weight) { return convolution.forward(input, weight); });
+  return buildRounded(builder, *this, [&](Value input, Value weight) { return convolution.forward(input, weight); });
 }
 
 FailureOr<SmallVector<Value>> ConvTransposeOp::decomposeOperation(OpBuilder &builder) {
   ConvolutionBuilder convolution(builder, getLoc(), getWindows(), typeOf(getOut()), typeOf(getWeight()), getGroups());
-  return buildWide(builder, *this, [&](Value grad, Value weight) { return convolution.transposed(grad, weight); });
+  return buildRounded(builder, *this, [&](Value grad, Value weight) { return convolution.transposed(grad, weight); });
 }
 
 FailureOr<SmallVector<Value>> ConvWeightGradOp::decomposeOperation(OpBuilder &builder) {
   ConvolutionBuilder convolution(builder, getLoc(), getWindows(), typeOf(getInput()), typeOf(getWeightGrad()),
                                  getGroups());
-  return buildWide(builder, *this, [&](Value input, Value grad) { return convolution.weightGrad(input, grad); });
+  return buildRounded(builder, *this, [&](Value input, Value grad) { return convolution.weightGrad(input, grad); });
 }
 
 FailureOr<SmallVector<Value>> UnfoldOp::decomposeOperation(OpBuilder &builder) {

@@ -1,5 +1,6 @@
 // Verifiers of the nn dialect. The tag at each check is the constraint's in NNOps.td.
 #include "Expect.h"
+#include "raddle/Utils/LinalgBuilders.h"
 
 using namespace mlir;
 using namespace raddle::nn;
@@ -52,12 +53,13 @@ static LogicalResult verifyAttentionOperands(Operation *op, Value query, Value k
   return success();
 }
 
-/// The types that forward gives to its results: out [B, H, S, E], lse [B, H, S].
+/// The types that forward gives to its results: out [B, H, S, E], lse [B, H, S], which is a sum.
 static LogicalResult verifyAttentionResults(Operation *op, Value query, Value value, Value out, Value lse) {
   ArrayRef<int64_t> q = shapeOf(query);
   if (failed(expectShape(op, "out", out, {q[0], q[1], q[2], shapeOf(value)[3]}, query)))
     return failure();
-  return expectShape(op, "lse", lse, q.drop_back(), query);
+  Type sums = raddle::sumType(typeOf(query).getElementType());
+  return expectType(op, "lse", lse, RankedTensorType::get(q.drop_back(), sums));
 }
 
 LogicalResult AttentionOp::verify() {

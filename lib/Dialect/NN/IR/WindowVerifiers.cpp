@@ -1,5 +1,6 @@
 // Verifiers of convolutions and pooling, and their windows. The tag at each check is the constraint's in the ODS.
 #include "raddle/Dialect/NN/IR/NNOps.h"
+#include "raddle/Utils/LinalgBuilders.h"
 
 #include "llvm/Support/MathExtras.h"
 
@@ -46,6 +47,20 @@ static LogicalResult verifyWindows(Operation *op, const Windows &windows) {
   return success();
 }
 
+/// Both operands have one element type; the result has it too, or that of its sums.
+static LogicalResult expectProductTypes(Operation *op) {
+  Type left = getElementTypeOrSelf(op->getOperand(0)), right = getElementTypeOrSelf(op->getOperand(1));
+  if (left != right)
+    return op->emitOpError("expects operands of one element type, has ") << left << " and " << right;
+  Type result = getElementTypeOrSelf(op->getResult(0)), sums = raddle::sumType(left);
+  if (result == left || result == sums)
+    return success();
+  InFlightDiagnostic error = op->emitOpError("expects a result of element type ") << left;
+  if (sums != left)
+    error << " or " << sums;
+  return error << ", is " << result;
+}
+
 /// A convolution from `input` to `out` with `weight`, whichever of them is the op's result.
 static LogicalResult verifyConvolution(Operation *op, Value input, Value weight, Value out, const Windows &windows,
                                        int64_t groups) {
@@ -54,7 +69,7 @@ static LogicalResult verifyConvolution(Operation *op, Value input, Value weight,
   if (rank < 3 || typeOf(weight).getRank() != rank || typeOf(out).getRank() != rank)
     return op->emitOpError("expects tensors of one rank of at least 3, has ")
            << input.getType() << ", " << weight.getType() << " and " << out.getType();
-  if (failed(expectElementType(op, "weight", weight, input)) || failed(expectElementType(op, "out", out, input)))
+  if (failed(expectProductTypes(op)))
     return failure();
   // nn_conv_c2, nn_conv_transpose_c2, nn_conv_weight_grad_c2
   if (failed(verifyWindows(op, windows)))

@@ -206,10 +206,11 @@ LogicalResult PackOp::verifySymbolUses(SymbolTableCollection &symbols) {
   if (getTensors().size() != bucket->getSlots().size()) // ragged_pack_c1
     return emitOpError("expects ") << bucket->getSlots().size() << " tensors, one a slot of " << getBucketAttr()
                                    << ", is " << getTensors().size();
+  Type element = getElementTypeOrSelf(getFull());
   for (auto [slot, tensor] : llvm::zip(bucket->getSlots().getAsRange<SlotAttr>(), getTensors()))
-    if (failed(expectType(*this, *bucket, tensor, slot.getShape(), "slot '" + slot.getName() + "'")))
+    if (failed(expectType(*this, *bucket, tensor, slot.getShape(), "slot '" + slot.getName() + "'", element)))
       return failure();
-  return expectType(*this, *bucket, getFull(), bucket->getElements(), "the whole bucket"); // ragged_pack_c2
+  return expectType(*this, *bucket, getFull(), bucket->getElements(), "the whole bucket", element); // ragged_pack_c2
 }
 
 LogicalResult ReduceScatterOp::verifySymbolUses(SymbolTableCollection &symbols) {
@@ -217,9 +218,10 @@ LogicalResult ReduceScatterOp::verifySymbolUses(SymbolTableCollection &symbols) 
   if (failed(bucket))
     return failure();
   // ragged_reduce_scatter_c1
-  if (failed(expectType(*this, *bucket, getFull(), bucket->getElements(), "the whole bucket")))
+  Type element = getElementTypeOrSelf(getSlice());
+  if (failed(expectType(*this, *bucket, getFull(), bucket->getElements(), "the whole bucket", element)))
     return failure();
-  return expectType(*this, *bucket, getSlice(), static_cast<int64_t>(bucket->getShard()), "a slice");
+  return expectType(*this, *bucket, getSlice(), static_cast<int64_t>(bucket->getShard()), "a slice", element);
 }
 
 LogicalResult RedistributeOp::verifySymbolUses(SymbolTableCollection &symbols) {

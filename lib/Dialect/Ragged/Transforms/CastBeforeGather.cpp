@@ -1,4 +1,5 @@
 // ragged-cast-before-gather: what works element by element commutes with a gather.
+#include "Readers.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/Func/IR/FuncOps.h"
 #include "mlir/Dialect/Linalg/IR/Linalg.h"
@@ -8,6 +9,7 @@
 #include "mlir/IR/OperationSupport.h"
 #include "mlir/Interfaces/SideEffectInterfaces.h"
 #include "mlir/Transforms/RegionUtils.h"
+#include "raddle/Dialect/NN/IR/NNOps.h"
 #include "raddle/Dialect/Ragged/IR/RaggedOps.h"
 #include "raddle/Passes.h"
 #include "raddle/Utils/LinalgBuilders.h"
@@ -26,22 +28,6 @@ namespace {
 bool isConstant(Value value) {
   Operation *op = value.getDefiningOp();
   return op && op->hasTrait<OpTrait::ConstantLike>();
-}
-
-/// Whether the op computes each element of its result from the same element of its operand and from nothing else, so
-/// that it can work on any part of a bucket, padding included.
-bool isElementwise(Operation *op) {
-  auto generic = dyn_cast<linalg::GenericOp>(op);
-  if (!generic || generic.getNumDpsInputs() != 1 || generic->getNumResults() != 1 ||
-      generic.getNumParallelLoops() != generic.getNumLoops() ||
-      !llvm::all_of(generic.getIndexingMapsArray(), [](AffineMap map) { return map.isIdentity(); }) ||
-      !generic.getRegionOutputArgs().front().use_empty())
-    return false;
-  llvm::SetVector<Value> captured;
-  getUsedValuesDefinedAbove(generic.getRegion(), captured);
-  return llvm::all_of(captured, isConstant) && llvm::all_of(generic.getBody()->without_terminator(), [](Operation &op) {
-           return !isa<linalg::IndexOp>(op) && isMemoryEffectFree(&op) && isSpeculatable(&op);
-         });
 }
 
 /// Whether two elementwise ops compute the same, of tensors of any shape.
@@ -74,7 +60,7 @@ SmallVector<SmallVector<Operation *>> commonSteps(GatherOp gather) {
   for (unsigned least = widthOf(gather.getFull());;) {
     SmallVector<Operation *> step;
     for (Value tensor : read)
-      for (Operation *user : tensor.getUsers()) {
+      for (Operation *user : steps.empty() ? elementReaders(tensor) : SmallVector<Operation *>(tensor.getUsers())) {
         if (!isElementwise(user) || (!step.empty() && !areEqual(step.front(), user)))
           return steps.resize(narrowest), steps;
         step.push_back(user);
@@ -108,6 +94,32 @@ Value buildStep(OpBuilder &builder, Operation *step, Value slice) {
   });
 }
 
+/// What comes behind so many elementwise ops on the wide tensor, or on rows of it, reads the narrow one.
+void readNarrow(Value wide, Value narrow, size_t steps) {
+  SmallVector<Value> last{wide};
+  for (size_t step = 0; step < steps; ++step) {
+    SmallVector<Value> results;
+    for (Value value : last)
+      for (Operation *user : value.getUsers())
+        if (!looksUpRows(user, value))
+          results.push_back(user->getResult(0));
+    last = results;
+  }
+  for (Value value : last)
+    value.replaceAllUsesWith(narrow);
+  for (Operation *user : wide.getUsers()) {
+    if (!looksUpRows(user, wide))
+      continue;
+    OpBuilder builder(user);
+    auto lookup = cast<nn::EmbeddingOp>(user);
+    auto type = cast<RankedTensorType>(lookup.getOut().getType()).clone(getElementTypeOrSelf(narrow));
+    readNarrow(lookup.getOut(),
+               nn::EmbeddingOp::create(builder, lookup.getLoc(), type, narrow, lookup.getIndices(),
+                                       lookup.getPaddingIndexAttr()),
+               steps);
+  }
+}
+
 void narrow(GatherOp gather, ArrayRef<SmallVector<Operation *>> steps) {
   OpBuilder builder(gather);
   Value slice = gather.getSlice();
@@ -123,22 +135,16 @@ void narrow(GatherOp gather, ArrayRef<SmallVector<Operation *>> steps) {
     builder.setInsertionPoint(slot);
     Value tensor = SlotOp::create(builder, slot.getLoc(), retyped(slot.getTensor()), full, slot.getSlotAttr(),
                                   slot.getBucketAttr());
-    SmallVector<Value> last{slot.getTensor()};
-    for (size_t step = 0; step < steps.size(); ++step) {
-      SmallVector<Value> results;
-      for (Value value : last)
-        for (Operation *op : value.getUsers())
-          results.push_back(op->getResult(0));
-      last = results;
-    }
-    for (Value value : last)
-      value.replaceAllUsesWith(tensor);
+    readNarrow(slot.getTensor(), tensor, steps.size());
   }
   for (const SmallVector<Operation *> &step : llvm::reverse(steps))
     for (Operation *op : step)
       op->erase();
-  for (Operation *slot : llvm::make_early_inc_range(gather.getFull().getUsers()))
+  for (Operation *slot : llvm::make_early_inc_range(gather.getFull().getUsers())) {
+    for (Operation *lookup : llvm::make_early_inc_range(slot->getResult(0).getUsers()))
+      lookup->erase();
     slot->erase();
+  }
   gather.erase();
 }
 

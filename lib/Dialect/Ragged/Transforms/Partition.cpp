@@ -41,9 +41,10 @@ struct BucketUse {
 /// Makes one function into a rank's program.
 class FunctionPartitioner {
 public:
-  FunctionPartitioner(func::FuncOp function, ArrayRef<BucketOp> buckets, const Mesh &mesh)
+  /// Gradients are reduced in `reduced` where that is narrower than they are; null: as they are.
+  FunctionPartitioner(func::FuncOp function, ArrayRef<BucketOp> buckets, const Mesh &mesh, Type reduced)
       : function(function), context(function.getContext()), builder(context), arguments(function), mesh(mesh),
-        ranks(mesh.ranks) {
+        ranks(mesh.ranks), reduced(reduced) {
     for (BucketOp bucket : buckets)
       uses.insert({bucket, BucketUse{bucket, SmallVector<Value>(bucket.getSlots().size()), {}, {}, {}}});
   }
@@ -187,8 +188,9 @@ private:
   int64_t scatterGradients(BucketUse &use) {
     SmallVector<Value> grads;
     Operation *last = nullptr;
+    Type element = reductionType(use.bucket);
     for (Operation *update : use.updates) {
-      Value grad = update->getOperand(1);
+      Value grad = castGradient(update->getOperand(1), element);
       grads.push_back(grad);
       if (Operation *producer = grad.getDefiningOp())
         if (!last || last->isBeforeInBlock(producer))
@@ -200,13 +202,32 @@ private:
       builder.setInsertionPointToStart(&function.getBody().front());
     auto bucketName = FlatSymbolRefAttr::get(use.bucket.getSymNameAttr());
     Location loc = use.bucket.getLoc();
-    use.gradient = PackOp::create(builder, loc, wholeType(use.bucket), grads, bucketName);
+    use.gradient = PackOp::create(builder, loc, wholeType(use.bucket).clone(element), grads, bucketName);
     bool cut = use.bucket.getRanks() > 1;
+    auto sliceType = cast<RankedTensorType>(use.slice.getType());
     if (cut)
-      use.gradient = ReduceScatterOp::create(builder, loc, use.slice.getType(),
+      use.gradient = ReduceScatterOp::create(builder, loc, sliceType.clone(element),
                                              ReductionAttr::get(context, Reduction::Mean), use.gradient, bucketName);
     use.gradient = allReduce(use.gradient, Reduction::Mean, Group::Replicas);
+    use.gradient = buildCast(builder, loc, use.gradient, sliceType.getElementType());
     return cut;
+  }
+
+  /// The element type of a bucket's gradients on their way between ranks.
+  Type reductionType(BucketOp bucket) {
+    Type own = bucket.getElementType();
+    bool isNarrower = reduced && ranks > 1 && isa<FloatType>(own) &&
+                      reduced.getIntOrFloatBitWidth() < own.getIntOrFloatBitWidth();
+    return isNarrower ? reduced : own;
+  }
+
+  /// Stands where the gradient is made, so that what makes it may write it in that type.
+  Value castGradient(Value grad, Type element) {
+    if (Operation *producer = grad.getDefiningOp())
+      builder.setInsertionPointAfter(producer);
+    else
+      builder.setInsertionPointToStart(&function.getBody().front());
+    return buildCast(builder, grad.getLoc(), grad, element);
   }
 
   int64_t groupSize(Group group) const {
@@ -424,6 +445,7 @@ private:
   ArgumentAppender arguments;
   Mesh mesh;
   int64_t ranks; // of all replicas
+  Type reduced;
   llvm::MapVector<Operation *, BucketUse> uses;
   /// Updated slices of all buckets and what is said of them as results; the updates of whole tensors that they replace.
   SmallVector<Value> slices;
@@ -433,7 +455,14 @@ private:
 };
 
 struct RaggedPartitionPass : raddle::impl::RaggedPartitionBase<RaggedPartitionPass> {
+  using Base::Base;
+
   void runOnOperation() override {
+    if (reduceType != "f32" && reduceType != "bf16") {
+      getOperation().emitError("expects option reduce-type to be f32 or bf16, is '") << reduceType << "'";
+      return signalPassFailure();
+    }
+    Type reduced = reduceType == "bf16" ? Type(BFloat16Type::get(&getContext())) : Type();
     SmallVector<BucketOp> buckets(getOperation().getOps<BucketOp>());
     auto ranks = getOperation()->getAttrOfType<IntegerAttr>("ragged.ranks");
     if (!ranks || ranks.getInt() < 1) {
@@ -449,7 +478,7 @@ struct RaggedPartitionPass : raddle::impl::RaggedPartitionBase<RaggedPartitionPa
     recordParameters(buckets);
     for (auto function : getOperation().getOps<func::FuncOp>()) {
       int64_t gathers = 0, scatters = 0;
-      if (failed(FunctionPartitioner(function, buckets, *mesh).run(gathers, scatters)))
+      if (failed(FunctionPartitioner(function, buckets, *mesh, reduced).run(gathers, scatters)))
         return signalPassFailure();
       numGathers += gathers;
       numReduceScatters += scatters;

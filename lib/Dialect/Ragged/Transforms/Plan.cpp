@@ -1,4 +1,5 @@
 // ragged-plan: buckets and the place of every parameter in them.
+#include "Readers.h"
 #include "Units.h"
 #include "mlir/Dialect/Func/IR/FuncOps.h"
 #include "mlir/Dialect/Shard/IR/ShardDialect.h"
@@ -26,11 +27,20 @@ namespace {
 struct Parameter {
   ragged::Cut cut;
   bool frozen;
+  Type gathered; ///< the element type that its readers want, null without readers
+
+  bool isNarrowed() const { return gathered && gathered != cut.type.getElementType(); }
+};
+
+/// Parameters of one kind share buckets: frozen ones have no gradients and no optimizer states, and those that are read
+/// in a narrower type are cast before they are gathered.
+struct Kind {
+  bool frozen, narrowed;
 };
 
 struct Bucket {
   plan::PlannedBucket plan; ///< slots name parameters of the module, in their order
-  bool frozen;
+  Kind kind;
   uint32_t first; ///< its first parameter
 };
 
@@ -52,8 +62,9 @@ struct RaggedPlanPass : raddle::impl::RaggedPlanBase<RaggedPlanPass> {
       return signalPassFailure();
     SmallVector<Bucket> buckets;
     for (bool frozen : {false, true})
-      if (failed(planBuckets(*parameters, frozen, *kept, buckets)))
-        return signalPassFailure();
+      for (bool narrowed : {true, false})
+        if (failed(planBuckets(*parameters, {frozen, narrowed}, *kept, buckets)))
+          return signalPassFailure();
     // In the order of the program.
     llvm::sort(buckets, [](const Bucket &a, const Bucket &b) { return a.first < b.first; });
     OpBuilder builder = OpBuilder::atBlockBegin(getOperation().getBody());
@@ -110,8 +121,10 @@ private:
           conflict = true;
           continue;
         }
-        Parameter parameter{{name, type, {}, {}}, static_cast<bool>(function.getArgAttr(index, "nn.frozen"))};
-        ragged::Cut &cut = found.insert({name, parameter}).first->second.cut;
+        Parameter parameter{{name, type, {}, {}}, static_cast<bool>(function.getArgAttr(index, "nn.frozen")), {}};
+        Parameter &known = found.insert({name, parameter}).first->second;
+        addReaders(known, function.getArgument(index));
+        ragged::Cut &cut = known.cut;
         conflict |= failed(cut.add(function, index));
         if (cut.type == type)
           continue;
@@ -122,6 +135,15 @@ private:
     if (conflict)
       return failure();
     return llvm::map_to_vector(found, [](auto &entry) { return entry.second; });
+  }
+
+  /// Functions that want different types get what the parameter has.
+  static void addReaders(Parameter &parameter, Value argument) {
+    if (ragged::elementReaders(argument).empty())
+      return;
+    Type wanted = ragged::narrowedType(argument), own = parameter.cut.type.getElementType();
+    bool agrees = wanted && (!parameter.gathered || parameter.gathered == wanted);
+    parameter.gathered = agrees ? wanted : own;
   }
 
   /// Buckets that the module has already are laid out by hand: their parameters are not planned. The mesh is
@@ -155,21 +177,39 @@ private:
     return cut.check(bucket, slot);
   }
 
-  /// Plans all parameters that are frozen, or all that are not: frozen ones lie apart, as their buckets have no
-  /// gradients and no optimizer states. The same plan as that of `raddle-plan --whole-tensors`.
-  LogicalResult planBuckets(ArrayRef<Parameter> parameters, bool frozen, const plan::Block &kept,
+  /// Whether the parameters that products of bf16 do not read, such as norms' weights, are so few that one bucket of all
+  /// of them takes no more memory than the largest layer of the others.
+  static bool fitOneBucket(ArrayRef<Parameter> parameters) {
+    llvm::StringMap<int64_t> layers;
+    int64_t wide = 0, largest = 0;
+    for (const Parameter &parameter : parameters) {
+      int64_t bytes = *arrayBytes(parameter.cut.type);
+      if (!parameter.isNarrowed())
+        wide += bytes;
+      else
+        largest = std::max(largest, layers[plan::defaultBucket(parameter.cut.name.getValue(), bytes)] += bytes);
+    }
+    return wide <= largest;
+  }
+
+  /// Plans all parameters of a kind. The same plan as that of `raddle-plan --whole-tensors` where all are of one.
+  LogicalResult planBuckets(ArrayRef<Parameter> parameters, Kind kind, const plan::Block &kept,
                             SmallVector<Bucket> &buckets) {
+    bool shareOne = !kind.narrowed && llvm::any_of(parameters, std::mem_fn(&Parameter::isNarrowed)) &&
+                    fitOneBucket(parameters);
     std::vector<plan::Parameter> planned;
     SmallVector<unsigned> indices;
     bool isGood = true;
     for (auto [index, parameter] : llvm::enumerate(parameters)) {
-      if (parameter.frozen != frozen)
+      if (parameter.frozen != kind.frozen || parameter.isNarrowed() != kind.narrowed)
         continue;
       FailureOr<int64_t> unit = parameter.cut.unit(getOperation(), kept);
       isGood &= succeeded(unit);
       Type element = parameter.cut.type.getElementType();
       plan::Parameter &added = planned.emplace_back();
       added.name = parameter.cut.name.str();
+      if (shareOne)
+        llvm::raw_string_ostream(added.bucket) << element;
       added.shape = parameter.cut.type.getShape().vec();
       llvm::raw_string_ostream(added.dtype) << element;
       added.bits = static_cast<int>(element.getIntOrFloatBitWidth());
@@ -194,14 +234,14 @@ private:
       llvm::sort(bucket.slots,
                  [](const plan::PlannedSlot &a, const plan::PlannedSlot &b) { return a.parameter < b.parameter; });
       uint32_t first = bucket.slots.front().parameter;
-      buckets.push_back({std::move(bucket), frozen, first});
+      buckets.push_back({std::move(bucket), kind, first});
     }
     return success();
   }
 
   /// The bucket's name, and where that is taken a number behind it.
   std::string symbolOf(const Bucket &bucket) {
-    std::string symbol = bucket.plan.name + (bucket.frozen ? ".frozen" : ""), unique = symbol;
+    std::string symbol = bucket.plan.name + (bucket.kind.frozen ? ".frozen" : ""), unique = symbol;
     for (int number = 2; !taken.insert(unique).second; ++number)
       unique = symbol + "." + std::to_string(number);
     return unique;

@@ -5,6 +5,7 @@
 #include "raddle/runtime/AlignedBuffer.h"
 #include "raddle/runtime/Communicator.h"
 #include "raddle/runtime/DType.h"
+#include "raddle/runtime/DeviceCalls.h"
 #include "raddle/runtime/Launch.h"
 #include "raddle/runtime/Measurements.h"
 
@@ -36,6 +37,8 @@ struct SessionOptions {
   std::shared_ptr<Communicator> world;
   /// Instead of `world`: what torchrun said to this process, which has one rank on a GPU.
   std::optional<Launch> launch;
+  /// Let ranks share GPUs where there are fewer of them, in turn. For tests: NCCL refuses it.
+  bool shareGpus = false;
   /// Of ranks on GPUs: how long one waits for the others when they connect, and in a collective.
   std::chrono::seconds patience{600};
 };
@@ -92,8 +95,8 @@ struct Statistics {
   uint64_t runs = 0;
   /// The most resident memory of this process so far, in bytes.
   uint64_t peakResidentBytes = 0;
-  /// On a GPU: seconds that the first rank's thread spent on calls of `run` without waiting for the device.
-  double launchSeconds = 0;
+  /// Of the first rank of this process.
+  DeviceCalls device;
   /// By how much that, less the pages of mapped files, had grown then since the session was opened, divided by the ranks of
   /// the process; the largest of all processes. What else the process does counts, too.
   uint64_t residentGrowthBytes = 0;
@@ -159,8 +162,8 @@ public:
   /// With processes, all of them must call it.
   Statistics statistics() const;
 
-  /// `launchSeconds` of the statistics alone, which asks no other process.
-  double launchSeconds() const;
+  /// `device` of the statistics alone, which asks no other process and waits for nothing.
+  DeviceCalls deviceCalls() const;
 
   /// How long instructions took on the ranks of this process, which must have been traced, beside the machine's limits.
   /// With processes, all of them must call it. Throws Error, also when the session was made without tracing.

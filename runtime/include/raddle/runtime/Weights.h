@@ -3,6 +3,7 @@
 
 #include "raddle/Bundle/bundle_generated.h"
 #include "raddle/runtime/Parameters.h"
+#include "raddle/runtime/ThreadPool.h"
 #include "raddle/runtime/WeightArchive.h"
 
 #include <functional>
@@ -22,8 +23,8 @@ using PlacePart =
     std::function<void(const ParameterPart &part, uint64_t bytes, const std::function<void(uint8_t *)> &fill)>;
 
 /// Fills the parameters' part of a rank's states from the archive, which may be null where no parameter has a weight in
-/// a file, and from the initialisers, drawn from `seed`. Reads only what the rank owns.
+/// a file, and from the initialisers, drawn from `seed` by the threads of `pool`. Reads only what the rank owns.
 void loadParameters(const bundle::Bundle &bundle, uint32_t rank, uint64_t seed, WeightArchive *archive,
-                    const PlacePart &place);
+                    ThreadPool &pool, const PlacePart &place);
 
 } // namespace raddle::runtime

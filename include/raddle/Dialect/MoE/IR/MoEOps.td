@@ -46,7 +46,7 @@ def MoE_GroupedMatmulOp : MoE_Op<"grouped_matmul"> {
     - (moe_grouped_matmul_c1) `lhs` is of rank 2, `rhs` of rank 3 with at least one group
     - (moe_grouped_matmul_c2) `rhs` has the K and the element type of `lhs`
     - (moe_grouped_matmul_c3) `offsets` is [G]
-    - (moe_grouped_matmul_c4) `out` is [M, N]
+    - (moe_grouped_matmul_c4) `out` is [M, N], of the operands' element type, or of f32 where they have 16 bits
   }];
   let arguments = (ins MoE_FloatTensor:$lhs, MoE_FloatTensor:$rhs, MoE_OffsetTensor:$offsets, UnitAttr:$transposed);
   let results = (outs MoE_FloatTensor:$out);
@@ -69,7 +69,7 @@ def MoE_GroupedOuterOp : MoE_Op<"grouped_outer"> {
     Constraints:
     - (moe_grouped_outer_c1) `lhs` and `rhs` are of rank 2, of one element type, with equally many rows
     - (moe_grouped_outer_c2) `offsets` is [G] with at least one group
-    - (moe_grouped_outer_c3) `out` is [G, K, N]
+    - (moe_grouped_outer_c3) `out` is [G, K, N], of the operands' element type, or of f32 where they have 16 bits
   }];
   let arguments = (ins MoE_FloatTensor:$lhs, MoE_FloatTensor:$rhs, MoE_OffsetTensor:$offsets);
   let results = (outs MoE_FloatTensor:$out);

@@ -32,7 +32,8 @@ def NN_ConvOp : NN_WindowOp<"conv"> {
     ```
 
     Constraints:
-    - (nn_conv_c1) operands and result have one rank of at least 3 and one element type
+    - (nn_conv_c1) operands and result have one rank of at least 3, and the operands one element type, which is the
+      result's, too, unless that is f32 and operands have 16 bits
     - (nn_conv_c2) `stride`, `padding` and `dilation` have a number for each spatial dimension: strides and dilations
       from 1, paddings from 0, extents of the kernel from 1
     - (nn_conv_c3) `groups` divides the channels of `input` and `out`; the channels of `weight` are those of a group

@@ -95,7 +95,8 @@ def NN_AttentionOp : NN_DifferentiableOp<"attention"> {
     - (nn_attention_c1) `q`, `k`, `v` are of rank 4 and of one element type
     - (nn_attention_c2) B, D and T agree, and G divides H
     - (nn_attention_c3) `mask` is of rank 4 and broadcasts to [B, H, S, T]
-    - (nn_attention_c4) `out` is [B, H, S, E] and `lse` is [B, H, S]
+    - (nn_attention_c4) `out` is [B, H, S, E] of the operands' element type, and `lse` [B, H, S] of that, or of f32 where
+      they have 16 bits
   }];
   let arguments = (ins NN_FloatTensor:$query, NN_FloatTensor:$key, NN_FloatTensor:$value,
                        Optional<NN_MaskTensor>:$mask, F64Attr:$scale, UnitAttr:$causal);

@@ -158,9 +158,11 @@ def Ragged_PackOp : Ragged_Op<"pack", [Pure, DeclareOpInterfaceMethods<SymbolUse
     ```mlir
     %full = ragged.pack %dw into @layers_0 : (tensor<16x24xf32>) -> tensor<384xf32>
     ```
+    The element type may be another one than the bucket's: of gradients that are rounded before they are reduced.
+
     Constraints:
-    - (ragged_pack_c1) one operand a slot, of its shape and the bucket's element type
-    - (ragged_pack_c2) the result is [ranks * shard]
+    - (ragged_pack_c1) one operand a slot, of its shape, all of one element type
+    - (ragged_pack_c2) the result is [ranks * shard] of that type
   }];
   let arguments = (ins Variadic<AnyStaticShapeTensor>:$tensors, FlatSymbolRefAttr:$bucket);
   let results = (outs 1DTensorOf<[AnyType]>:$full);
@@ -175,7 +177,7 @@ def Ragged_ReduceScatterOp : Ragged_Op<"reduce_scatter", [Pure, DeclareOpInterfa
     %slice = ragged.reduce_scatter mean %full of @layers_0 : tensor<384xf32> -> tensor<96xf32>
     ```
     Constraints:
-    - (ragged_reduce_scatter_c1) the operand is [ranks * shard] and the result [shard] of the bucket, of its element type
+    - (ragged_reduce_scatter_c1) the operand is [ranks * shard] and the result [shard] of the bucket, of one element type
   }];
   let arguments = (ins Ragged_ReductionAttr:$reduction, 1DTensorOf<[AnyType]>:$full, FlatSymbolRefAttr:$bucket);
   let results = (outs 1DTensorOf<[AnyType]>:$slice);
