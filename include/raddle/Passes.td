@@ -307,14 +307,26 @@ def FuseOutline : Pass<"fuse-outline", "::mlir::ModuleOp"> {
     Contractions that a BLAS computes become `exec.gemm`; all other work is grouped, every group becomes a function with the
     attribute `exec.kernel`, and an `exec.dispatch` in its place. Views of contiguous memory stay outside. Equal kernels are
     kept once.
+
+    With `epilogues` a product computes what `exec.gemm` can do with its result: a bias that is added to each row, GELU in its
+    form with tanh (the result before, if something else reads it, is a further result), the derivative of GELU times the
+    result, and sums over the result's rows or over what the product sums over, which are gradients of biases.
+
+    ```mlir
+    %0 = linalg.matmul ins(%x, %w) outs(%zeros)                         %1 = exec.gemm ins(%x, %w, %b) ... {bias}
+    %1 = linalg.generic ... ins(%0, %b) { addf }               -->
+    ```
   }];
   let dependentDialects = ["::raddle::exec::ExecDialect", "::mlir::func::FuncDialect", "::mlir::tensor::TensorDialect",
                            "::mlir::linalg::LinalgDialect", "::mlir::scf::SCFDialect"];
   let options = [Option<"joinRows", "join-rows", "bool", "true",
                         "Whether groups that walk the same rows become one kernel">,
                  Option<"tiles", "tiles", "bool", "false",
-                        "Whether that has to be a kernel that codegen-triton takes">];
-  let statistics = [Statistic<"numKernels", "kernels", "Number of distinct kernels">,
+                        "Whether that has to be a kernel that codegen-triton takes">,
+                 Option<"epilogues", "epilogues", "bool", "false",
+                        "Whether products compute what follows them: bias, GELU, sums; as suits a GPU's library">];
+  let statistics = [Statistic<"numEpilogues", "epilogues", "Number of ops that are computed by the product before them">,
+                    Statistic<"numKernels", "kernels", "Number of distinct kernels">,
                     Statistic<"numDispatches", "dispatches", "Number of dispatches">,
                     Statistic<"numGemms", "gemms", "Number of library matrix products">,
                     Statistic<"numFused", "fused", "Number of ops computed inside the kernel of another">,

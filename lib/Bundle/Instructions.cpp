@@ -78,6 +78,15 @@ private:
 
   Action writeGemm(exec::GemmOp op) {
     auto a = operand(op.getIns()[0]), b = operand(op.getIns()[1]), c = operand(op.getOuts()[0]);
+    flatbuffers::Offset<bundle::Operand> bias, aux, sums;
+    if (op.getBias())
+      bias = operand(op.getIns()[2]);
+    if (op.getActivation() == exec::Activation::GeluGradient)
+      aux = operand(op.getIns().back());
+    if (op.getKept())
+      aux = operand(op.getOuts()[1]);
+    if (op.getSum() != exec::GemmSum::None)
+      sums = operand(op.getOuts().back());
     auto batch = writeShape(builder, op.getBatch()), strideA = writeShape(builder, op.getStrideA());
     auto strideB = writeShape(builder, op.getStrideB()), strideC = writeShape(builder, op.getStrideC());
     bundle::GemmBuilder gemm(builder);
@@ -97,6 +106,11 @@ private:
     gemm.add_stride_a(strideA);
     gemm.add_stride_b(strideB);
     gemm.add_stride_c(strideC);
+    gemm.add_bias(bias);
+    gemm.add_activation(static_cast<bundle::Activation>(op.getActivation()));
+    gemm.add_aux(aux);
+    gemm.add_sum(static_cast<bundle::GemmSum>(op.getSum()));
+    gemm.add_sums(sums);
     return {bundle::Action::Gemm, gemm.Finish().Union()};
   }
 

@@ -239,7 +239,9 @@ std::optional<GemmCall> buildGemm(linalg::LinalgOp op, OpBuilder &builder) {
       builder.getDenseI64ArrayAttr({layoutA->first, layoutB->first, layoutC->first}),
       builder.getDenseBoolArrayAttr({layoutA->second, layoutB->second}), builder.getF64FloatAttr(1.0),
       builder.getDenseI64ArrayAttr(extents), builder.getDenseI64ArrayAttr(strideA),
-      builder.getDenseI64ArrayAttr(strideB), builder.getDenseI64ArrayAttr(strideC), builder.getI64IntegerAttr(0));
+      builder.getDenseI64ArrayAttr(strideB), builder.getDenseI64ArrayAttr(strideC), UnitAttr(),
+      exec::ActivationAttr::get(builder.getContext(), exec::Activation::None), UnitAttr(),
+      exec::GemmSumAttr::get(builder.getContext(), exec::GemmSum::None), builder.getI64IntegerAttr(0));
   return GemmCall{gemm, replaced};
 }
 

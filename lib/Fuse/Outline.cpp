@@ -1,6 +1,7 @@
 // fuse-outline: library calls, and a function for each kernel.
 #include "../Codegen/Triton/WriteKernel.h"
 #include "Contraction.h"
+#include "GemmEpilogue.h"
 #include "RowGroups.h"
 #include "Simplify.h"
 #include "SplitSums.h"
@@ -48,6 +49,10 @@ struct FuseOutlinePass : raddle::impl::FuseOutlineBase<FuseOutlinePass> {
       foldWidening(body);
       recogniseGemms(function);
       eraseDead(function);
+      if (epilogues) {
+        numEpilogues += fuseEpilogues(function);
+        eraseDead(function);
+      }
       dropUnitLoops(body);
       foldInits(body);
       eraseDead(function);

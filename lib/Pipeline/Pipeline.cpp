@@ -133,9 +133,10 @@ void addStage(OpPassManager &manager, Stage stage, const PipelineOptions &option
     manager.addPass(createNNDecompose());
     addCleanup(manager);
     // Rows of several ops in one kernel suit a thread with caches, and programs on tiles; by NVVM, a GPU's threads share
-    // out one op after the other.
+    // out one op after the other. A GPU's library computes some of what follows a product with it.
     manager.addPass(createFuseOutline({/*joinRows=*/options.target == "cpu" || options.gpuKernels == "triton",
-                                       /*tiles=*/options.gpuKernels == "triton"}));
+                                       /*tiles=*/options.gpuKernels == "triton",
+                                       /*epilogues=*/options.target != "cpu"}));
     addCleanup(manager);
     manager.addPass(createFuseVerify());
     return;

@@ -101,6 +101,12 @@ static std::string describeGemm(const Gemm &gemm) {
   std::string text = std::to_string(gemm.m()) + " × " + std::to_string(gemm.n()) + " × " + std::to_string(gemm.k());
   if (gemm.batch() && gemm.batch()->size() != 0)
     text += ", batch " + formatShape(gemm.batch());
+  if (gemm.bias())
+    text += ", bias";
+  if (gemm.activation() != Activation::None)
+    text += gemm.activation() == Activation::Gelu ? ", GELU" : ", gradient of GELU";
+  if (gemm.sums())
+    text += ", sums";
   return text + ", " + formatCount(flopsOf(gemm), "FLOP");
 }
 

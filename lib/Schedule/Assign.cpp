@@ -121,7 +121,8 @@ private:
           SmallVector<Value> ins = buffersOf(gemm.getIns()), outs = buffersOf(gemm.getTensors());
           exec::GemmOp::create(builder, loc, TypeRange{}, ins, outs, gemm.getMAttr(), gemm.getNAttr(), gemm.getKAttr(),
                                gemm.getLdAttr(), gemm.getTransAttr(), gemm.getAlphaAttr(), gemm.getBatchAttr(),
-                               gemm.getStrideAAttr(), gemm.getStrideBAttr(), gemm.getStrideCAttr(), compute);
+                               gemm.getStrideAAttr(), gemm.getStrideBAttr(), gemm.getStrideCAttr(), gemm.getBiasAttr(),
+                               gemm.getActivationAttr(), gemm.getKeptAttr(), gemm.getSumAttr(), compute);
         })
         .Case([&](exec::AttentionOp attention) {
           SmallVector<Value> ins = buffersOf(attention.getIns()), outs = buffersOf(attention.getTensors());

@@ -35,7 +35,7 @@ static std::string checkRate(const std::string &text) {
 std::optional<Options> parseOptions(int argc, char **argv, bool &failed) {
   Options options;
   std::vector<std::string> inputs;
-  std::string schedule = "constant", labels = "same";
+  std::string schedule = "constant", labels = "same", tune = "on";
   CLI::App app(
       "Runs a bundle that raddle-compile made: one call of an entry point, or the steps of a training.\n"
       "Ranks are threads of this process, one a GPU where the bundle is for GPUs, or the processes that mpirun "
@@ -78,6 +78,11 @@ std::optional<Options> parseOptions(int argc, char **argv, bool &failed) {
                  "Seconds that a rank on a GPU waits for the others when they connect, and in a collective")
       ->check(CLI::Range(1, 1000000))
       ->capture_default_str();
+  app.add_option("--tune", tune,
+                 "On a GPU, measure the ways to compute each form of matrix product before the first run and remember "
+                 "the fastest; off: take cuBLASLt's first proposal, so that runs on GPUs of one kind round alike")
+      ->check(CLI::IsMember({"on", "off"}))
+      ->capture_default_str();
   app.add_flag("--share-gpus", options.shareGpus,
                "Let ranks share GPUs where there are fewer of them; for tests with a library in NCCL's place, as NCCL "
                "refuses it");
@@ -102,6 +107,7 @@ std::optional<Options> parseOptions(int argc, char **argv, bool &failed) {
     return std::nullopt;
   }
   options.cosine = schedule == "cosine";
+  options.tune = tune == "on";
   options.labelsNext = labels == "next";
   return options;
 }

@@ -24,6 +24,7 @@ struct Options {
   std::vector<std::pair<std::string, std::string>> inputs; // name, file
   std::string output, weights, trace, report;
   bool measureLimits = false, shareGpus = false;
+  bool tune = true;
   std::optional<uint64_t> seed;
   unsigned threads = 0;
   uint64_t timeout = 600;

@@ -10,6 +10,7 @@
 #include <chrono>
 #include <cstdlib>
 #include <iostream>
+#include <unistd.h>
 
 namespace raddle::run {
 
@@ -55,6 +56,18 @@ static void report(const Session &session, const std::string &path, bool first) 
     throw Error(*problem);
 }
 
+// Says how far measuring is, on a terminal as it goes on, elsewhere in one line if it took long.
+static std::function<void(size_t, size_t)> showTuning() {
+  return [begin = Clock::now()](size_t done, size_t all) {
+    if (::isatty(STDERR_FILENO))
+      std::cerr << "\r\033[K"
+                << (done < all ? "measuring matrix products: " + std::to_string(done) + "/" + std::to_string(all) : "")
+                << std::flush;
+    else if (done == all && secondsSince(begin) > 1)
+      std::cerr << "measured " << all << " forms of matrix products, which are remembered\n";
+  };
+}
+
 static void run(const Options &options, const std::shared_ptr<Communicator> &world,
                 const std::optional<Launch> &launch) {
   checkOutputs(options);
@@ -70,6 +83,9 @@ static void run(const Options &options, const std::shared_ptr<Communicator> &wor
   sessionOptions.launch = launch;
   sessionOptions.shareGpus = options.shareGpus;
   sessionOptions.patience = std::chrono::seconds(options.timeout);
+  sessionOptions.tune = options.tune;
+  if (launch ? launch->rank == 0 : !world || world->rank() == 0)
+    sessionOptions.tuning = showTuning();
   Session session(options.bundle, sessionOptions);
   if (options.ranks && *options.ranks != session.ranks())
     throw InvalidArgument("--ranks is " + std::to_string(*options.ranks) + ", the bundle is for " +

@@ -170,9 +170,79 @@ TEST(BundleVerifier, RefusesAGemmThatNarrowsWiderOperandsOrAddsIntegers) {
   b.gemm(b.arena(0, {1}, fb::DType::I32), b.arena(64, {1}, fb::DType::I32), b.arena(128, {1}, fb::DType::I32), 1, 1, 1);
   b.gemm(b.arena(0, {1}, fb::DType::BF16), b.arena(64, {1}, fb::DType::BF16), b.arena(128, {1}, fb::DType::F16), 1, 1,
          1);
-  expectProblem(b, "found f32, f32 and bf16");
-  expectProblem(b, "found i32, i32 and i32");
-  expectProblem(b, "found bf16, bf16 and f16");
+  std::string why = problems(b);
+  for (const char *text : {"found f32, f32 and bf16", "found i32, i32 and i32", "found bf16, bf16 and f16"})
+    EXPECT_NE(why.find(text), std::string::npos) << "expected: " << text << "\nfound: " << why;
+}
+
+// A product of 4 x 8 and 8 x 16 with what is done to its result.
+static void addEpilogue(TestBundle &b, std::optional<uint64_t> bias, fb::Activation activation,
+                        std::optional<uint64_t> aux, fb::GemmSum sum, std::optional<uint64_t> sums, uint64_t n = 16,
+                        fb::DType dtype = fb::DType::F32, const std::vector<uint64_t> &batch = {}) {
+  b.arenaBytes = 8192;
+  auto operand = [&](uint64_t offset, std::optional<uint64_t> count) {
+    return count ? b.arena(offset, {*count}, dtype) : flatbuffers::Offset<fb::Operand>();
+  };
+  auto a = operand(0, 32), weight = operand(1024, 8 * n), c = operand(3072, 4 * n), vector = operand(5120, bias),
+       kept = operand(6144, aux), added = operand(7168, sums);
+  flatbuffers::Offset<flatbuffers::Vector<uint64_t>> loops, strides;
+  if (!batch.empty()) {
+    loops = b.builder.CreateVector(batch);
+    strides = b.builder.CreateVector(std::vector<uint64_t>(batch.size(), 0));
+  }
+  b.instruction(fb::Action::Gemm, fb::CreateGemm(b.builder, a, weight, c, 4, n, 8, 8, n, n, false, false, 1, 0, loops,
+                                                 strides, strides, strides, vector, activation, kept, sum, added));
+}
+
+TEST(BundleVerifier, TakesGemmsWithAllTheirEpilogues) {
+  using fb::Activation, fb::GemmSum;
+  TestBundle b;
+  addEpilogue(b, 16, Activation::None, {}, GemmSum::None, {});
+  addEpilogue(b, 16, Activation::Gelu, 64, GemmSum::None, {});
+  addEpilogue(b, {}, Activation::GeluGradient, 64, GemmSum::Result, 16);
+  addEpilogue(b, {}, Activation::None, {}, GemmSum::A, 4);
+  addEpilogue(b, {}, Activation::None, {}, GemmSum::B, 16);
+  std::vector<uint8_t> bytes = b.finish();
+  std::string why;
+  EXPECT_TRUE(verifyBundle(bytes.data(), bytes.size(), why)) << why;
+}
+
+static void expectProblems(TestBundle &b, std::initializer_list<const char *> texts) {
+  std::string why = problems(b);
+  for (const char *text : texts)
+    EXPECT_NE(why.find(text), std::string::npos) << "expected: " << text << "\nfound: " << why;
+}
+
+TEST(BundleVerifier, RefusesGemmsWithWrongOperandsOfEpilogues) {
+  using fb::Activation, fb::GemmSum;
+  TestBundle b;
+  addEpilogue(b, 15, Activation::None, {}, GemmSum::None, {});
+  addEpilogue(b, {}, Activation::GeluGradient, {}, GemmSum::None, {});
+  addEpilogue(b, {}, Activation::Gelu, 63, GemmSum::None, {});
+  addEpilogue(b, {}, Activation::None, 64, GemmSum::None, {});
+  addEpilogue(b, {}, Activation::None, {}, GemmSum::None, 16);
+  addEpilogue(b, {}, Activation::None, {}, GemmSum::A, 16);
+  expectProblems(b, {"operand bias: expected 16 elements of f32, found 15 of f32", "operand aux: it is missing",
+                     "operand aux: expected 64 elements of f32, found 63 of f32", "operand aux: nothing uses it",
+                     "operand sums: nothing uses it", "operand sums: expected 4 elements of f32, found 16 of f32"});
+}
+
+TEST(BundleVerifier, RefusesGemmsWithWrongEpilogues) {
+  using fb::Activation, fb::GemmSum;
+  TestBundle b;
+  addEpilogue(b, 16, Activation::GeluGradient, 64, GemmSum::None, {});
+  addEpilogue(b, {}, Activation::None, {}, GemmSum::Result, 16);
+  addEpilogue(b, 12, Activation::Gelu, 48, GemmSum::None, {}, 12);
+  addEpilogue(b, 16, Activation::None, {}, GemmSum::None, {}, 16, fb::DType::F64);
+  addEpilogue(b, 16, Activation::None, {}, GemmSum::None, {}, 16, fb::DType::F32, {2});
+  addEpilogue(b, {}, static_cast<Activation>(9), {}, GemmSum::None, {});
+  addEpilogue(b, {}, Activation::None, {}, static_cast<GemmSum>(9), {});
+  expectProblems(b, {"a gemm does not combine a bias, activation GeluGradient and sum None",
+                     "a gemm does not combine activation None and sum Result",
+                     "operand aux: expected columns in multiples of 8, found 12",
+                     "a gemm with bias, activation or sum has no batch and no f64, found 1 batches of f64",
+                     "a gemm with bias, activation or sum has no batch and no f64, found 2 batches of f32",
+                     "unknown activation 9 or sum 0", "unknown activation 0 or sum 9"});
 }
 
 TEST(BundleVerifier, RefusesAGemmWhoseStridesDoNotMatchItsBatch) {

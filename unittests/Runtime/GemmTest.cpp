@@ -45,7 +45,7 @@ static void run(const GemmProblem &p, const std::vector<uint8_t> &a, const std::
   ThreadPool pool(threads);
   AlignedBuffer scratch;
   ASSERT_TRUE(scratch.allocate(gemmScratchBytes(p, pool.size())));
-  runGemm(p, a.data(), b.data(), c.data(), pool, scratch.data());
+  runGemm(p, {a.data(), b.data(), c.data()}, pool, scratch.data());
 }
 
 struct Case {
@@ -116,6 +116,99 @@ TEST(Gemm, RoundsSumsOf16BitOperandsOnceOrNot) {
   compare({DType::BF16, DType::F32, 390, 400, 20, 1}, true, false, 2);
 }
 
+namespace {
+struct Epilogue {
+  bool bias, aux;
+  raddle::bundle::Activation activation;
+  raddle::bundle::GemmSum sum;
+};
+} // namespace
+
+// Of a product of 70 x 9 and 9 x 48, whose value before is an integer.
+static void compareEpilogue(DType dtype, DType result, const Epilogue &epilogue, bool transposeA, bool transposeB) {
+  using raddle::bundle::Activation, raddle::bundle::GemmSum;
+  GemmProblem p;
+  p.dtype = dtype;
+  p.result = result;
+  p.m = 70;
+  p.n = 48;
+  p.k = 9;
+  p.transposeA = transposeA;
+  p.transposeB = transposeB;
+  p.lda = transposeA ? p.m : p.k;
+  p.ldb = transposeB ? p.k : p.n;
+  p.ldc = p.n + 3;
+  p.alpha = 0.03125;
+  p.beta = 1;
+  p.bias = epilogue.bias;
+  p.aux = epilogue.aux;
+  p.activation = epilogue.activation;
+  p.sum = epilogue.sum;
+  std::vector<double> a = pattern(p.m * p.k, 3), b = pattern(p.k * p.n, 5), c = pattern(int64_t(p.m) * p.ldc, 7),
+                      bias = pattern(p.n, 4), aux = pattern(p.m * p.n, 9);
+  std::vector<uint8_t> storedA = stored(a, dtype), storedB = stored(b, dtype), storedC = stored(c, result),
+                       storedBias = stored(bias, result), storedAux = stored(aux, result),
+                       sums(static_cast<size_t>(p.m) * byteSize(result));
+  GemmOperands operands{storedA.data(), storedB.data(), storedC.data()};
+  operands.bias = epilogue.bias ? storedBias.data() : nullptr;
+  operands.aux = epilogue.aux ? storedAux.data() : nullptr;
+  operands.sums = epilogue.sum == GemmSum::None ? nullptr : sums.data();
+  ThreadPool pool(3);
+  AlignedBuffer scratch;
+  ASSERT_TRUE(scratch.allocate(gemmScratchBytes(p, pool.size())));
+  runGemm(p, operands, pool, scratch.data());
+
+  std::vector<double> actual = loaded(storedC, result), kept = loaded(storedAux, result), found = loaded(sums, result);
+  auto near = [&](double value, double expected, const char *what) {
+    double step = result == DType::F32 ? 0x1p-18 : result == DType::F16 ? 0x1p-10 : 0x1p-7;
+    EXPECT_NEAR(value, expected, (std::abs(expected) + 1) * step) << what;
+  };
+  auto at = [](const std::vector<double> &values, int64_t i) { return values[static_cast<size_t>(i)]; };
+  auto elementA = [&](int i, int k) { return at(a, transposeA ? k * p.lda + i : i * p.lda + k); };
+  auto elementB = [&](int k, int j) { return at(b, transposeB ? j * p.ldb + k : k * p.ldb + j); };
+  std::vector<double> sumC(static_cast<size_t>(p.n));
+  for (int i = 0; i < p.m; ++i)
+    for (int j = 0; j < p.n; ++j) {
+      double v = at(c, i * p.ldc + j) + (epilogue.bias ? at(bias, j) : 0), x = at(aux, i * p.n + j);
+      for (int k = 0; k < p.k; ++k)
+        v += p.alpha * elementA(i, k) * elementB(k, j);
+      double slope = std::sqrt(2 / M_PI);
+      if (epilogue.activation == Activation::Gelu && epilogue.aux)
+        near(at(kept, i * p.n + j), v, "kept");
+      if (epilogue.activation == Activation::Gelu)
+        v *= 0.5 * (1 + std::tanh(slope * (v + 0.044715 * v * v * v)));
+      if (epilogue.activation == Activation::GeluGradient) {
+        // The derivative by a central difference.
+        auto gelu = [&](double y) { return 0.5 * y * (1 + std::tanh(slope * (y + 0.044715 * y * y * y))); };
+        v *= (gelu(x + 1e-5) - gelu(x - 1e-5)) / 2e-5;
+      }
+      near(at(actual, i * p.ldc + j), v, "result");
+      sumC[static_cast<size_t>(j)] += at(actual, i * p.ldc + j);
+    }
+  for (int i = 0; epilogue.sum != GemmSum::None && i < (epilogue.sum == GemmSum::A ? p.m : p.n); ++i) {
+    double sum = epilogue.sum == GemmSum::Result ? at(sumC, i) : 0;
+    for (int k = 0; epilogue.sum != GemmSum::Result && k < p.k; ++k)
+      sum += epilogue.sum == GemmSum::A ? elementA(i, k) : elementB(k, i);
+    near(at(found, i), sum, "sum");
+  }
+}
+
+TEST(Gemm, AddsABiasAppliesGeluAndSumsAsDefined) {
+  using raddle::bundle::Activation, raddle::bundle::GemmSum;
+  const Epilogue epilogues[] = {
+      {true, false, Activation::None, GemmSum::None},         {false, false, Activation::Gelu, GemmSum::None},
+      {true, false, Activation::Gelu, GemmSum::None},         {true, true, Activation::Gelu, GemmSum::None},
+      {false, true, Activation::GeluGradient, GemmSum::None}, {false, true, Activation::GeluGradient, GemmSum::Result},
+      {false, false, Activation::None, GemmSum::A},           {false, false, Activation::None, GemmSum::B}};
+  for (const Epilogue &epilogue : epilogues)
+    for (bool transposeA : {false, true})
+      for (bool transposeB : {false, true}) {
+        compareEpilogue(DType::F32, DType::F32, epilogue, transposeA, transposeB);
+        compareEpilogue(DType::BF16, DType::BF16, epilogue, transposeA, transposeB);
+        compareEpilogue(DType::F16, DType::F32, epilogue, transposeA, transposeB);
+      }
+}
+
 TEST(Gemm, WritesOverWhatIsNoNumber) {
   GemmProblem p;
   p.dtype = p.result = DType::BF16;
@@ -135,7 +228,7 @@ TEST(Gemm, AccumulatesBatchesThatShareTheirResultInOrder) {
   p.strideC = {0};
   float a[] = {1, 2, 3, 4}, b[] = {1, 10, 100, 1000}, c = 5;
   ThreadPool pool(2);
-  runGemm(p, a, b, &c, pool);
+  runGemm(p, {a, b, &c}, pool);
   EXPECT_EQ(c, 4326);
 }
 

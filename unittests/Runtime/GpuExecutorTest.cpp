@@ -202,6 +202,22 @@ TEST_F(GpuExecutorTest, LoadsCodeAndChoosesProductsOnce) {
   EXPECT_EQ(std::count(log.begin(), log.end(), "prepare gemm aligned 256 256 256"), 1);
 }
 
+TEST_F(GpuExecutorTest, MeasuresProductsBeforeAnythingIsLoaded) {
+  std::vector<std::pair<size_t, size_t>> progress;
+  GemmMeasuring measuring{"choices.txt", [&](size_t done, size_t all) { progress.emplace_back(done, all); }};
+  GpuExecutor executor(bundle, std::make_unique<RecordingGpu>(log, stepKernels()), GpuGroups{alone, alone, alone},
+                       false, std::chrono::seconds(1), /*threads=*/1, measuring);
+  EXPECT_EQ(progress, (std::vector<std::pair<size_t, size_t>>{{1, 1}}));
+  // On numbers, which are zero again in states and outputs.
+  auto measured = std::find(log.begin(), log.end(), "gemm 0");
+  EXPECT_EQ(std::count_if(log.begin(), measured, [](const std::string &entry) { return entry.rfind("copy", 0) == 0; }),
+            4);
+  std::vector<float> state(6, -1);
+  executor.readState(0, 0, state.data(), state.size() * sizeof(float));
+  EXPECT_EQ(state, std::vector<float>(6, 0));
+  EXPECT_EQ(run(executor), expected(0));
+}
+
 TEST_F(GpuExecutorTest, ReadsAndWritesStates) {
   auto executor = make();
   run(*executor);

@@ -39,18 +39,28 @@ void RecordingGpu::launch(uint32_t kernel, void *const *operands) {
       [this, kernel, addresses] { kernels[kernel](addresses.data()); });
 }
 
-size_t RecordingGpu::prepareGemm(const GemmProblem &problem, const uint64_t (&alignment)[3]) {
-  log.push_back("prepare gemm aligned " + std::to_string(alignment[0]) + " " + std::to_string(alignment[1]) + " " +
-                std::to_string(alignment[2]));
+size_t RecordingGpu::prepareGemm(const GemmProblem &problem, const GemmOperands &operands) {
+  log.push_back("prepare gemm aligned " + std::to_string(alignmentOf(operands.a)) + " " +
+                std::to_string(alignmentOf(operands.b)) + " " + std::to_string(alignmentOf(operands.c)));
   problems.push_back(problem);
+  prepared.push_back(operands);
   return problems.size() - 1;
 }
 
-void RecordingGpu::gemm(size_t prepared, const void *a, const void *b, void *c) {
+// A product writes its result: who measures loses it.
+void RecordingGpu::measureGemms(const std::function<void(size_t, size_t)> &progress) {
+  for (size_t i = 0; i < problems.size(); ++i) {
+    gemm(i, prepared[i]);
+    progress(i + 1, problems.size());
+  }
+  synchronize();
+}
+
+void RecordingGpu::gemm(size_t prepared, const GemmOperands &operands) {
   add(computeStream, "gemm " + std::to_string(prepared), [=] {
     AlignedBuffer scratch;
     ASSERT_TRUE(scratch.allocate(gemmScratchBytes(problems[prepared], pool.size())));
-    runGemm(problems[prepared], a, b, c, pool, scratch.data());
+    runGemm(problems[prepared], operands, pool, scratch.data());
   });
 }
 

@@ -29,8 +29,12 @@ public:
   uint64_t allocations() const override { return memory.size(); }
   void load(const raddle::bundle::Bundle &bundle) override;
   void launch(uint32_t kernel, void *const *operands) override;
-  size_t prepareGemm(const raddle::runtime::GemmProblem &problem, const uint64_t (&alignment)[3]) override;
-  void gemm(size_t prepared, const void *a, const void *b, void *c) override;
+  void rememberGemms(const std::string &file) override { remembered = file; }
+  size_t prepareGemm(const raddle::runtime::GemmProblem &problem,
+                     const raddle::runtime::GemmOperands &operands) override;
+  void gemm(size_t prepared, const raddle::runtime::GemmOperands &operands) override;
+  size_t unmeasuredGemms() override { return remembered.empty() ? 0 : problems.size(); }
+  void measureGemms(const std::function<void(size_t, size_t)> &progress) override;
   size_t prepareAttention(const raddle::runtime::AttentionProblem &problem) override;
   void attention(size_t prepared, void *const *operands) override;
   void copy(void *dst, const void *src, uint64_t bytes) override;
@@ -74,13 +78,14 @@ private:
   };
   using Operations = std::vector<Operation>;
 
-  static constexpr uint64_t deviceAlignment = 256;
   Strings &log;
   Kernels kernels;
   const uint32_t firstStream;
   std::vector<uint32_t> arguments;
   std::vector<raddle::runtime::AlignedBuffer> memory;
+  std::string remembered;
   std::vector<raddle::runtime::GemmProblem> problems;
+  std::vector<raddle::runtime::GemmOperands> prepared;
   std::vector<raddle::runtime::AttentionProblem> attentions;
   std::vector<Operations> graphs;
   Operations pending, captured;

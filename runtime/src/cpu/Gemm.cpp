@@ -27,7 +27,23 @@ GemmProblem GemmProblem::from(const bundle::Gemm &gemm) {
   problem.strideA = toVector(gemm.stride_a());
   problem.strideB = toVector(gemm.stride_b());
   problem.strideC = toVector(gemm.stride_c());
+  problem.bias = gemm.bias();
+  problem.aux = gemm.aux();
+  problem.activation = gemm.activation();
+  problem.sum = gemm.sum();
   return problem;
+}
+
+GemmOperands GemmOperands::from(const GemmProblem &problem, void *const *list) {
+  GemmOperands operands{list[0], list[1], list[2]};
+  size_t next = 3;
+  if (problem.bias)
+    operands.bias = list[next++];
+  if (problem.aux)
+    operands.aux = list[next++];
+  if (problem.sum != bundle::GemmSum::None)
+    operands.sums = list[next];
+  return operands;
 }
 
 static bool isNarrow(const GemmProblem &problem) { return byteSize(problem.dtype) == sizeof(uint16_t); }
@@ -45,7 +61,9 @@ static void multiply(const GemmProblem &p, const GemmAddresses &at, const GemmBl
     cblas_sgemm(CblasRowMajor, a, b, rows, columns, p.k, static_cast<float>(p.alpha), typed<float>(at.a), p.lda,
                 typed<float>(at.b), p.ldb, static_cast<float>(p.beta), reinterpret_cast<float *>(at.c), p.ldc);
   else
-    multiplyNarrow(p, at, block, scratch);
+    return multiplyNarrow(p, at, block, scratch);
+  if (p.hasEpilogue())
+    finishBlock(p, at, reinterpret_cast<float *>(at.c), p.ldc, block.rows, block.columns);
 }
 
 // One block of batch number `index`, the last batch dimension counting fastest.
@@ -61,7 +79,10 @@ static void runBlock(const GemmProblem &p, GemmAddresses at, int64_t index, cons
     c += i * p.strideC[d];
   }
   int64_t width = static_cast<int64_t>(byteSize(p.dtype)), resultWidth = static_cast<int64_t>(byteSize(p.result));
-  multiply(p, {at.a + a * width, at.b + b * width, at.c + c * resultWidth}, block, scratch);
+  multiply(p,
+           {at.a + a * width, at.b + b * width, at.c + c * resultWidth, at.bias + block.column * resultWidth,
+            at.aux + (block.row * p.n + block.column) * resultWidth},
+           block, scratch);
 }
 
 // Calls body(begin, end, part) for parts of [0, range), one a thread at most; the first get one grain more.
@@ -76,7 +97,7 @@ template <typename Body> static void forEachPart(ThreadPool &pool, int64_t range
   });
 }
 
-void runGemm(const GemmProblem &p, const void *a, const void *b, void *c, ThreadPool &pool, void *scratch) {
+static void multiplyAll(const GemmProblem &p, const GemmAddresses &at, ThreadPool &pool, void *scratch) {
   int64_t batches = 1;
   bool independent = true;
   for (size_t d = 0; d < p.batch.size(); ++d) {
@@ -85,7 +106,6 @@ void runGemm(const GemmProblem &p, const void *a, const void *b, void *c, Thread
   }
   if (batches == 0 || p.m == 0 || p.n == 0)
     return;
-  GemmAddresses at{static_cast<const char *>(a), static_cast<const char *>(b), static_cast<char *>(c)};
   size_t each = gemmScratchBytes(p, 1);
   auto scratchOf = [&](int64_t part) { return static_cast<char *>(scratch) + static_cast<size_t>(part) * each; };
   if (independent && batches >= pool.size()) {
@@ -103,6 +123,16 @@ void runGemm(const GemmProblem &p, const void *a, const void *b, void *c, Thread
       GemmBlock block = byRows ? GemmBlock{begin, end - begin, 0, p.n} : GemmBlock{0, p.m, begin, end - begin};
       runBlock(p, at, i, block, scratchOf(part));
     });
+}
+
+void runGemm(const GemmProblem &p, const GemmOperands &operands, ThreadPool &pool, void *scratch) {
+  multiplyAll(p,
+              {static_cast<const char *>(operands.a), static_cast<const char *>(operands.b),
+               static_cast<char *>(operands.c), static_cast<const char *>(operands.bias),
+               static_cast<char *>(operands.aux)},
+              pool, scratch);
+  if (p.sum != bundle::GemmSum::None)
+    sumOperand(p, operands, pool);
 }
 
 size_t gemmScratchBytes(const GemmProblem &problem, size_t threads) {

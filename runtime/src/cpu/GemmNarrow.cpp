@@ -98,6 +98,10 @@ static void multiplyPanel(const GemmProblem &p, const GemmAddresses &at, int64_t
     beta = 1;
     depth += e.depth;
   } while (depth < p.k);
+  int64_t width = static_cast<int64_t>(byteSize(p.result));
+  if (p.hasEpilogue())
+    finishBlock(p, {nullptr, nullptr, result, at.bias + column * width, at.aux + (row * p.n + column) * width}, sum,
+                rounds ? e.columns : p.ldc, e.rows, e.columns);
   if (rounds)
     round(sum, p.result, p.ldc, e.rows, e.columns, result);
 }

@@ -1,12 +1,13 @@
 #include "raddle/runtime/MachineLimits.h"
 
+#include "../exec/CacheFile.h"
+
 #include "raddle/runtime/AlignedBuffer.h"
 #include "raddle/runtime/CpuOperations.h"
 #include "raddle/runtime/Error.h"
-#include "raddle/runtime/OutputFile.h"
 
 #include <chrono>
-#include <filesystem>
+#include <fstream>
 #include <iomanip>
 #include <sstream>
 #include <unistd.h>
@@ -64,7 +65,7 @@ static double measureGemm(ThreadPool &pool) {
   GemmProblem problem;
   problem.m = problem.n = problem.k = problem.lda = problem.ldb = problem.ldc = extent;
   double seconds = shortestSeconds(
-      runs, [&] { runGemm(problem, matrices[0].data(), matrices[1].data(), matrices[2].data(), pool); });
+      runs, [&] { runGemm(problem, {matrices[0].data(), matrices[1].data(), matrices[2].data()}, pool); });
   return 2.0 * extent * extent * extent / seconds;
 }
 
@@ -73,17 +74,7 @@ MachineLimits measureMachineLimits(unsigned threads) {
   return {pool.size(), measureMemory(pool), measureGemm(pool)};
 }
 
-std::string machineLimitsFile() {
-  const char *cache = std::getenv("XDG_CACHE_HOME"), *home = std::getenv("HOME");
-  std::filesystem::path folder;
-  if (cache && *cache)
-    folder = cache;
-  else if (home && *home)
-    folder = std::filesystem::path(home) / ".cache";
-  else
-    return "";
-  return (folder / "raddle" / "limits.txt").string();
-}
+std::string machineLimitsFile() { return cacheFile("limits.txt"); }
 
 // The model of the first processor, as Linux calls it.
 static std::string processorName() {
@@ -126,14 +117,7 @@ public:
     text << machine << "\n" << std::setprecision(std::numeric_limits<double>::max_digits10);
     for (const MachineLimits &limits : known)
       text << limits.threads << " " << limits.memoryBytesPerSecond << " " << limits.gemmFlopsPerSecond << "\n";
-    try {
-      std::filesystem::create_directories(std::filesystem::path(path).parent_path());
-      OutputFile file(path);
-      file.write(text.str());
-      file.commit();
-    } catch (const std::exception &) {
-      // Then it is measured again next time.
-    }
+    rewriteCacheFile(path, text.str());
   }
 
 private:

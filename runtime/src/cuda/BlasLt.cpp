@@ -1,88 +1,22 @@
 #include "BlasLt.h"
 
-#include "SharedLibrary.h"
+#include "BlasLtLibrary.h"
+#include "BlasLtTimer.h"
+
+#include "../exec/CacheFile.h"
+#include "Gpu.h"
 
 #include "raddle/runtime/Error.h"
 
+#include <algorithm>
+#include <limits>
 #include <utility>
 
 namespace raddle::runtime::cuda {
 
-namespace {
+using namespace blaslt;
 
-using Status = int;
-using Handle = struct BlasLtHandle *;
-using Description = struct MatmulDescription *;
-using Layout = struct MatrixLayout *;
-using Preference = struct MatmulPreference *;
-
-// Numbers of cublasLt.h and library_types.h.
-constexpr int real32 = 0, real64 = 1, real16 = 2, brain16 = 14, compute32 = 68, compute64 = 70;
-constexpr int matmulTransA = 3, matmulTransB = 4, layoutBatchCount = 5, layoutBatchStride = 6;
-constexpr int preferWorkspace = 1, preferReductions = 3, preferAlignmentA = 5, preferAlignmentB = 6, preferAlignmentC = 7,
-              preferAlignmentD = 8;
-constexpr uint32_t reduceInComputeType = 2, reduceInOutputType = 4;
-constexpr int32_t transposed = 1;
-
-struct Algorithm {
-  uint64_t data[8];
-};
-
-struct Heuristic {
-  Algorithm algorithm;
-  size_t workspace;
-  Status state;
-  float waves;
-  int reserved[4];
-};
-
-struct Library {
-  Status (*create)(Handle *);
-  Status (*destroy)(Handle);
-  Status (*describe)(Description *, int, int);
-  Status (*setDescription)(Description, int, const void *, size_t);
-  Status (*freeDescription)(Description);
-  Status (*layOut)(Layout *, int, uint64_t, uint64_t, int64_t);
-  Status (*setLayout)(Layout, int, const void *, size_t);
-  Status (*freeLayout)(Layout);
-  Status (*prefer)(Preference *);
-  Status (*setPreference)(Preference, int, const void *, size_t);
-  Status (*freePreference)(Preference);
-  Status (*heuristic)(Handle, Description, Layout, Layout, Layout, Layout, Preference, int, Heuristic *, int *);
-  Status (*matmul)(Handle, Description, const void *, const void *, Layout, const void *, Layout, const void *,
-                   const void *, Layout, void *, Layout, const Algorithm *, void *, size_t, Stream);
-};
-
-const Library &library() {
-  static const Library loaded = [] {
-    SharedLibrary file({"libcublasLt.so.13", "libcublasLt.so.12", "libcublasLt.so"},
-                       "the bundle has matrix products for a GPU, but cuBLASLt cannot be loaded");
-    Library library;
-    file.find(library.create, "cublasLtCreate");
-    file.find(library.destroy, "cublasLtDestroy");
-    file.find(library.describe, "cublasLtMatmulDescCreate");
-    file.find(library.setDescription, "cublasLtMatmulDescSetAttribute");
-    file.find(library.freeDescription, "cublasLtMatmulDescDestroy");
-    file.find(library.layOut, "cublasLtMatrixLayoutCreate");
-    file.find(library.setLayout, "cublasLtMatrixLayoutSetAttribute");
-    file.find(library.freeLayout, "cublasLtMatrixLayoutDestroy");
-    file.find(library.prefer, "cublasLtMatmulPreferenceCreate");
-    file.find(library.setPreference, "cublasLtMatmulPreferenceSetAttribute");
-    file.find(library.freePreference, "cublasLtMatmulPreferenceDestroy");
-    file.find(library.heuristic, "cublasLtMatmulAlgoGetHeuristic");
-    file.find(library.matmul, "cublasLtMatmul");
-    file.check("cuBLASLt");
-    return library;
-  }();
-  return loaded;
-}
-
-void check(Status status, const std::string &what) {
-  if (status != 0)
-    throw Error(what + ": cuBLASLt reports status " + std::to_string(status));
-}
-
-int typeOf(DType dtype) {
+static int typeOf(DType dtype) {
   switch (dtype) {
   case DType::F64:
     return real64;
@@ -95,26 +29,24 @@ int typeOf(DType dtype) {
   }
 }
 
-std::string describe(const GemmProblem &p) {
+static std::string describe(const GemmProblem &p) {
   return std::string(nameOf(p.dtype)) + " matrix product of " + std::to_string(p.m) + " x " + std::to_string(p.k) +
          " and " + std::to_string(p.k) + " x " + std::to_string(p.n);
 }
 
-struct FreeDescription {
-  void operator()(Description description) const { library().freeDescription(description); }
-};
-struct FreeLayout {
-  void operator()(Layout layout) const { library().freeLayout(layout); }
-};
-struct FreePreference {
-  void operator()(Preference preference) const { library().freePreference(preference); }
-};
-using OwnedDescription = std::unique_ptr<MatmulDescription, FreeDescription>;
-using OwnedLayout = std::unique_ptr<MatrixLayout, FreeLayout>;
-using OwnedPreference = std::unique_ptr<MatmulPreference, FreePreference>;
+/// The first operand of cuBLAS is our second, so its sums of A are those of our B.
+static uint32_t epilogueOf(const GemmProblem &p) {
+  if (p.activation == bundle::Activation::GeluGradient)
+    return epilogueGeluGradient | epilogueAux | (p.sum == bundle::GemmSum::Result ? epilogueSums : 0);
+  if (p.activation == bundle::Activation::Gelu)
+    return epilogueGelu | (p.aux ? epilogueAux : 0) | (p.bias ? epilogueBias : 0);
+  if (p.sum != bundle::GemmSum::None)
+    return p.sum == bundle::GemmSum::A ? epilogueSumsOfB : epilogueSumsOfA;
+  return p.bias ? epilogueBias : epilogueDefault;
+}
 
 /// A matrix of `batches` batches in cuBLAS's order, in which columns are contiguous.
-OwnedLayout layOut(int type, int64_t rows, int64_t columns, int64_t leading, int64_t batches, int64_t stride) {
+static OwnedLayout layOut(int type, int64_t rows, int64_t columns, int64_t leading, int64_t batches, int64_t stride) {
   Layout layout;
   check(library().layOut(&layout, type, static_cast<uint64_t>(rows), static_cast<uint64_t>(columns), leading),
         "cannot describe a matrix");
@@ -125,29 +57,56 @@ OwnedLayout layOut(int type, int64_t rows, int64_t columns, int64_t leading, int
   return owned;
 }
 
+template <typename T> static void set(Description description, int attribute, const T &value, const std::string &what) {
+  check(library().setDescription(description, attribute, &value, sizeof(value)), what);
+}
+
+namespace {
+
+/// How products of one form are computed. Until they are measured, as cuBLASLt proposes first.
+struct Choice {
+  GemmAlgorithm algorithm;
+  std::vector<GemmAlgorithm> candidates;
+  bool measured = false;
+  size_t example = 0; // a prepared product of the form
+};
+
 /// A product as cuBLAS sees it: a row-major matrix is the transposed column-major one, and C' = B' A'.
 struct Prepared {
   OwnedDescription description;
   OwnedLayout a, b, c;
-  Algorithm algorithm;
   double alpha, beta;
   float alpha32, beta32;
-  bool isDouble;
+  bool isDouble, hasEpilogue;
   size_t width, resultWidth;
   BatchPlan batches;
+  GemmOperands operands; // where it was prepared for
+  std::map<std::string, Choice>::iterator choice;
 };
 
 } // namespace
 
 struct BlasLt::Implementation {
   Stream stream;
+  std::string machine;
   Handle handle = nullptr;
   Address workspace = 0;
+  std::unique_ptr<GemmChoices> remembered;
+  std::map<std::string, Choice> choices;
   std::vector<Prepared> prepared;
+
+  std::map<std::string, Choice>::iterator choose(const GemmProblem &p, const Prepared &made,
+                                                 const uint64_t (&alignment)[3]);
+  void run(const Prepared &p, const GemmOperands &operands, const GemmAlgorithm &algorithm);
+  std::vector<double> time(const Choice &choice);
 };
 
-BlasLt::BlasLt(Stream stream) : impl(std::make_unique<Implementation>()) {
+BlasLt::BlasLt(Stream stream, const std::string &gpu, const std::string &remembered)
+    : impl(std::make_unique<Implementation>()) {
   impl->stream = stream;
+  impl->machine = gpu + ", cuBLASLt " + std::to_string(library().version());
+  if (!remembered.empty())
+    impl->remembered = std::make_unique<GemmChoices>(remembered);
   check(library().create(&impl->handle), "cannot start cuBLASLt");
   Result result = driver().memAlloc(&impl->workspace, workspaceBytes);
   if (result != 0)
@@ -184,12 +143,66 @@ static OwnedPreference makePreference(size_t workspace, const uint64_t (&alignme
   return owned;
 }
 
-size_t BlasLt::prepare(const GemmProblem &p, const uint64_t (&alignment)[3]) {
+/// Addresses beside the matrices, on which cuBLASLt's choice depends as well.
+static void setPointers(Description description, const GemmOperands &at) {
+  const void *vector = at.bias ? at.bias : at.sums, *aux = at.aux;
+  if (vector)
+    set(description, matmulBias, vector, "cannot describe a bias");
+  if (aux)
+    set(description, matmulAux, aux, "cannot describe an activation");
+}
+
+/// What a choice depends on.
+static std::string formOf(const GemmProblem &p, const BatchPlan &batches, const uint64_t (&alignment)[3]) {
+  std::string name = std::string(nameOf(p.dtype)) + " " + nameOf(p.result);
+  for (int64_t number : {int64_t(p.m), int64_t(p.n), int64_t(p.k), int64_t(p.transposeA), int64_t(p.transposeB),
+                         int64_t(p.lda), int64_t(p.ldb), int64_t(p.ldc), batches.count, batches.strides.a,
+                         batches.strides.b, batches.strides.c, int64_t(alignment[0]), int64_t(alignment[1]),
+                         int64_t(alignment[2]), int64_t(epilogueOf(p)), int64_t(p.beta != 0)})
+    name += " " + std::to_string(number);
+  return name;
+}
+
+std::map<std::string, Choice>::iterator BlasLt::Implementation::choose(const GemmProblem &p, const Prepared &made,
+                                                                       const uint64_t (&alignment)[3]) {
+  std::string name = machine + ": " + formOf(p, made.batches, alignment);
+  if (auto found = choices.find(name); found != choices.end())
+    return found;
+  constexpr int most = 8;
+  OwnedPreference preference = makePreference(workspaceBytes, alignment);
+  Heuristic found[most];
+  int count = 0;
+  check(library().heuristic(handle, made.description.get(), made.a.get(), made.b.get(), made.c.get(), made.c.get(),
+                            preference.get(), most, found, &count),
+        describe(p));
+  Choice choice;
+  choice.example = prepared.size();
+  for (int i = 0; i < count; ++i)
+    if (found[i].state == 0 && found[i].workspace <= workspaceBytes)
+      choice.candidates.push_back(found[i].algorithm);
+  if (choice.candidates.empty())
+    throw Error(describe(p) + ": cuBLASLt has no algorithm for it");
+  choice.algorithm = choice.candidates.front();
+  std::optional<GemmAlgorithm> known = remembered ? remembered->find(name) : std::nullopt;
+  Heuristic checked{};
+  if (known &&
+      library().checkAlgorithm(handle, made.description.get(), made.a.get(), made.b.get(), made.c.get(), made.c.get(),
+                               &*known, &checked) == 0 &&
+      checked.workspace <= workspaceBytes) {
+    choice.algorithm = *known;
+    choice.measured = true;
+  }
+  return choices.emplace(name, std::move(choice)).first;
+}
+
+size_t BlasLt::prepare(const GemmProblem &p, const GemmOperands &operands) {
   Prepared made;
   made.isDouble = p.dtype == DType::F64;
+  made.hasEpilogue = p.hasEpilogue();
   made.width = byteSize(p.dtype);
   made.resultWidth = byteSize(p.result);
   made.batches = planBatches(p);
+  made.operands = operands;
   made.alpha = p.alpha;
   made.beta = p.beta;
   made.alpha32 = static_cast<float>(p.alpha);
@@ -199,41 +212,87 @@ size_t BlasLt::prepare(const GemmProblem &p, const uint64_t (&alignment)[3]) {
         describe(p));
   made.description.reset(description);
   if (p.transposeB)
-    check(library().setDescription(description, matmulTransA, &transposed, sizeof(transposed)), describe(p));
+    set(description, matmulTransA, transposed, describe(p));
   if (p.transposeA)
-    check(library().setDescription(description, matmulTransB, &transposed, sizeof(transposed)), describe(p));
+    set(description, matmulTransB, transposed, describe(p));
+  if (made.hasEpilogue) {
+    set(description, matmulEpilogue, epilogueOf(p), describe(p));
+    if (p.aux)
+      set(description, matmulAuxLeading, int64_t(p.n), describe(p));
+    setPointers(description, operands);
+  }
   const BatchPlan &batches = made.batches;
   int type = typeOf(p.dtype);
   made.a = layOut(type, p.transposeB ? p.k : p.n, p.transposeB ? p.n : p.k, p.ldb, batches.count, batches.strides.b);
   made.b = layOut(type, p.transposeA ? p.m : p.k, p.transposeA ? p.k : p.m, p.lda, batches.count, batches.strides.a);
   made.c = layOut(typeOf(p.result), p.n, p.m, p.ldc, batches.count, batches.strides.c);
-  OwnedPreference preference = makePreference(workspaceBytes, alignment);
-  Heuristic found;
-  int count = 0;
-  check(library().heuristic(impl->handle, description, made.a.get(), made.b.get(), made.c.get(), made.c.get(),
-                            preference.get(), 1, &found, &count),
-        describe(p));
-  if (count == 0)
-    throw Error(describe(p) + ": cuBLASLt has no algorithm for it");
-  made.algorithm = found.algorithm;
+  uint64_t alignment[3] = {alignmentOf(operands.a), alignmentOf(operands.b), alignmentOf(operands.c)};
+  made.choice = impl->choose(p, made, alignment);
   impl->prepared.push_back(std::move(made));
   return impl->prepared.size() - 1;
 }
 
-void BlasLt::run(size_t index, const void *a, const void *b, void *c) {
-  const Prepared &p = impl->prepared[index];
+void BlasLt::Implementation::run(const Prepared &p, const GemmOperands &operands, const GemmAlgorithm &algorithm) {
   const void *alpha = p.isDouble ? static_cast<const void *>(&p.alpha) : &p.alpha32;
   const void *beta = p.isDouble ? static_cast<const void *>(&p.beta) : &p.beta32;
+  if (p.hasEpilogue)
+    setPointers(p.description.get(), operands);
   auto at = [&](const void *base, int64_t offset, size_t width) {
     return static_cast<const char *>(base) + offset * static_cast<int64_t>(width);
   };
   for (const BatchPlan::Offsets &call : p.batches.calls) {
-    void *result = const_cast<char *>(at(c, call.c, p.resultWidth));
-    check(library().matmul(impl->handle, p.description.get(), alpha, at(b, call.b, p.width), p.a.get(),
-                           at(a, call.a, p.width), p.b.get(), beta, result, p.c.get(), result, p.c.get(), &p.algorithm,
-                           reinterpret_cast<void *>(impl->workspace), workspaceBytes, impl->stream),
+    void *result = const_cast<char *>(at(operands.c, call.c, p.resultWidth));
+    check(library().matmul(handle, p.description.get(), alpha, at(operands.b, call.b, p.width), p.a.get(),
+                           at(operands.a, call.a, p.width), p.b.get(), beta, result, p.c.get(), result, p.c.get(),
+                           &algorithm, reinterpret_cast<void *>(workspace), workspaceBytes, stream),
           "matrix product");
   }
+}
+
+void BlasLt::run(size_t index, const GemmOperands &operands) {
+  const Prepared &p = impl->prepared[index];
+  impl->run(p, operands, p.choice->second.algorithm);
+}
+
+std::vector<double> BlasLt::Implementation::time(const Choice &choice) {
+  const Prepared &example = prepared[choice.example];
+  std::vector<double> seconds;
+  for (const GemmAlgorithm &algorithm : choice.candidates)
+    try {
+      seconds.push_back(secondsOf(stream, [&] { run(example, example.operands, algorithm); }));
+    } catch (const Error &) {
+      // Proposed, but refused when it is asked for.
+      seconds.push_back(std::numeric_limits<double>::infinity());
+    }
+  return seconds;
+}
+
+std::vector<double> BlasLt::timeCandidates(size_t prepared) {
+  return impl->time(impl->prepared[prepared].choice->second);
+}
+
+size_t BlasLt::unmeasured() const {
+  if (!impl->remembered)
+    return 0;
+  return static_cast<size_t>(std::count_if(impl->choices.begin(), impl->choices.end(), [](const auto &entry) {
+    return !entry.second.measured && entry.second.candidates.size() > 1;
+  }));
+}
+
+void BlasLt::measure(const std::function<void(size_t, size_t)> &progress) {
+  size_t done = 0, all = unmeasured();
+  for (auto &[name, choice] : impl->choices) {
+    if (choice.measured || choice.candidates.size() < 2)
+      continue;
+    std::vector<double> seconds = impl->time(choice);
+    auto best = static_cast<size_t>(std::min_element(seconds.begin(), seconds.end()) - seconds.begin());
+    choice.algorithm = choice.candidates[best];
+    choice.measured = true;
+    impl->remembered->remember(name, choice.algorithm);
+    if (progress)
+      progress(++done, all);
+  }
+  impl->remembered->save();
 }
 
 } // namespace raddle::runtime::cuda

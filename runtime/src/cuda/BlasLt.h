@@ -5,6 +5,7 @@
 
 #include "raddle/runtime/CpuOperations.h"
 
+#include <functional>
 #include <memory>
 #include <vector>
 
@@ -32,14 +33,20 @@ public:
   // What cuBLAS's own interface uses on Hopper.
   static constexpr size_t workspaceBytes = 32u << 20;
 
-  explicit BlasLt(Stream stream);
+  /// `remembered`: the file of choices of other processes on a GPU of this name; empty: of none.
+  BlasLt(Stream stream, const std::string &gpu, const std::string &remembered);
   ~BlasLt();
   BlasLt(const BlasLt &) = delete;
   BlasLt &operator=(const BlasLt &) = delete;
 
   /// As those of Gpu. Throw Error.
-  size_t prepare(const GemmProblem &problem, const uint64_t (&alignment)[3]);
-  void run(size_t prepared, const void *a, const void *b, void *c);
+  size_t prepare(const GemmProblem &problem, const GemmOperands &operands);
+  void run(size_t prepared, const GemmOperands &operands);
+  size_t unmeasured() const;
+  void measure(const std::function<void(size_t, size_t)> &progress);
+
+  /// Of a prepared product: seconds that each candidate takes on its operands, the library's own first choice first.
+  std::vector<double> timeCandidates(size_t prepared);
 
 private:
   struct Implementation;

@@ -81,15 +81,19 @@ public:
   void load(const bundle::Bundle &bundle) override;
   void launch(uint32_t kernel, void *const *operands) override;
 
-  size_t prepareGemm(const GemmProblem &problem, const uint64_t (&alignment)[3]) override {
+  void rememberGemms(const std::string &file) override { rememberedGemms = file; }
+
+  size_t prepareGemm(const GemmProblem &problem, const GemmOperands &operands) override {
     if (!blas) {
-      blas = std::make_unique<BlasLt>(streams->compute());
+      blas = std::make_unique<BlasLt>(streams->compute(), name(), rememberedGemms);
       ++allocated;
     }
-    return blas->prepare(problem, alignment);
+    return blas->prepare(problem, operands);
   }
 
-  void gemm(size_t prepared, const void *a, const void *b, void *c) override { blas->run(prepared, a, b, c); }
+  void gemm(size_t prepared, const GemmOperands &operands) override { blas->run(prepared, operands); }
+  size_t unmeasuredGemms() override { return blas ? blas->unmeasured() : 0; }
+  void measureGemms(const std::function<void(size_t, size_t)> &progress) override { blas->measure(progress); }
 
   size_t prepareAttention(const AttentionProblem &problem) override {
     if (!cudnn)
@@ -175,6 +179,7 @@ private:
   void *scratch = nullptr;
   uint64_t scratchBytes = 0, allocated = 0;
   void *nothing = nullptr;
+  std::string rememberedGemms;
   std::unique_ptr<BlasLt> blas;
   std::unique_ptr<CudnnAttention> cudnn;
 

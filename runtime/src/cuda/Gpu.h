@@ -8,10 +8,20 @@
 #include "raddle/runtime/CpuOperations.h"
 
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <string>
 
 namespace raddle::runtime {
+
+/// Every array begins at a multiple of this, as memory of the device does.
+constexpr uint64_t deviceAlignment = 256;
+
+/// The largest power of two up to `deviceAlignment` that divides an address.
+inline uint64_t alignmentOf(const void *address) {
+  uint64_t bits = reinterpret_cast<uintptr_t>(address) | deviceAlignment;
+  return bits & -bits;
+}
 
 class Gpu {
 public:
@@ -34,9 +44,19 @@ public:
   /// Launches a kernel of the loaded bundle on the addresses of its operands.
   virtual void launch(uint32_t kernel, void *const *operands) = 0;
 
-  /// Chooses how a matrix product is computed, for operands at multiples of these bytes; gives its number.
-  virtual size_t prepareGemm(const GemmProblem &problem, const uint64_t (&alignment)[3]) = 0;
-  virtual void gemm(size_t prepared, const void *a, const void *b, void *c) = 0;
+  /// Before the first product is prepared: takes the choices of earlier processes from a file, and keeps new ones
+  /// there.
+  virtual void rememberGemms(const std::string &file) = 0;
+
+  /// Chooses how a matrix product is computed, for operands with the alignment of these; gives its number.
+  virtual size_t prepareGemm(const GemmProblem &problem, const GemmOperands &operands) = 0;
+  virtual void gemm(size_t prepared, const GemmOperands &operands) = 0;
+
+  /// How many forms of the prepared products are to be remembered, but are not yet; and measures each way of computing
+  /// them, on the operands that they were prepared for, whose values are lost. After each form it says how many are
+  /// done, of how many. Throw Error.
+  virtual size_t unmeasuredGemms() = 0;
+  virtual void measureGemms(const std::function<void(size_t, size_t)> &progress) = 0;
 
   /// Chooses how attention is computed; gives its number. Operands are the problem's, inputs and then outputs.
   virtual size_t prepareAttention(const AttentionProblem &problem) = 0;

@@ -7,16 +7,14 @@
 
 #include <algorithm>
 #include <cstring>
+#include <random>
 
 namespace raddle::runtime {
-
-// Every array begins at a multiple of this, as memory of the device does.
-static constexpr uint64_t deviceAlignment = 256;
 
 static uint64_t roundUp(uint64_t bytes) { return (bytes + deviceAlignment - 1) / deviceAlignment * deviceAlignment; }
 
 GpuExecutor::GpuExecutor(const bundle::Bundle &bundle, std::unique_ptr<Gpu> device, GpuGroups given, bool traced,
-                         std::chrono::seconds patience, unsigned threads)
+                         std::chrono::seconds patience, unsigned threads, const GemmMeasuring &measuring)
     : bundle(bundle), layout(bundle), gpu(std::move(device)), kept(std::move(given)),
       groups{*kept.all, *kept.shards, *kept.replicas}, patience(patience), threads(threads) {
   refuseUnsupported();
@@ -31,7 +29,8 @@ GpuExecutor::GpuExecutor(const bundle::Bundle &bundle, std::unique_ptr<Gpu> devi
   for (uint64_t offset : layout.offsets)
     states.push_back(stateMemory + offset);
   uploadConstants();
-  uint8_t *arena = gpu->allocate(largestArena(bundle));
+  arenaBytesOfAll = largestArena(bundle);
+  arena = gpu->allocate(arenaBytesOfAll);
   size_t variants = 0;
   for (const bundle::EntryPoint *entry : *bundle.entries())
     variants += entry->variants()->size();
@@ -39,10 +38,13 @@ GpuExecutor::GpuExecutor(const bundle::Bundle &bundle, std::unique_ptr<Gpu> devi
   lowered.reserve(variants);
   for (const bundle::EntryPoint *entry : *bundle.entries())
     for (const bundle::Variant *variant : *entry->variants())
-      lower(*variant, arena);
+      lower(*variant);
   allocateArrays();
+  gpu->rememberGemms(measuring.file);
   for (Lowered &program : lowered)
     prepare(program);
+  if (gpu->unmeasuredGemms() != 0)
+    measureGemms(measuring);
   if (traced)
     startTracing();
   synchronize();
@@ -61,6 +63,33 @@ void GpuExecutor::synchronize() {
   gpu->synchronize();
 }
 
+// The operands are where they will be. Nothing has been loaded: what products write over is set to zero again.
+void GpuExecutor::measureGemms(const GemmMeasuring &measuring) {
+  // A GPU computes faster with zeros, as it takes less power. Two bytes each are a number near one or two in f32, bf16
+  // and f16.
+  std::minstd_rand random;
+  for (uint64_t i = 0; i < stagingBytes; i += sizeof(uint16_t)) {
+    uint16_t number = static_cast<uint16_t>(0x3e80 | (random() >> 8 & 0x817f));
+    std::memcpy(staging + i, &number, sizeof(number));
+  }
+  fillRepeatedly(stateMemory, layout.bytes);
+  fillRepeatedly(arena, arenaBytesOfAll);
+  fillRepeatedly(deviceArrays, deviceArrayBytes);
+  gpu->measureGemms(measuring.progress);
+  gpu->fill(stateMemory, 0, layout.bytes);
+  gpu->fill(deviceArrays, 0, deviceArrayBytes);
+}
+
+// With what lies in the staging memory: first once, then with what is there already.
+void GpuExecutor::fillRepeatedly(uint8_t *memory, uint64_t bytes) {
+  uint64_t filled = std::min(bytes, stagingBytes);
+  gpu->copy(memory, staging, filled);
+  for (uint64_t next; filled < bytes; filled += next) {
+    next = std::min(filled, bytes - filled);
+    gpu->copy(memory + filled, memory, next);
+  }
+}
+
 DeviceCalls GpuExecutor::deviceCalls() const {
   DeviceCalls result = calls;
   result.allocations = gpu->allocations();
@@ -76,6 +105,7 @@ void GpuExecutor::allocateArrays() {
     events = std::max<size_t>(events, program.program.events() + 2);
     outputs = std::max(outputs, program.outputs.size());
   }
+  deviceArrayBytes = most;
   deviceArrays = gpu->allocate(most);
   // Gaps between arrays are copied as well.
   gpu->fill(deviceArrays, 0, most);
@@ -150,7 +180,7 @@ template <typename List, typename Array> static uint64_t layOut(const List *arra
   return total;
 }
 
-void GpuExecutor::lower(const bundle::Variant &variant, uint8_t *arena) {
+void GpuExecutor::lower(const bundle::Variant &variant) {
   Buffers buffers{arena, states, constants};
   lowered.emplace_back(Program(bundle, variant, nullptr, buffers));
   Lowered &program = lowered.back();
@@ -178,19 +208,12 @@ void GpuExecutor::sortSteps(Lowered &program, const bundle::Variant &variant) {
 
 uint64_t GpuExecutor::reportsOffset(const Lowered &program) const { return program.inputBytes + program.outputBytes; }
 
-// The largest power of two up to `deviceAlignment` that divides an address.
-static uint64_t alignmentOf(const void *address) {
-  uint64_t bits = reinterpret_cast<uintptr_t>(address) | deviceAlignment;
-  return bits & -bits;
-}
-
 size_t GpuExecutor::prepareGemm(const GemmProblem &problem, void *const *at) {
   bool empty =
       problem.m == 0 || problem.n == 0 || problem.k == 0 || std::count(problem.batch.begin(), problem.batch.end(), 0);
   if (empty)
     throw Error("a GPU does no matrix products without elements");
-  uint64_t alignment[3] = {alignmentOf(at[0]), alignmentOf(at[1]), alignmentOf(at[2])};
-  return gpu->prepareGemm(problem, alignment);
+  return gpu->prepareGemm(problem, GemmOperands::from(problem, at));
 }
 
 // Binds the program to its arrays, which stay where they are, and chooses how libraries compute what they are called

@@ -18,6 +18,14 @@ struct GpuGroups {
   std::shared_ptr<Communicator> all, shards, replicas;
 };
 
+/// Whether the fastest way of each matrix product is measured before the first run.
+struct GemmMeasuring {
+  /// Where choices are remembered; empty: nothing is measured, and each product is done as cuBLASLt proposes first.
+  std::string file;
+  /// Called after each form of products with how many are done, of how many; may be empty.
+  std::function<void(size_t, size_t)> progress;
+};
+
 /// Everything lies on the device: states, one arena, constants, inputs and outputs, whose values go through memory of
 /// the host that the device copies from and to. A program's first run does one instruction after the other; the second
 /// is kept as a graph, collectives included, and from then on a run is a copy in, one launch of it, and a copy out.
@@ -26,7 +34,7 @@ public:
   /// A collective may take `patience`; `threads` of the host draw initial values. Throws Error, also naming every
   /// instruction that a GPU cannot do yet.
   GpuExecutor(const bundle::Bundle &bundle, std::unique_ptr<Gpu> gpu, GpuGroups groups, bool trace,
-              std::chrono::seconds patience, unsigned threads);
+              std::chrono::seconds patience, unsigned threads, const GemmMeasuring &measuring = {});
   ~GpuExecutor() override;
 
   /// Does each collective of the programs once, so that libraries have made their connections before the first run: all
@@ -100,13 +108,15 @@ private:
   std::vector<Communicator *> communicators; // each one once
   const std::chrono::seconds patience;
   const unsigned threads;
-  uint8_t *stateMemory = nullptr;
+  uint8_t *stateMemory = nullptr, *arena = nullptr;
+  uint64_t arenaBytesOfAll = 0;
   std::vector<uint8_t *> states, constants;
   std::vector<Lowered> lowered;
   std::vector<Trace> traces;
   std::optional<InstructionTimes> times; // of a traced run
   // Inputs of a program, then its outputs, then reports of checks.
   uint8_t *deviceArrays = nullptr;
+  uint64_t deviceArrayBytes = 0;
   // In turn; those from `oldest` on are under way.
   Started started[mostStarted];
   size_t oldest = 0, underWay = 0;
@@ -118,10 +128,12 @@ private:
 
   void refuseUnsupported() const;
   void uploadConstants();
-  void lower(const bundle::Variant &variant, uint8_t *arena);
+  void lower(const bundle::Variant &variant);
   void sortSteps(Lowered &program, const bundle::Variant &variant);
   size_t prepareGemm(const GemmProblem &problem, void *const *operands);
   void prepare(Lowered &program);
+  void measureGemms(const GemmMeasuring &measuring);
+  void fillRepeatedly(uint8_t *memory, uint64_t bytes);
   uint64_t reportsOffset(const Lowered &program) const;
   void allocateArrays();
   void startTracing();

@@ -123,7 +123,7 @@ void GpuExecutor::execute(Lowered &program, const Step &step, Cursor &cursor) {
   if (const auto *kernel = std::get_if<KernelCall>(&step.call)) {
     gpu->launch(kernel->kernel, operands);
   } else if (std::holds_alternative<GemmCall>(step.call)) {
-    gpu->gemm(program.gemms[cursor.gemms++], operands[0], operands[1], operands[2]);
+    gpu->gemm(program.gemms[cursor.gemms++], GemmOperands::from(std::get<GemmCall>(step.call).problem, operands));
   } else if (std::holds_alternative<AttentionCall>(step.call)) {
     gpu->attention(program.attentions[cursor.attentions++], operands);
   } else if (const auto *collective = std::get_if<CollectiveCall>(&step.call)) {

@@ -135,7 +135,7 @@ void Executor::execute(const Step &step, void *const *operands) {
     pool.parallelFor(kernel->range, kernel->grain,
                      [&](int64_t begin, int64_t end) { kernel->function(operands, begin, end); });
   } else if (const auto *gemm = std::get_if<GemmCall>(&step.call)) {
-    runGemm(gemm->problem, operands[0], operands[1], operands[2], pool, scratch.data());
+    runGemm(gemm->problem, GemmOperands::from(gemm->problem, operands), pool, scratch.data());
   } else if (const auto *attention = std::get_if<AttentionCall>(&step.call)) {
     runAttention(attention->problem, operands, pool, scratch.data());
   } else if (const auto *collective = std::get_if<CollectiveCall>(&step.call)) {

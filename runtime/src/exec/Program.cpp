@@ -107,8 +107,9 @@ void Program::addInstruction(const bundle::Bundle &bundle, const bundle::Instruc
   }
   case bundle::Action::Gemm: {
     const bundle::Gemm &gemm = *instruction.action_as_Gemm();
-    for (const bundle::Operand *operand : {gemm.a(), gemm.b(), gemm.c()})
-      add(operand);
+    for (const bundle::Operand *operand : {gemm.a(), gemm.b(), gemm.c(), gemm.bias(), gemm.aux(), gemm.sums()})
+      if (operand)
+        add(operand);
     step.call = GemmCall{GemmProblem::from(gemm)};
     break;
   }

@@ -3,6 +3,7 @@
 
 #include "../cuda/NcclCommunicator.h"
 #include "../cuda/StagedCommunicator.h"
+#include "CacheFile.h"
 
 #include "raddle/Bundle/Mesh.h"
 #include "raddle/runtime/Error.h"
@@ -111,10 +112,13 @@ void Session::Implementation::makeGpuRanks(const SessionOptions &options, size_t
   onRanks([&](size_t i) { groups[i] = connectGpu(options, i, *gpus[i]); });
   if (options.launch)
     world = std::make_shared<StagedCommunicator>(groups[0].all, *gpus[0], options.patience);
+  auto measuring = [&](size_t i) {
+    return GemmMeasuring{options.tune ? cacheFile("gemms.txt") : "", i == 0 ? options.tuning : nullptr};
+  };
   std::vector<std::unique_ptr<GpuExecutor>> made(count);
   onRanks([&](size_t i) {
     made[i] = std::make_unique<GpuExecutor>(*bundle, std::move(gpus[i]), std::move(groups[i]), options.trace,
-                                            options.patience, threadsOfRank);
+                                            options.patience, threadsOfRank, measuring(i));
   });
   onRanks([&](size_t i) { made[i]->rehearse(); });
   for (std::unique_ptr<GpuExecutor> &executor : made)

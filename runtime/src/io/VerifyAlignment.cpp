@@ -17,8 +17,9 @@ static bool isAligned(const flatbuffers::Vector<flatbuffers::Offset<bundle::Oper
 }
 
 static bool isAligned(const bundle::Gemm &gemm) {
-  return isAligned(gemm.a()) && isAligned(gemm.b()) && isAligned(gemm.c()) && isAligned(gemm.batch()) &&
-         isAligned(gemm.stride_a()) && isAligned(gemm.stride_b()) && isAligned(gemm.stride_c());
+  return isAligned(gemm.a()) && isAligned(gemm.b()) && isAligned(gemm.c()) && isAligned(gemm.bias()) &&
+         isAligned(gemm.aux()) && isAligned(gemm.sums()) && isAligned(gemm.batch()) && isAligned(gemm.stride_a()) &&
+         isAligned(gemm.stride_b()) && isAligned(gemm.stride_c());
 }
 
 static bool isAligned(const bundle::Attention &attention) {

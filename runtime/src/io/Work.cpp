@@ -49,7 +49,10 @@ Work workOf(const bundle::Bundle &bundle, const bundle::Instruction &instruction
   }
   case bundle::Action::Gemm: {
     const bundle::Gemm &gemm = *instruction.action_as_Gemm();
-    return {bytesOf(*gemm.a()) + bytesOf(*gemm.b()) + bytesOf(*gemm.c()), flopsOf(gemm)};
+    uint64_t bytes = 0;
+    for (const bundle::Operand *operand : {gemm.a(), gemm.b(), gemm.c(), gemm.bias(), gemm.aux(), gemm.sums()})
+      bytes += operand ? bytesOf(*operand) : 0;
+    return {bytes, flopsOf(gemm)};
   }
   case bundle::Action::Attention: {
     const bundle::Attention &attention = *instruction.action_as_Attention();

@@ -81,7 +81,7 @@ func.func @scalar(%x: tensor<f32>) {
 // -----
 
 func.func @gemm_operands(%a: tensor<4x8xf32>) {
-  // expected-error @+1 {{expects two operands in 'ins', is 1}}
+  // expected-error @+1 {{expects 2 operands in 'ins', is 1}}
   %c = exec.gemm ins(%a : tensor<4x8xf32>) m 4 n 8 k 8 ld [8, 8, 8] trans [false, false] -> tensor<4x8xf32>
   return
 }
@@ -100,7 +100,7 @@ func.func @gemm_form(%a: memref<4x8xf32>, %b: memref<8x8xf32>) {
 
 // exec_gemm_c1
 func.func @gemm_results(%a: tensor<4x8xf32>, %b: tensor<8x8xf32>) {
-  // expected-error @+1 {{expects one result or one operand in 'outs', is 2}}
+  // expected-error @+1 {{expects 1 results or operands in 'outs', is 2}}
   %c:2 = exec.gemm ins(%a, %b : tensor<4x8xf32>, tensor<8x8xf32>) m 4 n 8 k 8 ld [8, 8, 8] trans [false, false]
     -> tensor<4x8xf32>, tensor<4x8xf32>
   return
@@ -143,6 +143,77 @@ func.func @gemm_wide_result(%a: tensor<4x8xf32>, %b: tensor<8x8xf32>) {
   // expected-error @+1 {{for 16 bits, of f32, is 'f32', 'f32' and 'f64'}}
   %c = exec.gemm ins(%a, %b : tensor<4x8xf32>, tensor<8x8xf32>) m 4 n 8 k 8 ld [8, 8, 8] trans [false, false]
     -> tensor<4x8xf64>
+  return
+}
+
+// -----
+
+// exec_gemm_c1
+func.func @gemm_bias(%a: tensor<4x8xf32>, %b: tensor<8x8xf32>) {
+  // expected-error @+1 {{expects 3 operands in 'ins', is 2}}
+  %c = exec.gemm ins(%a, %b : tensor<4x8xf32>, tensor<8x8xf32>) m 4 n 8 k 8 ld [8, 8, 8] trans [false, false] {bias}
+    -> tensor<4x8xf32>
+  return
+}
+
+// -----
+
+// exec_gemm_c1
+func.func @gemm_kept(%a: tensor<4x8xf32>, %b: tensor<8x8xf32>) {
+  // expected-error @+1 {{expects 2 results or operands in 'outs', is 1}}
+  %c = exec.gemm ins(%a, %b : tensor<4x8xf32>, tensor<8x8xf32>) m 4 n 8 k 8 ld [8, 8, 8] trans [false, false]
+    {activation = #exec<activation gelu>, kept} -> tensor<4x8xf32>
+  return
+}
+
+// -----
+
+// exec_gemm_c5
+func.func @gemm_combination(%a: tensor<4x8xf32>, %b: tensor<8x8xf32>, %bias: tensor<8xf32>) {
+  // expected-error @+1 {{does not combine bias, activation none and sum a}}
+  %c:2 = exec.gemm ins(%a, %b, %bias : tensor<4x8xf32>, tensor<8x8xf32>, tensor<8xf32>) m 4 n 8 k 8 ld [8, 8, 8]
+    trans [false, false] {bias, sum = #exec<sum a>} -> tensor<4x8xf32>, tensor<4xf32>
+  return
+}
+
+// -----
+
+// exec_gemm_c5
+func.func @gemm_sum_of_result(%a: tensor<4x8xf32>, %b: tensor<8x8xf32>) {
+  // expected-error @+1 {{does not combine activation none and sum result}}
+  %c:2 = exec.gemm ins(%a, %b : tensor<4x8xf32>, tensor<8x8xf32>) m 4 n 8 k 8 ld [8, 8, 8] trans [false, false]
+    {sum = #exec<sum result>} -> tensor<4x8xf32>, tensor<8xf32>
+  return
+}
+
+// -----
+
+// exec_gemm_c5
+func.func @gemm_batched_bias(%a: tensor<2x4x8xf32>, %b: tensor<8x8xf32>, %bias: tensor<8xf32>) {
+  // expected-error @+1 {{expects bias, activation and sum without batch and f64, is batch 2 of 'f32'}}
+  %c = exec.gemm ins(%a, %b, %bias : tensor<2x4x8xf32>, tensor<8x8xf32>, tensor<8xf32>) m 4 n 8 k 8 ld [8, 8, 8]
+    trans [false, false] {batch = array<i64: 2>, stride_a = array<i64: 32>, stride_b = array<i64: 0>,
+    stride_c = array<i64: 32>, bias} -> tensor<2x4x8xf32>
+  return
+}
+
+// -----
+
+// exec_gemm_c6
+func.func @gemm_bias_length(%a: tensor<4x8xf32>, %b: tensor<8x8xf32>, %bias: tensor<4xf32>) {
+  // expected-error @+1 {{expects 8 elements of 'f32', is 'tensor<4xf32>'}}
+  %c = exec.gemm ins(%a, %b, %bias : tensor<4x8xf32>, tensor<8x8xf32>, tensor<4xf32>) m 4 n 8 k 8 ld [8, 8, 8]
+    trans [false, false] {bias} -> tensor<4x8xf32>
+  return
+}
+
+// -----
+
+// exec_gemm_c6
+func.func @gemm_rows_kept(%a: tensor<4x8xf32>, %b: tensor<8x6xf32>) {
+  // expected-error @+1 {{expects rows of multiples of 8 with 'kept' and 'gelu_gradient', is n 6}}
+  %c:2 = exec.gemm ins(%a, %b : tensor<4x8xf32>, tensor<8x6xf32>) m 4 n 6 k 8 ld [8, 6, 6] trans [false, false]
+    {activation = #exec<activation gelu>, kept} -> tensor<4x6xf32>, tensor<4x6xf32>
   return
 }
 

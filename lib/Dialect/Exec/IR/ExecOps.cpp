@@ -189,15 +189,53 @@ void GemmOp::getEffects(SmallVectorImpl<MemoryEffects::EffectInstance> &effects)
 
 void AttentionOp::getEffects(SmallVectorImpl<MemoryEffects::EffectInstance> &effects) { addEffects(*this, effects); }
 
+/// What is done with the result of a product, whose element type is that of C.
+static LogicalResult verifyEpilogue(GemmOp op, ArrayRef<ShapedType> extra, Type element) {
+  bool gradient = op.getActivation() == Activation::GeluGradient, gelu = op.getActivation() == Activation::Gelu;
+  bool sumsResult = op.getSum() == GemmSum::Result, sumsOperand = op.getSum() != GemmSum::None && !sumsResult;
+  bool combines = !(gradient && op.getBias()) && sumsResult <= gradient && op.getKept() <= gelu &&
+                  !(sumsOperand && (op.getBias() || gelu || gradient));
+  if (!combines) // exec_gemm_c5
+    return op.emitOpError("does not combine ")
+           << (op.getBias() ? "bias, " : "") << "activation " << stringifyActivation(op.getActivation())
+           << (op.getKept() ? ", kept" : "") << " and sum " << stringifyGemmSum(op.getSum());
+  if (op.hasEpilogue() && (!op.getBatch().empty() || element.isF64())) // exec_gemm_c5
+    return op.emitOpError("expects bias, activation and sum without batch and f64, is batch ")
+           << op.getBatch() << " of " << element;
+  int64_t m = op.getM(), n = op.getN();
+  if ((op.getKept() || gradient) && n % 8 != 0) // exec_gemm_c6
+    return op.emitOpError("expects rows of multiples of 8 with 'kept' and 'gelu_gradient', is n ") << n;
+  SmallVector<int64_t> counts;
+  if (op.getBias())
+    counts.push_back(n);
+  if (op.getKept() || gradient)
+    counts.push_back(m * n);
+  if (op.getSum() != GemmSum::None)
+    counts.push_back(op.getSum() == GemmSum::A ? m : n);
+  for (auto [type, count] : llvm::zip_equal(extra, counts)) // exec_gemm_c6
+    if (type.getElementType() != element || type.getNumElements() != count)
+      return op.emitOpError("expects ") << count << " elements of " << element << ", is " << type;
+  return success();
+}
+
 LogicalResult GemmOp::verify() {
-  if (getIns().size() != 2)
-    return emitOpError("expects two operands in 'ins', is ") << getIns().size();
+  size_t ins = 2 + getBias() + (getActivation() == Activation::GeluGradient);
+  size_t results = 1 + getKept() + (getSum() != GemmSum::None);
+  if (getIns().size() != ins) // exec_gemm_c1
+    return emitOpError("expects ") << ins << " operands in 'ins', is " << getIns().size();
   if (failed(verifyForm(*this, getIns(), getOuts(), getTensors()))) // exec_gemm_c1
     return failure();
-  if (getOuts().size() + getTensors().size() != 1)
-    return emitOpError("expects one result or one operand in 'outs', is ") << getOuts().size() + getTensors().size();
+  if (getOuts().size() + getTensors().size() != results) // exec_gemm_c1
+    return emitOpError("expects ") << results << " results or operands in 'outs', is "
+                                   << getOuts().size() + getTensors().size();
+  SmallVector<Type> written(getOuts().empty() ? TypeRange(getTensors().getTypes()) : TypeRange(getOuts().getTypes()));
   ShapedType types[] = {cast<ShapedType>(getIns()[0].getType()), cast<ShapedType>(getIns()[1].getType()),
-                        cast<ShapedType>((getOuts().empty() ? getTensors()[0] : getOuts()[0]).getType())};
+                        cast<ShapedType>(written[0])};
+  SmallVector<ShapedType> extra;
+  for (Type type : llvm::drop_begin(getIns().getTypes(), 2))
+    extra.push_back(cast<ShapedType>(type));
+  for (Type type : llvm::drop_begin(written))
+    extra.push_back(cast<ShapedType>(type));
   Type a = types[0].getElementType(), b = types[1].getElementType(), c = types[2].getElementType();
   bool isWide = a.isF32() || a.isF64(), isNarrow = a.isF16() || a.isBF16();
   if (!(isWide || isNarrow) || a != b || (c != a && !(isNarrow && c.isF32()))) // exec_gemm_c2
@@ -234,7 +272,7 @@ LogicalResult GemmOp::verify() {
              << last << " of operand " << i << " with rows of " << columns << " and leading dimension " << getLd()[i]
              << ", which has type " << types[i];
   }
-  return success();
+  return verifyEpilogue(*this, extra, types[2].getElementType());
 }
 
 LogicalResult AttentionOp::verify() {

@@ -19,8 +19,27 @@ struct GemmProblem {
   bool transposeA = false, transposeB = false;
   double alpha = 1, beta = 0;
   std::vector<int64_t> batch, strideA, strideB, strideC;
+  /// What is done with the result before it is stored, as bundle::Gemm says.
+  bool bias = false, aux = false;
+  bundle::Activation activation = bundle::Activation::None;
+  bundle::GemmSum sum = bundle::GemmSum::None;
 
   static GemmProblem from(const bundle::Gemm &gemm);
+
+  bool hasEpilogue() const {
+    return bias || activation != bundle::Activation::None || sum != bundle::GemmSum::None;
+  }
+};
+
+/// The addresses of a product's operands; null for those that it has not.
+struct GemmOperands {
+  const void *a, *b;
+  void *c;
+  const void *bias = nullptr;
+  void *aux = nullptr, *sums = nullptr;
+
+  /// From a list of those that it has, in this order.
+  static GemmOperands from(const GemmProblem &problem, void *const *list);
 };
 
 /// Bytes of scratch memory that `runGemm` needs for the problem: none but for operands of 16 bits, which are widened.
@@ -29,8 +48,7 @@ size_t gemmScratchBytes(const GemmProblem &problem, size_t threads);
 /// Computes the problem with the pool's threads. Batches that update the same part of C are done in order. Operands of 16
 /// bits are multiplied and summed in f32, and a result of 16 bits is rounded once, to nearest, ties to even. `scratch`
 /// has `gemmScratchBytes` for the pool, aligned to `bufferAlignment`.
-void runGemm(const GemmProblem &problem, const void *a, const void *b, void *c, ThreadPool &pool,
-             void *scratch = nullptr);
+void runGemm(const GemmProblem &problem, const GemmOperands &operands, ThreadPool &pool, void *scratch = nullptr);
 
 /// Bytes of packed panels that the BLAS holds for the problem, all threads together, as near as its blocking is known.
 size_t gemmPackedBytes(const GemmProblem &problem, size_t threads);

@@ -9,6 +9,7 @@
 #include "raddle/runtime/Launch.h"
 #include "raddle/runtime/Measurements.h"
 
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
@@ -27,6 +28,11 @@ struct SessionOptions {
   bool trace = false;
   /// Measure the machine's limits, where they are asked for, even if they are remembered from before.
   bool measureLimits = false;
+  /// On a GPU: measure what ways cuBLASLt has to compute each form of matrix product and take the fastest, which is
+  /// remembered (`docs/run.md`). Ways differ in how they round: without this each run computes the same on GPUs of one kind.
+  bool tune = true;
+  /// Called by a thread of this process after each form that has been measured, with how many are done, of how many.
+  std::function<void(size_t, size_t)> tuning;
   /// The communicator of this process where ranks are processes. Null: all ranks are threads of this process.
   std::shared_ptr<Communicator> world;
   /// Instead of `world`: what torchrun said to this process, which has one rank on a GPU.

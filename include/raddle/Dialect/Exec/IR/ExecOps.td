@@ -58,6 +58,22 @@ def Exec_Group : I32EnumAttr<"Group", "which ranks take part", [
 }
 def Exec_GroupAttr : EnumAttr<Exec_Dialect, Exec_Group, "group">;
 
+def Exec_Activation : I32EnumAttr<"Activation", "what a product applies to its result, of GELU in its form with tanh", [
+    I32EnumAttrCase<"None", 0, "none">, I32EnumAttrCase<"Gelu", 1, "gelu">,
+    I32EnumAttrCase<"GeluGradient", 2, "gelu_gradient">]> {
+  let cppNamespace = "::raddle::exec";
+  let genSpecializedAttr = 0;
+}
+def Exec_ActivationAttr : EnumAttr<Exec_Dialect, Exec_Activation, "activation">;
+
+def Exec_GemmSum : I32EnumAttr<"GemmSum", "what is summed beside a product", [
+    I32EnumAttrCase<"None", 0, "none">, I32EnumAttrCase<"Result", 1, "result">, I32EnumAttrCase<"A", 2, "a">,
+    I32EnumAttrCase<"B", 3, "b">]> {
+  let cppNamespace = "::raddle::exec";
+  let genSpecializedAttr = 0;
+}
+def Exec_GemmSumAttr : EnumAttr<Exec_Dialect, Exec_GemmSum, "sum">;
+
 def Exec_Element : AnyTypeOf<[AnyFloat, AnySignlessInteger, UI8]>;
 def Exec_Memory : StaticShapeMemRefOf<[Exec_Element]>;
 def Exec_Tensor : Type<CPred<"::raddle::isStorable($_self)">,
@@ -164,11 +180,25 @@ def Exec_GemmOp : Exec_WorkOp<"gemm", [DeclareOpInterfaceMethods<MemoryEffectsOp
     %c = exec.gemm ins(%a, %b : tensor<4x8xf32>, tensor<16x8xf32>) m 4 n 16 k 8 ld [8, 8, 16] trans [0, 1]
       -> tensor<4x16xf32>
     ```
+    Without a batch there may be more, of C's type. Of v, what C would be without it:
+    - `bias`, the next operand, is a row of n elements that is added to each row of v
+    - activation `gelu` makes C = gelu(v), in the form with tanh, and `kept` gives v as a further result
+    - activation `gelu_gradient` makes C = v * gelu'(x), where x is the next operand
+    - the last result is the `sum` of C's rows, which are n sums, with that activation only; of A over k, which are m, or of B over k,
+      which are n, with neither bias nor activation
+
+    ```mlir
+    %c, %v = exec.gemm ins(%a, %b, %bias : tensor<4x8xf32>, tensor<16x8xf32>, tensor<16xf32>) m 4 n 16 k 8 ld [8, 8, 16]
+      trans [0, 1] {activation = #exec<activation gelu>, bias, kept} -> tensor<4x16xf32>, tensor<4x16xf32>
+    ```
     Constraints:
-    - (exec_gemm_c1) operands are all tensors with a result, or all memrefs with one `outs`
+    - (exec_gemm_c1) operands are all tensors with results, or all memrefs with `outs`, as many as its form has
     - (exec_gemm_c2) A and B have one element type, f32, f64, f16 or bf16; C has the same, or f32 for operands of 16 bits
     - (exec_gemm_c3) `batch` and the three stride lists have one length
     - (exec_gemm_c4) every access lies inside its operand
+    - (exec_gemm_c5) bias, activation and sum are combined as above, without batch and f64
+    - (exec_gemm_c6) what belongs to them has C's element type and as many elements as it needs; v and x have rows of n in
+      multiples of 8
   }];
   let arguments = (ins Variadic<Exec_Shaped>:$ins, Variadic<Exec_Memory>:$outs,
                        I64Attr:$m, I64Attr:$n, I64Attr:$k, DenseI64ArrayAttr:$ld, DenseBoolArrayAttr:$trans,
@@ -177,8 +207,16 @@ def Exec_GemmOp : Exec_WorkOp<"gemm", [DeclareOpInterfaceMethods<MemoryEffectsOp
                        DefaultValuedAttr<DenseI64ArrayAttr, "{}">:$stride_a,
                        DefaultValuedAttr<DenseI64ArrayAttr, "{}">:$stride_b,
                        DefaultValuedAttr<DenseI64ArrayAttr, "{}">:$stride_c,
+                       UnitAttr:$bias,
+                       DefaultValuedAttr<Exec_ActivationAttr, "::raddle::exec::Activation::None">:$activation,
+                       UnitAttr:$kept, DefaultValuedAttr<Exec_GemmSumAttr, "::raddle::exec::GemmSum::None">:$sum,
                        DefaultValuedAttr<I64Attr, "0">:$stream);
   let results = (outs Variadic<Exec_Tensor>:$tensors);
+  let extraClassDeclaration = [{
+    bool hasEpilogue() {
+      return getBias() || getActivation() != Activation::None || getSum() != GemmSum::None;
+    }
+  }];
   let assemblyFormat = [{
     `ins` `(` $ins `:` type($ins) `)` (`outs` `(` $outs^ `:` type($outs) `)`)? `m` $m `n` $n `k` $k `ld` $ld
     `trans` $trans attr-dict (`->` type($tensors)^)?
