@@ -127,6 +127,9 @@ void addStage(OpPassManager &manager, Stage stage, const PipelineOptions &option
     manager.addNestedPass<func::FuncOp>(createFuseCheckIndices());
     if (options.target == "cpu")
       manager.addNestedPass<func::FuncOp>(createFuseAttention());
+    else if (options.gpuAttention != "decompose")
+      manager.addNestedPass<func::FuncOp>(
+          createFuseAttention({/*cudnn=*/true, /*unordered=*/options.gpuAttention == "cudnn-unordered"}));
     manager.addPass(createNNDecompose());
     addCleanup(manager);
     // Rows of several ops in one kernel suit a thread with caches, and programs on tiles; by NVVM, a GPU's threads share

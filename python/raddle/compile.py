@@ -79,6 +79,7 @@ def _command(source, output, mode, ranks, batch, options):
     command.append(f"--cpu={options['cpu']}")
     command.append(f"--opt-level={options['opt_level']}")
     command.append(f"--gpu-kernels={options['gpu_kernels']}")
+    command.append(f"--gpu-attention={options['gpu_attention']}")
     if options["memory_budget"] is not None:
         command.append(f"--memory-budget={int(options['memory_budget'])}")
     if options["recompute"] is not None:
@@ -147,6 +148,7 @@ def compile(
     cpu="native",
     opt_level=3,
     gpu_kernels="nvvm",
+    gpu_attention="cudnn",
     param_arguments=(),
     param_constants=(),
     trace=False,
@@ -186,6 +188,10 @@ def compile(
     this Python, or be that of the environment variable RADDLE_PYTHON, and Raddle what Triton's language cannot express;
     ``"auto"``, Triton where it is installed.
 
+    ``gpu_attention`` says what computes attention on a GPU: ``"cudnn"``, calls of that library where it takes the vectors
+    (bf16 and f16), without the scores of all pairs in memory; ``"cudnn-unordered"``, the same in less scratch memory, but
+    gradients differ in their last bits from run to run; ``"decompose"``, matrix products and kernels.
+
     Of MLIR, ``param_arguments`` names the leading arguments of ``@main``, which are parameters, and ``param_constants``
     the constants that are, by their resource keys: a list of names or a regular expression.
 
@@ -211,6 +217,12 @@ def compile(
         raise ValueError(f"gpu_kernels: expected 'auto', 'triton' or 'nvvm', found {gpu_kernels!r}")
     if gpu_kernels != "nvvm" and target == "cpu":
         raise ValueError(f"gpu_kernels={gpu_kernels!r} is for a GPU, target is 'cpu'")
+    if gpu_attention not in ("cudnn", "cudnn-unordered", "decompose"):
+        raise ValueError(
+            f"gpu_attention: expected 'cudnn', 'cudnn-unordered' or 'decompose', found {gpu_attention!r}"
+        )
+    if gpu_attention != "cudnn" and target == "cpu":
+        raise ValueError(f"gpu_attention={gpu_attention!r} is for a GPU, target is 'cpu'")
     _refuse_unsupported(options)
     _check_optimizer(optimizer)
     _check_numbers(options)

@@ -184,6 +184,7 @@ raddle::PipelineOptions pipelineOptions(bool adopt) {
   options.replicas = o.replicas;
   options.recompute = !o.recompute.empty() ? o.recompute : o.target == "cpu" ? "auto" : "none";
   options.gpuKernels = o.gpuKernels;
+  options.gpuAttention = o.gpuAttention;
   options.memoryBudget = static_cast<int64_t>(o.memoryBudget);
   options.dtype = o.dtype;
   options.reduceDtype = o.reduceDtype;
