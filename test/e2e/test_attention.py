@@ -175,3 +175,12 @@ def test_gradients_through_narrow_calls(name, tmp_path):
     for key, parameter in module.named_parameters():
         error = (ours[key].double() - parameter.grad).norm() / parameter.grad.norm()
         assert error < 2e-2, f"{key}: {error}"
+
+
+@pytest.mark.parametrize("value, message", [
+    ("flash", "gpu_attention: expected 'cudnn', 'cudnn-unordered' or 'decompose', found 'flash'"),
+    ("decompose", "gpu_attention='decompose' is for a GPU, target is 'cpu'"),
+])
+def test_option_for_a_gpu(value, message):
+    with pytest.raises(ValueError, match=message):
+        raddle.compile(nn.Linear(1, 1), (torch.zeros(1, 1),), gpu_attention=value)
