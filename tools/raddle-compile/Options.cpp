@@ -120,7 +120,7 @@ LogicalResult checkOptions(const CLI::App &app, const Options &o) {
   if (!o.recompute.empty())
     oneOf("recompute", o.recompute, {"none", "auto", "block"});
   oneOf("gpu-kernels", o.gpuKernels, {"auto", "triton", "nvvm"});
-  if (o.target == "cpu" && o.gpuKernels != "nvvm")
+  if (o.target == "cpu" && o.gpuKernels != "auto")
     problems.push_back("--gpu-kernels=" + o.gpuKernels + " is for a GPU, --target is cpu");
   oneOf("dtype", o.dtype, {"f32", "bf16"});
   oneOf("reduce-dtype", o.reduceDtype, {"f32", "bf16"});
