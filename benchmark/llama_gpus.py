@@ -3,17 +3,22 @@
     .venv/bin/python benchmark/llama_gpus.py pack FOLDER --ranks=2      # where the compiler is; no GPU is needed
     python3 llama_gpus.py run FOLDER --steps=50                        # on the GPUs' host, which needs torch
 
-24 layers, width 2048, 5632 in the feed-forward, 16 heads, a vocabulary of 32,000; f32 without TF32 on both sides, AdamW.
+24 layers, width 2048, 5632 in the feed-forward, 16 heads, a vocabulary of 32,000; AdamW. With --dtype=f32 both sides
+multiply without TF32; with bf16 Raddle is compiled for it, and the peer's FSDP2 gathers in bf16 and reduces in f32.
 Neither side reads weights: Raddle's runtime draws them from a counter, and the peer draws the same ones (`draw`). Both
 cut the same windows from one file of tokens, a random chain that a model can learn. `--compiled` compiles the peer's
 layers with torch.compile.
 
-The losses of all steps are compared first. Then each line on standard output is a JSON object with one figure:
+The losses of all steps are compared first; the exit status is 1 where one differs by more than TOLERANCE. Each line on
+standard output is a JSON object with one figure:
 
 - `losses`: of both sides, and the largest relative difference;
 - `seconds` of a step: the median of all steps but the first three; `ratio` is FSDP2 / Raddle;
 - `bytes` of a GPU in use at the end, of all ranks the most, by nvidia-smi's count, `ratio` is Raddle / FSDP2;
-- `host_seconds` that Raddle's first rank spends on a step beside waiting.
+- `host_seconds` that Raddle's first rank spends on a step beside waiting, and what it asks the device for meanwhile;
+- `breakdown`, with --breakdown: the device's seconds of a step by kind of kernel, and the kernels with most. Raddle is
+  run again, instruction by instruction and with times by events; the peer does some more steps under torch.profiler.
+  `gaps` is the step's time, as above, without the time in which the device works. gpu_breakdown.py says what a kind is.
 """
 
 import argparse
@@ -26,13 +31,15 @@ import subprocess
 import sys
 import time
 
+import gpu_breakdown
 import numpy
 import torch
 from torch import nn
 from torch.nn import functional
 
 SEED, LEARNING_RATE = 11, 3e-4
-TOLERANCE = 1e-2  # relative, of each loss: both sides round differently, and training multiplies that
+# Relative, of each loss: both sides round differently, and training multiplies that.
+TOLERANCE = {"f32": 1e-2, "bf16": 3e-2}
 WARM = 3  # steps that are not timed
 TOKENS_IN_FILE = 4_000_000
 PORT = 29533
@@ -84,7 +91,7 @@ class Llama(nn.Module):
         x = self.embedding(input_ids)
         for layer in self.layers:
             x = layer(x, cos, sin)
-        logits = self.head(self.norm(x))
+        logits = self.head(self.norm(x)).float()
         return functional.cross_entropy(logits.flatten(0, 1), labels.flatten())
 
 
@@ -105,10 +112,9 @@ def make_tokens(vocabulary):
     return tokens.astype("<u2")
 
 
-def describe_parameters(tools, bundle):
+def describe_parameters(bundle):
     """Name, initialiser and scale of each parameter, in the order that the runtime counts them."""
-    text = subprocess.run([tools / "raddle-translate", "--bundle-to-json", bundle], check=True, capture_output=True)
-    described = [(one["name"], one["source"]) for one in json.loads(text.stdout)["parameters"]]
+    described = [(one["name"], one["source"]) for one in bundle["parameters"]]
     return [{"name": name, "init": at["init"], "scale": at.get("init_scale", 0)} for name, at in described]
 
 
@@ -128,14 +134,20 @@ def pack(arguments):
     bundle = folder / "llama.raddle"
     command = [tools / "raddle-compile", folder / "llama.pt2", "--mode=train", "--target=cuda:sm_90"]
     command += [f"--ranks={arguments.ranks}", f"--batch={arguments.batch}", f"--seed={SEED}", "--optimizer=adamw"]
-    command += [f"--lr={LEARNING_RATE}"]
+    command += [f"--lr={LEARNING_RATE}", f"--dtype={arguments.dtype}"]
     subprocess.run([*command, *arguments.option, "-o", bundle], check=True)
-    parameters = describe_parameters(tools, bundle)
-    setting = {key: value for key, value in vars(arguments).items() if isinstance(value, int)}
-    (folder / "setting.json").write_text(json.dumps({"setting": setting, "parameters": parameters}, indent=1))
+    text = subprocess.run([tools / "raddle-translate", "--bundle-to-json", bundle], check=True, capture_output=True)
+    made = json.loads(text.stdout)
+    keys = ("ranks", "batch", "length", "layers", "width", "hidden", "heads", "vocabulary", "dtype")
+    described = {
+        "setting": {key: getattr(arguments, key) for key in keys}, "parameters": describe_parameters(made),
+        "instructions": gpu_breakdown.describe_instructions(made),
+    }
+    (folder / "setting.json").write_text(json.dumps(described, indent=1))
     make_tokens(arguments.vocabulary).tofile(folder / "tokens.u16")
     pack_gpu.copy_tools(folder)
-    for file in (pathlib.Path(__file__), root / "scripts" / "check_gpu.py"):
+    benchmark = pathlib.Path(__file__).resolve()
+    for file in (benchmark, benchmark.parent / "gpu_breakdown.py", root / "scripts" / "check_gpu.py"):
         shutil.copy(file, folder)
 
 
@@ -188,7 +200,7 @@ def batch_of(tokens, step, setting):
 
 def train_fsdp2(arguments):
     """One rank of the peer, which writes what it found into the folder."""
-    from torch.distributed.fsdp import fully_shard
+    from torch.distributed.fsdp import MixedPrecisionPolicy, fully_shard
 
     described = json.loads((arguments.folder / "setting.json").read_text())
     setting = described["setting"]
@@ -202,9 +214,12 @@ def train_fsdp2(arguments):
     if arguments.compiled:
         for layer in module.layers:
             layer.compile()
+    policy = MixedPrecisionPolicy()
+    if setting["dtype"] == "bf16":
+        policy = MixedPrecisionPolicy(param_dtype=torch.bfloat16, reduce_dtype=torch.float32)
     for layer in module.layers:
-        fully_shard(layer)
-    fully_shard(module)
+        fully_shard(layer, mp_policy=policy)
+    fully_shard(module, mp_policy=policy)
     module.to_empty(device=device)
     places = {parameter["name"]: (index, parameter) for index, parameter in enumerate(described["parameters"])}
     with torch.no_grad():
@@ -218,8 +233,8 @@ def train_fsdp2(arguments):
     optimizer = torch.optim.AdamW(module.parameters(), lr=LEARNING_RATE, weight_decay=0.0, fused=True)
     tokens = numpy.fromfile(arguments.folder / "tokens.u16", "<u2")
     part = setting["batch"] // ranks
-    losses, seconds = [], []
-    for step in range(1, arguments.steps + 1):
+
+    def train(step):
         inputs, labels = (half[rank * part : (rank + 1) * part].to(device) for half in batch_of(tokens, step, setting))
         torch.cuda.synchronize()
         start = time.perf_counter()
@@ -228,10 +243,13 @@ def train_fsdp2(arguments):
         loss.backward()
         optimizer.step()
         torch.distributed.all_reduce(loss.detach(), torch.distributed.ReduceOp.AVG)
-        losses.append(loss.item())
-        seconds.append(time.perf_counter() - start)
+        return loss.item(), time.perf_counter() - start
+
+    losses, seconds = zip(*(train(step) for step in range(1, arguments.steps + 1)))
+    result = {"losses": losses, "seconds": seconds, "bytes": used_bytes()}
+    if arguments.breakdown:
+        result["breakdown"] = gpu_breakdown.profile(train, arguments.steps)
     if rank == 0:
-        result = {"losses": losses, "seconds": seconds, "bytes": used_bytes()}
         (arguments.folder / "fsdp2.json").write_text(json.dumps(result))
     torch.distributed.destroy_process_group()
 
@@ -245,25 +263,34 @@ def run_fsdp2(arguments, ranks):
     options = [f"--nproc-per-node={ranks}", "--master-addr=127.0.0.1", f"--master-port={PORT}"]
     command = [sys.executable, "-m", "torch.distributed.run", *options, __file__, "peer", str(arguments.folder)]
     command += [f"--steps={arguments.steps}"] + ["--compiled"] * arguments.compiled
+    command += ["--breakdown"] * arguments.breakdown
     subprocess.run(command, check=True, stdout=sys.stderr)
     return json.loads((arguments.folder / "fsdp2.json").read_text())
 
 
+def raddle_command(machine):
+    options = ["--json", "--labels=next", "--data=tokens.u16", f"--seed={SEED}", "--timeout=120"]
+    return [machine.folder / "raddle-run", "llama.raddle", *options]
+
+
 def run_raddle(arguments, machine):
-    command = [machine.folder / "raddle-run", "llama.raddle", "--json", f"--steps={arguments.steps}", "--labels=next"]
-    process = machine.start([*command, "--data=tokens.u16", f"--seed={SEED}", "--timeout=120"])
-    lines, most = [], 0
+    process = machine.start([*raddle_command(machine), f"--steps={arguments.steps}"])
+    lines, used = [], {}
     for line in process.stdout:
         if line.startswith("{"):
             lines.append(json.loads(line))
-            most = max(most, used_bytes()) if len(lines) == WARM else most
+            if len(lines) in (WARM, arguments.steps - 1):
+                used[len(lines)] = used_bytes()
     errors = process.stderr.read()
     if process.wait() != 0:
         raise RuntimeError("raddle-run failed: " + errors[-3000:])
     steps = [line for line in lines if "step" in line]
+    calls = ("graph_launches", "single_instructions", "device_allocations", "synchronisations")
     return {
-        "losses": [step["loss"] for step in steps], "seconds": [step["seconds"] for step in steps], "bytes": most,
+        "losses": [step["loss"] for step in steps], "seconds": [step["seconds"] for step in steps],
+        "bytes": max(used.values()), "bytes_grown": used[arguments.steps - 1] - used[WARM],
         "host_seconds": statistics.median(step["launch_seconds"] for step in steps[WARM:]),
+        **{call: max(step[call] for step in steps[WARM:]) for call in calls},
     }
 
 
@@ -272,24 +299,33 @@ def run(arguments):
     sys.path.insert(0, str(arguments.folder))
     import check_gpu
 
-    setting = json.loads((arguments.folder / "setting.json").read_text())["setting"]
+    described = json.loads((arguments.folder / "setting.json").read_text())
+    setting, machine = described["setting"], check_gpu.Machine(arguments.folder)
     print(f"Raddle: {arguments.steps} steps", file=sys.stderr, flush=True)
-    ours = run_raddle(arguments, check_gpu.Machine(arguments.folder))
+    ours = run_raddle(arguments, machine)
+    if arguments.breakdown:
+        kinds = described["instructions"]
+        ours["breakdown"] = gpu_breakdown.trace_raddle(machine, raddle_command(machine), kinds)
     print(f"FSDP2: {arguments.steps} steps", file=sys.stderr, flush=True)
     theirs = run_fsdp2(arguments, setting["ranks"])
     difference = max(abs(a - b) / abs(b) for a, b in zip(ours["losses"], theirs["losses"], strict=True))
     common = {"benchmark": "llama_gpus", **setting, "steps": arguments.steps, "compiled": arguments.compiled}
     sides = {"raddle": ours["losses"], "fsdp2": theirs["losses"]}
     print(json.dumps({**common, "figure": "losses", **sides, "max_rel_diff": difference}), flush=True)
-    if not difference < TOLERANCE:
-        print(f"llama_gpus: error: losses differ by {difference:.2e}, allowed is {TOLERANCE:.0e}", file=sys.stderr)
-        return 1
-    a, b = (statistics.median(side["seconds"][WARM:]) for side in (ours, theirs))
-    print(json.dumps({**common, "figure": "seconds", "raddle": a, "fsdp2": b, "ratio": b / a}))
+    allowed = TOLERANCE[setting["dtype"]]
+    if not difference < allowed:
+        print(f"llama_gpus: error: losses differ by {difference:.2e}, allowed is {allowed:.0e}", file=sys.stderr)
+    step = {name: statistics.median(side["seconds"][WARM:]) for name, side in (("raddle", ours), ("fsdp2", theirs))}
+    print(json.dumps({**common, "figure": "seconds", **step, "ratio": step["fsdp2"] / step["raddle"]}))
     a, b = ours["bytes"], theirs["bytes"]
     print(json.dumps({**common, "figure": "bytes", "raddle": a, "fsdp2": b, "ratio": a / b}))
-    print(json.dumps({**common, "figure": "host_seconds", "raddle": ours["host_seconds"]}))
-    return 0
+    calls = {key: value for key, value in ours.items() if isinstance(value, (int, float)) and key != "bytes"}
+    print(json.dumps({**common, "figure": "host_seconds", "raddle": calls.pop("host_seconds"), **calls}))
+    for name, side in (("raddle", ours), ("fsdp2", theirs)):
+        if arguments.breakdown:
+            found = {**side["breakdown"], "gaps": step[name] - side["breakdown"]["busy"]}
+            print(json.dumps({**common, "figure": "breakdown", "side": name, "step_seconds": step[name], **found}))
+    return 0 if difference < allowed else 1
 
 
 def main():
@@ -305,11 +341,13 @@ def main():
     parser.add_argument("--hidden", type=int, default=5632)
     parser.add_argument("--heads", type=int, default=16)
     parser.add_argument("--vocabulary", type=int, default=32000, help="at most 65536")
+    parser.add_argument("--dtype", choices=sorted(TOLERANCE), default="f32", help="of products and of gathers")
     parser.add_argument("--compiled", action="store_true", help="torch.compile each of the peer's layers")
+    parser.add_argument("--breakdown", action="store_true", help="the device's time by kind of kernel, of both sides")
     parser.add_argument("--option", action="append", default=[], help="of raddle-compile; repeatable")
     arguments = parser.parse_args()
-    if arguments.steps <= WARM:
-        parser.error(f"--steps: expected more than {WARM}, found {arguments.steps}")
+    if arguments.steps <= WARM + 1:
+        parser.error(f"--steps: expected more than {WARM + 1}, found {arguments.steps}")
     sys.exit({"pack": pack, "run": run, "peer": train_fsdp2}[arguments.what](arguments))
 
 

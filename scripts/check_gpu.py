@@ -2,15 +2,16 @@
 
     python3 check_gpu.py FOLDER [--sanitize CASES] [--seconds N] [--log FILE]
 
-Every number of every step and every output must be within the case's tolerance of the CPU's, relative to the largest. From the third
-on a step must be one launch of a graph, which allocates nothing, waits for nothing and takes the host less than
-HOST_SECONDS.
+Every number of every step and every output must be within the case's tolerance of the CPU's, relative to the largest.
+From the third on a step must be one launch of a graph, which allocates nothing, waits for nothing and takes the host
+less than HOST_SECONDS.
 
 The device's own tests (raddle-gpu-tests) run first. Cases of several ranks follow: where there are GPUs for them, as
 threads of one process and as processes of mpirun and torchrun; else as threads that share one GPU, with a library in
-NCCL's place (unittests/Runtime/SharedGpuNccl.cpp). Then what must be refused; then cases under compute-sanitizer; then
-those of one rank, as many at a time as there are GPUs. A check that hangs is ended and fails, and the others go on; what --seconds leaves no time for is
-skipped and named. The last line is "N passed, M failed"; the exit status is 1 after a failure.
+NCCL's place (unittests/Runtime/SharedGpuNccl.cpp). Then what must be refused; then cases of one rank, as many at a time
+as there are GPUs, some of them traced as well; then those under compute-sanitizer. A check that hangs is ended and
+fails, and the others go on; what --seconds leaves no time for is skipped and named. The last line is "N passed, M
+failed"; the exit status is 1 after a failure.
 """
 
 import argparse
@@ -31,13 +32,16 @@ import time
 import numpy
 
 CHECKERS = ("memcheck", "racecheck", "initcheck")
+SANITIZED = ("mlp", "qwen3-train", "bert-train", "mixtral-train")
+TRACES = 2
 HOST_SECONDS = 100e-6
 WARM = 2  # steps: instructions one by one, then the one in which they become a graph
 LATER_STEPS = {"graph_launches": 1, "single_instructions": 0, "device_allocations": 0, "synchronisations": 0}
 IGNORED = {"step", "seconds", "launch_seconds", "lr", *LATER_STEPS}
 CASE_SECONDS = 60  # of one run, and of one under compute-sanitizer three times as many
 COLLECTIVE_SECONDS = 20
-LIBRARIES = ("libcublasLt.so.*", "libnccl.so.2")
+REFUSAL_SECONDS = 3
+LIBRARIES = ("libcublasLt.so.*", "libcudart.so.*", "libcudnn.so.9", "libnccl.so.2")
 PORT = 29511
 # Ranks that share a GPU: streams wait for each other in kernels, so that each needs a queue of its own.
 SHARED = {"CUDA_DEVICE_MAX_CONNECTIONS": "32"}
@@ -117,10 +121,10 @@ class Machine:
             start_new_session=True,
         )
 
-    def run(self, case, seconds, before=(), extra=(), gpu=None):
+    def run(self, case, seconds, before=(), extra=(), gpu=None, patience=COLLECTIVE_SECONDS):
         """One case, as its ranks are to be started; on one GPU, where its number is given."""
         command = [*before, self.folder / "raddle-run", case["bundle"], *case["options"], "--json"]
-        command += [f"--output={output_name(case)}", f"--timeout={COLLECTIVE_SECONDS}", *extra]
+        command += [f"--output={output_name(case)}", f"--timeout={patience}", *extra]
         launch, ranks = case.get("launch", "threads"), case.get("ranks", 1)
         if launch == "shared":
             return Result([self.start([*command, "--share-gpus"], **self.shared_environment())], seconds)
@@ -212,6 +216,20 @@ def compare(machine, case, log, gpu=None):
     )
 
 
+def check_trace(machine, case, log):
+    """A traced run has the same results, and times by the device's clock for as many instructions in each step."""
+    result = machine.run(case, CASE_SECONDS, extra=["--trace=trace.json", "--report=report.html"])
+    expected = steps_of((machine.folder / f"{case['expected']}.expected.json").read_text())
+    worst = max(differences(expected, steps_of(result.stdout)))
+    events = json.loads((machine.folder / "trace.json").read_text())["traceEvents"]
+    times = [event["dur"] for event in events if event["ph"] == "X"]
+    steps = len(expected)
+    good = result.status == 0 and worst[0] <= case["tolerance"] and len(times) % steps == 0 and min(times) >= 0
+    later = sum(times[len(times) // steps :]) / (steps - 1)
+    what = f"trace of {title(case)}: {len(times) / steps:g} instructions a step, which take the device {later:.0f} us"
+    log.result(good and later > 0, f"{what}; largest difference {worst[0]:.2e} ({worst[1]})")
+
+
 def wrong_calls(steps):
     """What later steps ask of the device beside launching their graph."""
     return [
@@ -232,17 +250,18 @@ def device_tests(machine, log):
 
 def refusals(machine, cases, log):
     """What must end with a message that says why: too many ranks for the GPUs, and a rank that never comes."""
-    for case in cases:
-        if case.get("ranks", 1) > machine.gpus and log.left() > 0:
-            result = machine.run(case, CASE_SECONDS)
-            found = "this machine has" if case["launch"] == "threads" else "needs a GPU of its own, and this process sees"
-            said = any(f"{found} {machine.gpus}" in error for _, error in result.outputs)
+    several = {case["launch"]: case for case in cases if case.get("ranks", 1) > machine.gpus}
+    for case in several.values():
+        if log.left() > 0:
+            result = machine.run(case, CASE_SECONDS, patience=REFUSAL_SECONDS)
+            wanted = ("this machine has" if case["launch"] == "threads" else "this process sees") + f" {machine.gpus}"
+            said = any(wanted in error for _, error in result.outputs)
             good = result.status != 0 and not result.hung and said
             what = f"{case['name']}, {case['ranks']} ranks ({case['launch']}) on {machine.gpus} GPUs"
             log.result(good, f"{what} are refused" + ("" if good else f": {result.problem()}"))
     case = next((case for case in cases if 1 < case.get("ranks", 1) <= machine.gpus), None)
     if case and log.left() > 0:
-        command = [machine.folder / "raddle-run", case["bundle"], *case["options"], "--timeout=3"]
+        command = [machine.folder / "raddle-run", case["bundle"], *case["options"], f"--timeout={REFUSAL_SECONDS}"]
         result = Result([machine.start(command, **rank_environment(0, case["ranks"]))], CASE_SECONDS)
         good = result.status == 1 and not result.hung and "did not come: 1" in result.outputs[0][1]
         log.result(good, f"a rank that never comes is named: {result.problem()}")
@@ -259,9 +278,20 @@ def sanitize(machine, case, checker, log):
         log.line(result.stdout[-2000:])
 
 
+def check_attention(machine, log):
+    """Calls of cuDNN beside the CPU's runtime; the tool prints a line each, and times."""
+    result = Result([machine.start([machine.folder / "raddle-check-attention"])], min(CASE_SECONDS, max(log.left(), 1)))
+    lines = result.stdout.splitlines()
+    for line in lines:
+        kind, _, text = line.partition(" ")
+        log.result(kind == "pass", text) if kind else log.line(line)
+    if result.hung or not lines:
+        log.result(False, f"attention: {result.problem()}")
+
+
 def describe(machine, log):
     log.line(f"{datetime.datetime.now(datetime.timezone.utc):%Y-%m-%d %H:%M} UTC, {'; '.join(machine.description)}")
-    log.line(f"NCCL and cuBLASLt from {machine.environment['LD_LIBRARY_PATH']}")
+    log.line(f"CUDA's libraries from {machine.environment['LD_LIBRARY_PATH']}")
     if machine.gpus > 1:
         log.line(subprocess.run(["nvidia-smi", "topo", "-m"], capture_output=True, text=True).stdout.split("\n\n")[0])
 
@@ -295,7 +325,9 @@ def run_singles(machine, cases, log):
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("folder", type=pathlib.Path)
-    parser.add_argument("--sanitize", default="", help="comma-separated cases to run under compute-sanitizer")
+    parser.add_argument(
+        "--sanitize", default=",".join(SANITIZED), help="comma-separated cases to run under compute-sanitizer"
+    )
     parser.add_argument("--checkers", default=",".join(CHECKERS), help="of compute-sanitizer, comma-separated")
     parser.add_argument("--seconds", type=float, default=1e9, help="after which no further check begins")
     parser.add_argument("--log", type=pathlib.Path)
@@ -316,12 +348,17 @@ def main():
                 continue
             guarded(compare, machine, case, log, log=log, name=title(case))
     guarded(refusals, machine, cases, log, log=log, name="refusals")
+    if (machine.folder / "raddle-check-attention").exists():
+        guarded(check_attention, machine, log, log=log, name="attention")
+    singles = [case for case in cases if case.get("ranks", 1) == 1]
+    run_singles(machine, singles, log)
+    for case in [case for case in singles if case["name"].endswith("-train")][:TRACES]:
+        guarded(check_trace, machine, case, log, log=log, name=f"trace of {title(case)}")
     for case in cases:
         if case["name"] in options.sanitize.split(",") and case.get("launch", "threads") == "threads":
             if case.get("ranks", 1) <= machine.gpus:
                 for checker in options.checkers.split(","):
                     guarded(sanitize, machine, case, checker, log, log=log, name=f"{title(case)} under {checker}")
-    run_singles(machine, [case for case in cases if case.get("ranks", 1) == 1], log)
     log.line(f"{log.passed} passed, {log.failed} failed")
     return 1 if log.failed else 0
 

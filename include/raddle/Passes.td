@@ -40,9 +40,15 @@ def NNNarrowProducts : Pass<"nn-narrow-products", "::mlir::ModuleOp"> {
     forward made. What only moves elements moves those of bf16. Products with a constant, and those that
     have no rows, no columns or a single number to add, stay f32. Rows that `nn.embedding` looks up in a parameter are rounded,
     so that the table may be gathered in bf16.
+
+    With `store-parameters`, for inference, parameters that are read rounded only become parameters of bf16, which are rounded
+    once when they are loaded.
   }];
+  let options = [Option<"storeParameters", "store-parameters", "bool", "false",
+                        "Whether parameters that are read rounded only are held in bf16">];
   let dependentDialects = ["::mlir::arith::ArithDialect", "::mlir::linalg::LinalgDialect", "::mlir::tensor::TensorDialect"];
-  let statistics = [Statistic<"numNarrowed", "narrowed", "Number of products that take bf16">];
+  let statistics = [Statistic<"numNarrowed", "narrowed", "Number of products that take bf16">,
+                    Statistic<"numStored", "stored", "Number of parameters that are held in bf16">];
 }
 
 //===----------------------------------------------------------------------===//
@@ -274,9 +280,10 @@ def FuseCheckIndices : Pass<"fuse-check-indices", "::mlir::func::FuncOp"> {
 def FuseAttention : Pass<"fuse-attention", "::mlir::func::FuncOp"> {
   let summary = "Make library calls of attention and its gradient";
   let description = [{
-    `nn.attention` and `nn.attention_grad` on f32 become `exec.attention`, which never has the scores of all pairs in memory.
-    Operands are read, and results written, in the order of dimensions that their transposes have. Other element types,
-    empty tensors and gradients of masks are left to `nn-decompose`.
+    `nn.attention` and `nn.attention_grad` on f32, f16 and bf16 become `exec.attention`, which never has the scores of all pairs
+    in memory. Operands are read, and results written, in the order of dimensions that their transposes have. Other element
+    types, empty tensors and gradients of masks are left to `nn-decompose`, and with `cudnn` what that library lacks
+    (`Bundle/GpuAttention.h`); a boolean mask becomes one that is added there.
 
     ```mlir
     %q = linalg.transpose ins(%x : tensor<1x4x2x8xf32>) outs(%e : tensor<1x2x4x8xf32>) permutation = [0, 2, 1, 3]
@@ -285,7 +292,10 @@ def FuseAttention : Pass<"fuse-attention", "::mlir::func::FuncOp"> {
     becomes a call that reads `%x`.
   }];
   let dependentDialects = ["::raddle::exec::ExecDialect", "::mlir::linalg::LinalgDialect",
-                           "::mlir::tensor::TensorDialect"];
+                           "::mlir::tensor::TensorDialect", "::mlir::arith::ArithDialect"];
+  let options = [Option<"cudnn", "cudnn", "bool", "false", "Whether calls are for a GPU's cuDNN, not for a CPU">,
+                 Option<"unordered", "unordered", "bool", "false",
+                        "Whether a GPU may sum gradients in another order each time, which takes less memory">];
   let statistics = [Statistic<"numCalls", "calls", "Number of library calls">,
                     Statistic<"numTransposes", "transposes", "Number of transposes that calls follow">,
                     Statistic<"numLeft", "left", "Number of attentions and gradients left to decomposition">];

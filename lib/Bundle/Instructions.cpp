@@ -105,7 +105,7 @@ private:
     auto extents = writeShape(builder, op.getExtents()), strides = writeShape(builder, op.getStrides());
     return {bundle::Action::Attention,
             bundle::CreateAttention(builder, ins, outs, op.getBackward(), op.getMasked(), op.getCausal(),
-                                    op.getScale().convertToDouble(), extents, strides)
+                                    op.getScale().convertToDouble(), extents, strides, op.getUnordered())
                 .Union()};
   }
 

@@ -1,14 +1,15 @@
 // fuse-attention: library calls of attention.
-#include "raddle/Bundle/Attention.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/Func/IR/FuncOps.h"
 #include "mlir/Dialect/Linalg/IR/Linalg.h"
 #include "mlir/Dialect/Tensor/IR/Tensor.h"
 #include "mlir/Dialect/Utils/IndexingUtils.h"
 #include "mlir/IR/Remarks.h"
+#include "raddle/Bundle/GpuAttention.h"
 #include "raddle/Dialect/Exec/IR/ExecOps.h"
 #include "raddle/Dialect/NN/IR/NNOps.h"
 #include "raddle/Passes.h"
+#include "raddle/Utils/LinalgBuilders.h"
 
 namespace raddle {
 #define GEN_PASS_DEF_FUSEATTENTION
@@ -60,12 +61,24 @@ attention::Shape stridesOf(RankedTensorType stored, const Order &order) {
 
 Order identity() { return llvm::to_vector(llvm::seq<int64_t>(kRank)); }
 
+attention::Extents extentsOf(Value query, Value key, Value value) {
+  ArrayRef<int64_t> q = typeOf(query).getShape(), k = typeOf(key).getShape(), v = typeOf(value).getShape();
+  return {q[0], k[1], q[1] / k[1], q[2], k[2], q[3], v[3]};
+}
+
+attention::Shape maskStrides(Value mask) {
+  attention::Shape strides = stridesOf(typeOf(mask), identity());
+  for (auto [stride, extent] : llvm::zip(strides, typeOf(mask).getShape()))
+    if (extent == 1)
+      stride = 0;
+  return strides;
+}
+
 /// Builds one call: operands and results with their strides.
 class CallBuilder {
 public:
   CallBuilder(Operation *op, Value query, Value key, Value value) : op(op), builder(op) {
-    ArrayRef<int64_t> q = typeOf(query).getShape(), k = typeOf(key).getShape(), v = typeOf(value).getShape();
-    extents = {q[0], k[1], q[1] / k[1], q[2], k[2], q[3], v[3]};
+    extents = extentsOf(query, key, value);
   }
 
   /// Reads what a chain of transposes reads.
@@ -93,11 +106,7 @@ public:
       return;
     masked = true;
     ins.push_back(mask);
-    attention::Shape strides = stridesOf(typeOf(mask), identity());
-    for (auto [stride, extent] : llvm::zip(strides, typeOf(mask).getShape()))
-      if (extent == 1)
-        stride = 0;
-    append(strides);
+    append(maskStrides(mask));
   }
 
   /// A result is stored as the first transpose that reads it wants it.
@@ -122,7 +131,7 @@ public:
   }
 
   /// Replaces the op; gives the number of transposes that are left out.
-  int64_t finish(APFloat scale, bool causal, bool backward) {
+  int64_t finish(APFloat scale, bool causal, bool backward, bool unordered) {
     SmallVector<Type> types;
     for (Result &result : results)
       types.push_back(result.type);
@@ -131,7 +140,7 @@ public:
                                           builder.getDenseI64ArrayAttr(extents), builder.getDenseI64ArrayAttr(strides),
                                           builder.getF64FloatAttr(scale.convertToDouble()), causal ? unit : UnitAttr(),
                                           masked ? unit : UnitAttr(), backward ? unit : UnitAttr(),
-                                          builder.getI64IntegerAttr(0));
+                                          backward && unordered ? unit : UnitAttr(), builder.getI64IntegerAttr(0));
     for (auto [result, stored] : llvm::zip(results, call.getTensors()))
       replace(result, stored);
     op->erase();
@@ -184,13 +193,20 @@ private:
   int64_t transposes = 0;
 };
 
-/// Why the library has no call for the op; empty if it has one.
-StringRef reasonAgainst(Operation *op, Value mask) {
+bool isNarrow(Type element) { return element.isF16() || element.isBF16(); }
+
+/// Why no library has a call for the op; empty if they have one.
+template <typename Op> StringRef reasonAgainst(Op op) {
+  Type vectors = typeOf(op.getQuery()).getElementType();
+  if (!vectors.isF32() && !isNarrow(vectors))
+    return "libraries have f32, f16 and bf16 only";
+  if (Value mask = op.getMask()) {
+    Type element = typeOf(mask).getElementType();
+    if (element != vectors && !element.isF32() && !element.isInteger(1))
+      return "the library has masks of i1, f32 and the vectors' type only";
+  }
   for (Type type : llvm::concat<const Type>(op->getOperandTypes(), op->getResultTypes())) {
     auto tensor = cast<RankedTensorType>(type);
-    bool isMask = mask && type == mask.getType();
-    if (!tensor.getElementType().isF32() && !(isMask && tensor.getElementType().isInteger(1)))
-      return "the library has f32 only";
     if (tensor.getNumElements() == 0)
       return "a tensor is empty";
     if (llvm::any_of(tensor.getShape(), [](int64_t extent) { return extent > std::numeric_limits<int32_t>::max(); }))
@@ -199,7 +215,32 @@ StringRef reasonAgainst(Operation *op, Value mask) {
   return "";
 }
 
+/// Why cuDNN has none. Boolean masks are no reason: they become additive.
+template <typename Op> StringRef reasonAgainstCudnn(Op op) {
+  // Its log-sum-exp is not what the gradient of a mask reads where no key is visible, and that has all scores anyway.
+  if (llvm::any_of(op.getLse().getUsers(), [](Operation *user) { return !isa<nn::AttentionGradOp>(user); }))
+    return "something else reads the log-sum-exp, as the gradient of a mask does";
+  attention::GpuCall call{extentsOf(op.getQuery(), op.getKey(), op.getValue()),
+                          isNarrow(typeOf(op.getQuery()).getElementType()), bool(op.getMask()), /*isAdditive=*/true};
+  if (op.getMask())
+    call.maskStrides = maskStrides(op.getMask());
+  const char *reason = attention::reasonAgainst(call);
+  return reason ? reason : "";
+}
+
+/// Of a boolean mask: 0 where a key is visible and −inf where it is not, of the vectors' type.
+Value makeAdditive(Operation *op, Value mask, Type element) {
+  OpBuilder builder(op);
+  auto type = RankedTensorType::get(typeOf(mask).getShape(), element);
+  return buildElementwise(builder, op->getLoc(), type, mask, {}, [&](const Scalars &s, ValueRange args) {
+    Value hidden = s.constant(element, -std::numeric_limits<double>::infinity());
+    return s.select(args[0], s.constant(element, 0.0), hidden);
+  });
+}
+
 struct FuseAttentionPass : raddle::impl::FuseAttentionBase<FuseAttentionPass> {
+  using FuseAttentionBase::FuseAttentionBase;
+
   void runOnOperation() override {
     SmallVector<Operation *> ops;
     getOperation().walk([&](Operation *op) {
@@ -217,7 +258,10 @@ struct FuseAttentionPass : raddle::impl::FuseAttentionBase<FuseAttentionPass> {
 private:
   /// A call with the operands that forward and backward have in common; nothing where the library has none.
   template <typename Op> std::optional<CallBuilder> begin(Op op) {
-    if (StringRef reason = reasonAgainst(op, op.getMask()); !reason.empty()) {
+    StringRef reason = reasonAgainst(op);
+    if (reason.empty() && cudnn)
+      reason = reasonAgainstCudnn(op);
+    if (!reason.empty()) {
       ++numLeft;
       remark::missed(op->getLoc(), remark::RemarkOpts::name("decomposed").category("fuse-attention"))
           << op->getName().getStringRef().str() << " has its scores in memory: " << reason.str();
@@ -226,7 +270,10 @@ private:
     CallBuilder call(op, op.getQuery(), op.getKey(), op.getValue());
     for (Value value : {op.getQuery(), op.getKey(), op.getValue()})
       call.addVectors(value);
-    call.addMask(op.getMask());
+    Value mask = op.getMask();
+    if (mask && cudnn && typeOf(mask).getElementType().isInteger(1))
+      mask = makeAdditive(op, mask, typeOf(op.getQuery()).getElementType());
+    call.addMask(mask);
     ++numCalls;
     return call;
   }
@@ -237,7 +284,7 @@ private:
       return;
     call->addVectorResult(op.getOut());
     call->addLogSumExpResult(op.getLse());
-    numTransposes += call->finish(op.getScale(), op.getCausal(), /*backward=*/false);
+    numTransposes += call->finish(op.getScale(), op.getCausal(), /*backward=*/false, unordered);
   }
 
   void lower(nn::AttentionGradOp op) {
@@ -249,7 +296,7 @@ private:
     call->addVectors(op.getOutGrad());
     for (Value result : {op.getQueryGrad(), op.getKeyGrad(), op.getValueGrad()})
       call->addVectorResult(result);
-    numTransposes += call->finish(op.getScale(), op.getCausal(), /*backward=*/true);
+    numTransposes += call->finish(op.getScale(), op.getCausal(), /*backward=*/true, unordered);
   }
 };
 

@@ -52,7 +52,7 @@ static void addDifferentiate(OpPassManager &manager, const PipelineOptions &opti
     addCleanup(manager);
   }
   if (options.dtype == "bf16") {
-    manager.addPass(createNNNarrowProducts());
+    manager.addPass(createNNNarrowProducts({/*storeParameters=*/!options.train}));
     addCleanup(manager);
   }
   if (options.train)
@@ -127,6 +127,9 @@ void addStage(OpPassManager &manager, Stage stage, const PipelineOptions &option
     manager.addNestedPass<func::FuncOp>(createFuseCheckIndices());
     if (options.target == "cpu")
       manager.addNestedPass<func::FuncOp>(createFuseAttention());
+    else if (options.gpuAttention != "decompose")
+      manager.addNestedPass<func::FuncOp>(
+          createFuseAttention({/*cudnn=*/true, /*unordered=*/options.gpuAttention == "cudnn-unordered"}));
     manager.addPass(createNNDecompose());
     addCleanup(manager);
     // Rows of several ops in one kernel suit a thread with caches, and programs on tiles; by NVVM, a GPU's threads share

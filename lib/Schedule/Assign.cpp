@@ -127,7 +127,8 @@ private:
           SmallVector<Value> ins = buffersOf(attention.getIns()), outs = buffersOf(attention.getTensors());
           exec::AttentionOp::create(builder, loc, TypeRange{}, ins, outs, attention.getExtentsAttr(),
                                     attention.getStridesAttr(), attention.getScaleAttr(), attention.getCausalAttr(),
-                                    attention.getMaskedAttr(), attention.getBackwardAttr(), compute);
+                                    attention.getMaskedAttr(), attention.getBackwardAttr(), attention.getUnorderedAttr(),
+                                    compute);
         })
         .Case([&](exec::CheckIndexOp check) {
           exec::CheckIndexOp::create(builder, loc, bufferOf(check.getIndices()), check.getSizeAttr(),
@@ -233,7 +234,7 @@ private:
   /// Copies what could not be written in its slot, and clears what no slot covers.
   void writePack(ragged::PackOp pack) {
     auto bucket = symbols.lookupNearestSymbolFrom<ragged::BucketOp>(pack, pack.getBucketAttr());
-    Type element = bucket.getElementType();
+    Type element = getElementTypeOrSelf(pack.getFull());
     int64_t position = 0;
     Place whole = placement.lookup(pack.getFull());
     auto at = [&](int64_t elements) {

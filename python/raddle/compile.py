@@ -79,6 +79,7 @@ def _command(source, output, mode, ranks, batch, options):
     command.append(f"--cpu={options['cpu']}")
     command.append(f"--opt-level={options['opt_level']}")
     command.append(f"--gpu-kernels={options['gpu_kernels']}")
+    command.append(f"--gpu-attention={options['gpu_attention']}")
     if options["memory_budget"] is not None:
         command.append(f"--memory-budget={int(options['memory_budget'])}")
     if options["recompute"] is not None:
@@ -147,6 +148,7 @@ def compile(
     cpu="native",
     opt_level=3,
     gpu_kernels="auto",
+    gpu_attention="cudnn",
     param_arguments=(),
     param_constants=(),
     trace=False,
@@ -160,8 +162,9 @@ def compile(
     shared with it afterwards.
 
     With ``dtype="bf16"`` matrix products, convolutions and attention take bf16 and add in f32, as under
-    ``torch.autocast(dtype=torch.bfloat16)``; norms, losses, sums and the optimizer compute in f32. Parameters stay f32, are
-    gathered in bf16 where products alone read them, and results have the types that they have without it.
+    ``torch.autocast(dtype=torch.bfloat16)``; norms, losses, sums and the optimizer compute in f32. Results have
+    the types that they have without it. In training parameters stay f32 and are gathered in bf16 where products alone read
+    them; in inference those are held in bf16.
     ``reduce_dtype`` is the type that gradients are reduced over the ranks in, ``"f32"`` or ``"bf16"``.
 
     The ranks form ``replicas`` groups, each of which holds a copy of all parameters and states, cut over its ranks.
@@ -184,6 +187,10 @@ def compile(
     ``gpu_kernels`` says what generates kernels for a GPU: ``"nvvm"``, Raddle itself; ``"triton"``, which must be installed beside
     this Python, or be that of the environment variable RADDLE_PYTHON, and Raddle what Triton's language cannot express;
     ``"auto"``, Triton where it is installed.
+
+    ``gpu_attention`` says what computes attention on a GPU: ``"cudnn"``, calls of that library where it takes the vectors
+    (bf16 and f16), without the scores of all pairs in memory; ``"cudnn-unordered"``, the same in less scratch memory, but
+    gradients differ in their last bits from run to run; ``"decompose"``, matrix products and kernels.
 
     Of MLIR, ``param_arguments`` names the leading arguments of ``@main``, which are parameters, and ``param_constants``
     the constants that are, by their resource keys: a list of names or a regular expression.
@@ -210,6 +217,12 @@ def compile(
         raise ValueError(f"gpu_kernels: expected 'auto', 'triton' or 'nvvm', found {gpu_kernels!r}")
     if gpu_kernels != "auto" and target == "cpu":
         raise ValueError(f"gpu_kernels={gpu_kernels!r} is for a GPU, target is 'cpu'")
+    if gpu_attention not in ("cudnn", "cudnn-unordered", "decompose"):
+        raise ValueError(
+            f"gpu_attention: expected 'cudnn', 'cudnn-unordered' or 'decompose', found {gpu_attention!r}"
+        )
+    if gpu_attention != "cudnn" and target == "cpu":
+        raise ValueError(f"gpu_attention={gpu_attention!r} is for a GPU, target is 'cpu'")
     _refuse_unsupported(options)
     _check_optimizer(optimizer)
     _check_numbers(options)

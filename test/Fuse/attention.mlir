@@ -67,7 +67,7 @@ func.func @masked(%q: tensor<2x3x4x8xf32>, %mask: tensor<2x1x1x4xi1>) -> tensor<
 
 // CHECK-LABEL: @double
 // REMARK: decomposed
-// REMARK-SAME: the library has f32 only
+// REMARK-SAME: libraries have f32, f16 and bf16 only
 func.func @double(%q: tensor<2x3x4x8xf64>) -> tensor<2x3x4x8xf64> {
   // CHECK: nn.attention
   %out, %lse = nn.attention %q, %q, %q {scale = 1.0 : f64}

@@ -1,4 +1,5 @@
-// The CPU's runtime has calls of attention. A GPU's has products and kernels, and no two ops share a kernel's rows.
+// The CPU's runtime has calls of attention. A GPU's has them of 16-bit vectors; of f32 it has products and kernels, and no
+// two ops share a kernel's rows.
 
 // RUN: raddle-compile %s --stop-after=fuse | FileCheck %s --check-prefix=CPU
 // RUN: raddle-compile %s --target=cuda:sm_90 --stop-after=fuse | FileCheck %s --check-prefix=GPU
@@ -24,4 +25,4 @@ module attributes {nn.stage = "shard"} {
 // What was fused for a CPU does not become a GPU's.
 // RUN: raddle-compile %s --stop-after=fuse -o %t.fuse.mlir
 // RUN: not raddle-compile %t.fuse.mlir --target=cuda:sm_90 --stop-after=generate 2>&1 | FileCheck %s --check-prefix=FUSED
-// FUSED: 'exec.attention' op is a call of the CPU's runtime, --target=cuda:sm_90 has none: compile from stage 'shard' or an earlier one
+// FUSED: 'exec.attention' op is a call of the CPU's runtime, --target=cuda:sm_90 has none (cuDNN has f16 and bf16 only): compile from stage 'shard' or an earlier one

@@ -1,11 +1,13 @@
 """Forms of scaled dot-product attention, forward and backward: ranks, masks that are trained, and dropout.
 
-Attention of f32 is a library call, that of f64 and of dropout is decomposed.
+Attention of f32, f16 and bf16 is a library call, that of f64 and of dropout is decomposed.
 """
 
 import pytest
 import torch
+from bundles import read_bundle, variant_of
 from test_random import uniform
+from tools import make_bundle
 from torch import nn
 from torch.nn import functional as F
 
@@ -130,3 +132,46 @@ def test_dropout(ranks):
     for key, parameter in module.named_parameters():
         limit = 1e-3 * parameter.grad.abs().max().item() + 1e-6
         torch.testing.assert_close(ours[key], parameter.grad, rtol=0, atol=limit)
+
+
+HIDDEN_KEYS = torch.arange(1100) < torch.tensor([1100, 700])[:, None, None, None]
+NARROW = {
+    "long": (attend_long, long_tensors()),
+    "long_causal": (lambda q, k, v: attend_long(q, k, v, is_causal=True), long_tensors()),
+    "long_window": (lambda q, k, v: attend_long(q, k, v, WINDOW), long_tensors()),
+    "hidden_keys": (lambda q, k, v: attend_long(q, k, v, HIDDEN_KEYS[:, :, :, : k.shape[1]]), long_tensors()),
+    "grouped_and_scaled": (lambda q, k, v: attend(q, k, v, scale=0.2, enable_gqa=True), tensors(groups=2)),
+}
+
+
+@pytest.mark.parametrize("dtype, bits", [(torch.bfloat16, 8), (torch.float16, 11)])
+@pytest.mark.parametrize("name", NARROW)
+def test_narrow_is_rounded_once(name, dtype, bits):
+    """Scores, weights and sums are f32: nothing but the result is rounded."""
+    function, inputs = NARROW[name]
+    inputs = [value.to(dtype) for value in inputs]
+    module = Attention(function, [], [])
+    module.forward = lambda *values: (function(*values),)
+    (found,) = raddle.compile(module, inputs)(*inputs)
+    exact = function(*(value.double() for value in inputs))
+    assert found.dtype == dtype
+    assert ((found.double() - exact).abs() <= exact.abs() * 2.0**-bits + 1e-5).all()
+
+
+@pytest.mark.parametrize("name", NARROW)
+def test_gradients_through_narrow_calls(name, tmp_path):
+    function, inputs = NARROW[name]
+    module = Attention(function, inputs, [])
+    _, path = make_bundle(module, inputs, tmp_path, "--dtype=bf16")
+    calls = [each["action"] for each in variant_of(read_bundle(path))["instructions"] if each["action_type"] == "Attention"]
+    assert [call.get("backward", False) for call in calls] == [False, True]
+    assert {operand.get("dtype") for call in calls for operand in call["inputs"][:3]} == {"BF16"}
+    program = raddle.compile(module, inputs, mode="train", optimizer="sgd", lr=1.0, dtype="bf16")
+    _, loss, ours = gradients(program, module, inputs)
+    module.double()
+    expected, _ = module(*(value.double() for value in inputs))
+    expected.backward()
+    assert loss == pytest.approx(expected.item(), rel=1e-2)
+    for key, parameter in module.named_parameters():
+        error = (ours[key].double() - parameter.grad).norm() / parameter.grad.norm()
+        assert error < 2e-2, f"{key}: {error}"

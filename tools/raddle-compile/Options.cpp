@@ -33,6 +33,13 @@ void addOptions(CLI::App &app, Options &o) {
                  "What generates kernels for a GPU: nvvm; triton, which has to be installed, and nvvm what it cannot "
                  "express; auto: triton where a Python has it, named by RADDLE_PYTHON or found in the path")
       ->capture_default_str();
+  app.add_option(
+         "--gpu-attention", o.gpuAttention,
+         "What computes attention on a GPU: cudnn, where it is of f16 or bf16, has no more than 256 elements a "
+         "head, and their number divides by 8; cudnn-unordered: the same, but gradients of a query are summed in "
+         "another order each time, which takes less memory; decompose: matrix products and kernels, with all "
+         "scores in memory")
+      ->capture_default_str();
   app.add_option("--ranks", o.ranks, "Number of ranks that share the work")->capture_default_str();
   app.add_option("--replicas", o.replicas, "Groups of ranks that hold a copy of all parameters each")
       ->capture_default_str();
@@ -47,8 +54,11 @@ void addOptions(CLI::App &app, Options &o) {
       "What backward computes again rather than hold: none; auto: kernels where that is cheaper, or what "
       "--memory-budget asks for; block: all but what passes between buckets; default: auto on CPUs, else none");
   app.add_option("--optimizer", o.optimizer, "sgd or adamw")->capture_default_str();
-  app.add_option("--dtype", o.dtype, "Type that matrix products, convolutions and attention take: f32, or bf16, with sums in f32 and everything "
-                 "else computed in f32")->capture_default_str();
+  app.add_option(
+         "--dtype", o.dtype,
+         "Type that matrix products, convolutions and attention take: f32, or bf16, with sums in f32 and everything "
+         "else computed in f32")
+      ->capture_default_str();
   app.add_option("--reduce-dtype", o.reduceDtype, "Type that gradients are reduced over the ranks in: f32 or bf16")
       ->capture_default_str();
   app.add_option("--loss", o.loss, "Index of the output that is the loss")->capture_default_str();
@@ -122,6 +132,9 @@ LogicalResult checkOptions(const CLI::App &app, const Options &o) {
   oneOf("gpu-kernels", o.gpuKernels, {"auto", "triton", "nvvm"});
   if (o.target == "cpu" && o.gpuKernels != "auto")
     problems.push_back("--gpu-kernels=" + o.gpuKernels + " is for a GPU, --target is cpu");
+  oneOf("gpu-attention", o.gpuAttention, {"cudnn", "cudnn-unordered", "decompose"});
+  if (o.target == "cpu" && o.gpuAttention != "cudnn")
+    problems.push_back("--gpu-attention=" + o.gpuAttention + " is for a GPU, --target is cpu");
   oneOf("dtype", o.dtype, {"f32", "bf16"});
   oneOf("reduce-dtype", o.reduceDtype, {"f32", "bf16"});
   if (!o.timing.empty())

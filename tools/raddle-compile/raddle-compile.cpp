@@ -186,6 +186,7 @@ raddle::PipelineOptions pipelineOptions(bool adopt) {
   options.recompute = !o.recompute.empty() ? o.recompute : o.target == "cpu" ? "auto" : "none";
   if (o.target != "cpu")
     options.gpuKernels = o.gpuKernels != "auto" ? o.gpuKernels : raddle::findTriton() ? "triton" : "nvvm";
+  options.gpuAttention = o.gpuAttention;
   options.memoryBudget = static_cast<int64_t>(o.memoryBudget);
   options.dtype = o.dtype;
   options.reduceDtype = o.reduceDtype;

@@ -18,6 +18,7 @@
 #include "mlir/Dialect/SCF/IR/SCF.h"
 #include "mlir/Dialect/Vector/IR/VectorOps.h"
 #include "mlir/Transforms/GreedyPatternRewriteDriver.h"
+#include "raddle/Bundle/GpuAttention.h"
 #include "raddle/Codegen/NVVM/Passes.h"
 #include "raddle/Dialect/Exec/IR/ExecOps.h"
 #include "llvm/ADT/StringMap.h"
@@ -86,11 +87,25 @@ private:
   LogicalResult checkPrograms() {
     LogicalResult result = success();
     getOperation().walk([&](exec::AttentionOp call) {
-      result = call.emitOpError("is a call of the CPU's runtime, --target=cuda:" + arch +
-                                " has none: compile from stage "
-                                "'shard' or an earlier one");
+      if (const char *reason = reasonAgainst(call))
+        result = call.emitOpError("is a call of the CPU's runtime, --target=cuda:")
+                 << arch << " has none (" << reason << "): compile from stage 'shard' or an earlier one";
     });
     return result;
+  }
+
+  static const char *reasonAgainst(exec::AttentionOp op) {
+    auto elementOf = [&](size_t index) { return cast<ShapedType>(op.getIns()[index].getType()).getElementType(); };
+    attention::GpuCall call;
+    llvm::copy(op.getExtents(), call.extents.begin());
+    call.has16Bits = elementOf(attention::Query).getIntOrFloatBitWidth() == 16;
+    call.hasMask = op.getMasked();
+    if (call.hasMask) {
+      call.isAdditive = isa<FloatType>(elementOf(attention::maskPosition));
+      llvm::copy(op.getStrides().slice(attention::maskPosition * call.maskStrides.size(), call.maskStrides.size()),
+                 call.maskStrides.begin());
+    }
+    return attention::reasonAgainst(call);
   }
 
   /// Threads share what one op has to do, so that ops stay apart: each of them has many points, and neighbouring

@@ -19,8 +19,9 @@ using Preference = struct MatmulPreference *;
 // Numbers of cublasLt.h and library_types.h.
 constexpr int real32 = 0, real64 = 1, real16 = 2, brain16 = 14, compute32 = 68, compute64 = 70;
 constexpr int matmulTransA = 3, matmulTransB = 4, layoutBatchCount = 5, layoutBatchStride = 6;
-constexpr int preferWorkspace = 1, preferAlignmentA = 5, preferAlignmentB = 6, preferAlignmentC = 7,
+constexpr int preferWorkspace = 1, preferReductions = 3, preferAlignmentA = 5, preferAlignmentB = 6, preferAlignmentC = 7,
               preferAlignmentD = 8;
+constexpr uint32_t reduceInComputeType = 2, reduceInOutputType = 4;
 constexpr int32_t transposed = 1;
 
 struct Algorithm {
@@ -165,6 +166,11 @@ static OwnedPreference makePreference(size_t workspace, const uint64_t (&alignme
   check(library().prefer(&preference), "cannot describe a choice");
   OwnedPreference owned(preference);
   check(library().setPreference(preference, preferWorkspace, &workspace, sizeof(workspace)),
+        "cannot describe a choice");
+  // Parts of a sum that are added in place need a memset before the call, and a graph with those takes the host long to
+  // launch (FillKernel.h).
+  constexpr uint32_t addedByKernels = reduceInComputeType | reduceInOutputType;
+  check(library().setPreference(preference, preferReductions, &addedByKernels, sizeof(addedByKernels)),
         "cannot describe a choice");
   // The first operand of cuBLAS is our second.
   const std::pair<int, uint64_t> bytes[] = {{preferAlignmentA, alignment[1]},

@@ -39,8 +39,9 @@ public:
     cu.ctxSetCurrent(context);
     cu.streamSynchronize(streams->compute());
     blas.reset();
-    cudnn.reset();
+    // Graphs run code that cuDNN's plans hold.
     dropGraphs();
+    cudnn.reset();
     for (Module module : modules)
       cu.moduleUnload(module);
     for (Address memory : deviceMemory)
@@ -93,7 +94,10 @@ public:
   size_t prepareAttention(const AttentionProblem &problem) override {
     if (!cudnn)
       cudnn = std::make_unique<CudnnAttention>(streams->compute());
-    return cudnn->prepare(problem);
+    uint64_t before = cudnn->workspaceBytes();
+    size_t prepared = cudnn->prepare(problem);
+    allocated += cudnn->workspaceBytes() != before;
+    return prepared;
   }
 
   void attention(size_t prepared, void *const *operands) override { cudnn->run(prepared, operands); }

@@ -25,10 +25,21 @@ func.func @operands(%x: tensor<1x1x4x2xf32>) {
 
 // exec_attention_c3
 func.func @type(%x: tensor<1x1x4x2xf64>) {
-  // expected-error @+1 {{expects operand 0 of f32, is 'tensor<1x1x4x2xf64>'}}
+  // expected-error @+1 {{expects vectors of f32, f16 or bf16, is 'tensor<1x1x4x2xf64>'}}
   %o, %l = exec.attention ins(%x, %x, %x : tensor<1x1x4x2xf64>, tensor<1x1x4x2xf64>, tensor<1x1x4x2xf64>)
     extents [1, 1, 1, 4, 4, 2, 2] strides [8, 8, 2, 1, 8, 8, 2, 1, 8, 8, 2, 1, 8, 8, 2, 1, 4, 4, 1, 1] scale 1.0
     -> tensor<1x1x4x2xf64>, tensor<1x1x4xf64>
+  return
+}
+
+// -----
+
+// exec_attention_c3
+func.func @logarithms(%x: tensor<1x1x4x2xbf16>) {
+  // expected-error @+1 {{expects operand 4 of 'f32', is 'tensor<1x1x4xbf16>'}}
+  %o, %l = exec.attention ins(%x, %x, %x : tensor<1x1x4x2xbf16>, tensor<1x1x4x2xbf16>, tensor<1x1x4x2xbf16>)
+    extents [1, 1, 1, 4, 4, 2, 2] strides [8, 8, 2, 1, 8, 8, 2, 1, 8, 8, 2, 1, 8, 8, 2, 1, 4, 4, 1, 1] scale 1.0
+    -> tensor<1x1x4x2xbf16>, tensor<1x1x4xbf16>
   return
 }
 

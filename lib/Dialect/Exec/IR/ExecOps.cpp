@@ -261,10 +261,15 @@ LogicalResult AttentionOp::verify() {
   for (auto [index, shape] : llvm::enumerate(shapes)) {
     auto type = cast<ShapedType>(types[index]);
     bool isMask = getMasked() && index == attention::maskPosition;
-    if (!type.getElementType().isF32() && !(isMask && type.getElementType().isInteger(1))) // exec_attention_c3
-      return emitOpError("expects operand ") << index << " of f32" << (isMask ? " or i1" : "") << ", is " << type;
-    ArrayRef<int64_t> strides = getStrides().slice(index * rank, rank);
     bool isVector = !isMask && index != attention::positionOf(attention::LogSumExp, getMasked());
+    Type vectors = cast<ShapedType>(types[attention::Query]).getElementType(), element = type.getElementType();
+    if (index == attention::Query && !element.isF32() && !element.isF16() && !element.isBF16()) // exec_attention_c3
+      return emitOpError("expects vectors of f32, f16 or bf16, is ") << type;
+    Type expected = isVector || isMask ? vectors : Float32Type::get(getContext());
+    if (element != expected && !(isMask && (element.isInteger(1) || element.isF32()))) // exec_attention_c3
+      return emitOpError("expects operand ")
+             << index << " of " << expected << (isMask ? ", f32 or i1" : "") << ", is " << type;
+    ArrayRef<int64_t> strides = getStrides().slice(index * rank, rank);
     if (isVector && (strides[3] != 1 || strides[2] < shape[3] || strides[2] > limit)) // exec_attention_c6
       return emitOpError("expects vectors of operand ")
              << index << " from " << shape[3] << " to " << limit
