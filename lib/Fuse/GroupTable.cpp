@@ -64,9 +64,8 @@ bool GroupTable::collectReaders(Value value, int group, llvm::SmallSetVector<int
       readers.insert(reader);
     if (reader >= 0)
       return true;
-    return isDuplicable(user) && llvm::all_of(user->getResults(), [&](Value result) {
-             return collectReaders(result, group, readers);
-           });
+    return isDuplicable(user) &&
+           llvm::all_of(user->getResults(), [&](Value result) { return collectReaders(result, group, readers); });
   });
 }
 

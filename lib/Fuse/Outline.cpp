@@ -88,7 +88,8 @@ private:
     }
   }
 
-  /// What computes a group: a kernel, or that and another for the rest, which takes some inputs and the first's results.
+  /// What computes a group: a kernel, or that and another for the rest, which takes some inputs and the first's
+  /// results.
   struct Kernels {
     func::FuncOp first, rest;
     SmallVector<unsigned> inputs;
@@ -131,9 +132,8 @@ private:
       Operation *user = block->findAncestorOpInBlock(*nested);
       if (members.contains(user))
         return false;
-      return !tiles || !isDuplicable(user) || llvm::any_of(user->getResults(), [&](Value result) {
-        return isReadOutside(result, block, members);
-      });
+      return !tiles || !isDuplicable(user) ||
+             llvm::any_of(user->getResults(), [&](Value result) { return isReadOutside(result, block, members); });
     });
   }
 
@@ -164,8 +164,8 @@ private:
     llvm::SmallPtrSet<Operation *, 8> members(group.ops.begin(), group.ops.end());
     SmallVector<Value> results = resultsOf(group, members);
     Closure closure = closureOf(group, results, members);
-    auto [known, isNew] = tiled.try_emplace(
-        structureOf(closure.inputs.getArrayRef(), closure.ops.getArrayRef(), results), kMostRepeated);
+    auto [known, isNew] =
+        tiled.try_emplace(structureOf(closure.inputs.getArrayRef(), closure.ops.getArrayRef(), results), kMostRepeated);
     if (isNew) {
       OwningOpRef<func::FuncOp> kernel = buildKernel(group.place, results, closure);
       std::string why;

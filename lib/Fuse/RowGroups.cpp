@@ -32,7 +32,8 @@ int64_t RowGroups::join() {
   return joined;
 }
 
-/// Joins a group into its only reader, which computes what it reads where it reads it: halves that are put together, say.
+/// Joins a group into its only reader, which computes what it reads where it reads it: halves that are put together,
+/// say.
 bool RowGroups::tryPull(int group) {
   if (table.find(group) != group || facts.updatesState(group))
     return false;

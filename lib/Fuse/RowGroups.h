@@ -17,7 +17,8 @@ class RowGroups {
 public:
   /// With a test, only kernels that pass it are made, and their rows lie in registers; else on a thread's stack.
   RowGroups(mlir::Block &block, std::vector<Group> &groups, KernelTest test = {})
-      : block(block), table(block, groups, /*slicesInside=*/!!test), facts(table, /*rowsOnStack=*/!test), test(std::move(test)) {}
+      : block(block), table(block, groups, /*slicesInside=*/!!test), facts(table, /*rowsOnStack=*/!test),
+        test(std::move(test)) {}
 
   /// Joins what can be joined; gives the number of groups that went into others.
   int64_t join();

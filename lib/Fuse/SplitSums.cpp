@@ -144,8 +144,7 @@ Value sumOfParts(linalg::GenericOp op, Value parts) {
   iterators[0] = utils::IteratorType::reduction;
   Operation *combiner = combinerOf(op);
   auto sum = linalg::GenericOp::create(builder, op.getLoc(), op->getResultTypes(), parts, op.getDpsInits()[0],
-                                       {in, out}, iterators,
-                                       [&](OpBuilder &inner, Location loc, ValueRange arguments) {
+                                       {in, out}, iterators, [&](OpBuilder &inner, Location loc, ValueRange arguments) {
                                          Operation *both = inner.clone(*combiner);
                                          both->setOperands({arguments[1], arguments[0]});
                                          linalg::YieldOp::create(inner, loc, both->getResults());
@@ -161,8 +160,8 @@ void eraseUnused(func::FuncOp kernel) {
 
 void setType(func::FuncOp kernel) {
   Block &body = kernel.getBody().front();
-  kernel.setFunctionType(FunctionType::get(kernel.getContext(), body.getArgumentTypes(),
-                                           body.getTerminator()->getOperandTypes()));
+  kernel.setFunctionType(
+      FunctionType::get(kernel.getContext(), body.getArgumentTypes(), body.getTerminator()->getOperandTypes()));
 }
 
 /// The cuts of all reductions of a kernel, if they can be split and none needs another.
@@ -215,7 +214,8 @@ std::optional<SplitKernel> splitSums(func::FuncOp kernel) {
     cut.op->getResult(0).replaceAllUsesWith(sumOfParts(cut.op, body.addArgument(type, cut.op.getLoc())));
   eraseUnused(*split.rest);
   double points = 0;
-  split.rest->walk([&](linalg::LinalgOp op) { points += static_cast<double>(llvm::product_of(op.getStaticLoopRanges())); });
+  split.rest->walk(
+      [&](linalg::LinalgOp op) { points += static_cast<double>(llvm::product_of(op.getStaticLoopRanges())); });
   if (points > kMostRest)
     return std::nullopt;
   for (unsigned input = kernel.getNumArguments(); input-- > 0;) {

@@ -13,8 +13,8 @@ struct SplitKernel {
   llvm::SmallVector<unsigned> inputs; ///< of the one kernel that `rest` takes
 };
 
-/// Splits a kernel whose sums, or other reductions, have too few results for a GPU's processors; nothing where there are
-/// enough of them, where little is to be summed, or where the loops have no divisor that makes good parts.
+/// Splits a kernel whose sums, or other reductions, have too few results for a GPU's processors; nothing where there
+/// are enough of them, where little is to be summed, or where the loops have no divisor that makes good parts.
 std::optional<SplitKernel> splitSums(mlir::func::FuncOp kernel);
 
 } // namespace raddle

@@ -147,7 +147,7 @@ def compile(
     recompute=None,
     cpu="native",
     opt_level=3,
-    gpu_kernels="nvvm",
+    gpu_kernels="auto",
     gpu_attention="cudnn",
     param_arguments=(),
     param_constants=(),
@@ -215,7 +215,7 @@ def compile(
         raise ValueError("; ".join(f"{name}: expected 'f32' or 'bf16', found {options[name]!r}" for name in wrong))
     if gpu_kernels not in ("auto", "triton", "nvvm"):
         raise ValueError(f"gpu_kernels: expected 'auto', 'triton' or 'nvvm', found {gpu_kernels!r}")
-    if gpu_kernels != "nvvm" and target == "cpu":
+    if gpu_kernels != "auto" and target == "cpu":
         raise ValueError(f"gpu_kernels={gpu_kernels!r} is for a GPU, target is 'cpu'")
     if gpu_attention not in ("cudnn", "cudnn-unordered", "decompose"):
         raise ValueError(

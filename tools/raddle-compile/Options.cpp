@@ -130,7 +130,7 @@ LogicalResult checkOptions(const CLI::App &app, const Options &o) {
   if (!o.recompute.empty())
     oneOf("recompute", o.recompute, {"none", "auto", "block"});
   oneOf("gpu-kernels", o.gpuKernels, {"auto", "triton", "nvvm"});
-  if (o.target == "cpu" && o.gpuKernels != "nvvm")
+  if (o.target == "cpu" && o.gpuKernels != "auto")
     problems.push_back("--gpu-kernels=" + o.gpuKernels + " is for a GPU, --target is cpu");
   oneOf("gpu-attention", o.gpuAttention, {"cudnn", "cudnn-unordered", "decompose"});
   if (o.target == "cpu" && o.gpuAttention != "cudnn")

@@ -21,7 +21,7 @@ struct Options {
   std::string inputPath, outputPath, mode = "infer", target = "cpu", cpu = "native", optimizer = "adamw", dtype = "f32";
   std::string reduceDtype = "f32";
   std::string quant, vwn, bypass, dumpStages, stopAfter, startAt, reportPath, timing, paramConstants;
-  std::string recompute, gpuKernels = "nvvm", gpuAttention = "cudnn";
+  std::string recompute, gpuKernels = "auto", gpuAttention = "cudnn";
   std::vector<std::string> paramArguments;
   int64_t ranks = 1, replicas = 1, batch = 0;
   uint64_t memoryBudget = 0;

@@ -10,6 +10,7 @@
 #include "mlir/Support/FileUtilities.h"
 #include "mlir/Support/Timing.h"
 #include "raddle/Bundle/WriteBundle.h"
+#include "raddle/Codegen/Triton/FindTriton.h"
 #include "raddle/Dialect/Ragged/IR/RaggedOps.h"
 #include "raddle/Import/Import.h"
 #include "raddle/Passes.h"
@@ -183,7 +184,8 @@ raddle::PipelineOptions pipelineOptions(bool adopt) {
   options.ranks = o.ranks;
   options.replicas = o.replicas;
   options.recompute = !o.recompute.empty() ? o.recompute : o.target == "cpu" ? "auto" : "none";
-  options.gpuKernels = o.gpuKernels;
+  if (o.target != "cpu")
+    options.gpuKernels = o.gpuKernels != "auto" ? o.gpuKernels : raddle::findTriton() ? "triton" : "nvvm";
   options.gpuAttention = o.gpuAttention;
   options.memoryBudget = static_cast<int64_t>(o.memoryBudget);
   options.dtype = o.dtype;

@@ -1,6 +1,7 @@
 #include "RunTriton.h"
 
 #include "TritonScript.h"
+#include "raddle/Codegen/Triton/FindTriton.h"
 #include "llvm/ADT/ScopeExit.h"
 #include "llvm/ADT/SmallString.h"
 #include "llvm/ADT/StringExtras.h"
@@ -123,6 +124,14 @@ llvm::Expected<llvm::StringMap<TritonCode>> readResults(llvm::StringRef folder) 
 }
 
 } // namespace
+
+bool findTriton() {
+  llvm::StringRef question = "import importlib.util, sys; sys.exit(importlib.util.find_spec('triton') is None)";
+  std::optional<llvm::StringRef> nowhere[] = {llvm::StringRef(), llvm::StringRef(), llvm::StringRef()};
+  return llvm::any_of(candidates({}), [&](const std::string &python) {
+    return llvm::sys::ExecuteAndWait(python, {python, "-c", question}, std::nullopt, nowhere) == 0;
+  });
+}
 
 llvm::Expected<llvm::StringMap<TritonCode>> runTriton(const std::vector<TritonSource> &sources, llvm::StringRef arch,
                                                       llvm::StringRef python) {

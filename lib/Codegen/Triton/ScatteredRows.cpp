@@ -27,8 +27,7 @@ std::optional<ScatteredRows> ScatteredRows::match(scf::ForOp loop) {
     return std::nullopt;
   Value held = loop.getRegionIterArg(0), index, old;
   auto insert = loop.getYieldedValues()[0].getDefiningOp<tensor::InsertSliceOp>();
-  if (!insert || insert.getDest() != held ||
-      !isRow(insert, insert.getDestType(), insert.getSourceType(), index))
+  if (!insert || insert.getDest() != held || !isRow(insert, insert.getDestType(), insert.getSourceType(), index))
     return std::nullopt;
   auto add = insert.getSource().getDefiningOp<linalg::GenericOp>();
   if (!add || add->getNumResults() != 1 || add.getNumParallelLoops() != add.getNumLoops() ||
@@ -105,7 +104,8 @@ Value TileEvaluator::scattered(ScatteredRows rows, const Place &place, const Bou
     Value value = why.empty() ? scalarOf(combiner->value, body) : Value();
     if (!value)
       return {};
-    Value kept = tiles.apply("arith.select", {points.maskOf(number, {own}), widen(value), widen(tiles.constant(combiner->neutral))}, summed);
+    Value kept = tiles.apply(
+        "arith.select", {points.maskOf(number, {own}), widen(value), widen(tiles.constant(combiner->neutral))}, summed);
     return tiles.reduce(tiles.repeat(kept, {step, shape[1]}), 0, combiner->name);
   };
 

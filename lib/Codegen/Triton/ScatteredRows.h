@@ -11,10 +11,10 @@ namespace raddle {
 /// A loop whose pass i adds row i of some tensors, or what is computed from them, to row `index` of its result.
 struct ScatteredRows {
   mlir::scf::ForOp loop;
-  mlir::Value index;         ///< in the loop's body
-  mlir::linalg::GenericOp add; ///< of row `index`, its init, and of rows
+  mlir::Value index;                      ///< in the loop's body
+  mlir::linalg::GenericOp add;            ///< of row `index`, its init, and of rows
   llvm::SmallVector<mlir::Value> tensors; ///< whose row i each input of `add` is
-  int64_t count;             ///< of passes
+  int64_t count;                          ///< of passes
 
   static std::optional<ScatteredRows> match(mlir::scf::ForOp loop);
 };

@@ -211,8 +211,8 @@ Value TileBuilder::reduce(Value tile, unsigned axis, StringRef combiner) {
 Value TileBuilder::any(Value tile) {
   Type i32 = builder.getI32Type();
   StringRef combiner = "arith.maxsi";
-  Value line = reduceAlong(castInteger(tile, i32, /*isUnsigned=*/true), 1, RankedTensorType::get({shapeOf(tile)[0]}, i32),
-                           combiner);
+  Value line = reduceAlong(castInteger(tile, i32, /*isUnsigned=*/true), 1,
+                           RankedTensorType::get({shapeOf(tile)[0]}, i32), combiner);
   Value set = reduceAlong(line, 0, i32, combiner);
   Value zero = arith::ConstantOp::create(builder, loc, builder.getI32IntegerAttr(0));
   return arith::CmpIOp::create(builder, loc, arith::CmpIPredicate::ne, set, zero);

@@ -83,8 +83,8 @@ static bool readsInOrder(linalg::LinalgOp op) {
             }).wasInterrupted();
 }
 
-/// Elements by themselves, a row or a part of a row a program, so that what belongs to a row is read once. Nothing where
-/// that would be mostly padding.
+/// Elements by themselves, a row or a part of a row a program, so that what belongs to a row is read once. Nothing
+/// where that would be mostly padding.
 static std::optional<TilePlan> planElements(ArrayRef<ArrayRef<int64_t>> shapes) {
   ArrayRef<int64_t> shape = shapes.front();
   if (shape.size() < 2 || !llvm::all_equal(shapes))

@@ -7,8 +7,8 @@
 
 namespace raddle {
 
-/// The leading dimensions of all results are one range of points, of which a program takes `perProgram`, along `axis` of
-/// its tile. The other axis is for what belongs to one point: further dimensions of results, and reductions.
+/// The leading dimensions of all results are one range of points, of which a program takes `perProgram`, along `axis`
+/// of its tile. The other axis is for what belongs to one point: further dimensions of results, and reductions.
 struct TilePlan {
   unsigned pointDims; ///< leading dimensions that points stand for; all of each result if it is larger than its rank
   unsigned axis;

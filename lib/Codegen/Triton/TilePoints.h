@@ -20,7 +20,8 @@ struct Bound {
 };
 using Bounds = llvm::SmallVector<Bound, 2>;
 
-/// What is computed in one loop or branch, or outside of all. A tile is computed in the outermost scope that has its variables.
+/// What is computed in one loop or branch, or outside of all. A tile is computed in the outermost scope that has its
+/// variables.
 struct Scope {
   Scope *parent = nullptr;
   mlir::Operation *loop = nullptr; ///< null outside of all loops

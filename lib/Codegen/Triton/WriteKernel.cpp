@@ -149,8 +149,9 @@ private:
       Value program = tiles.programNumber();
       if (plan.parts > 1) {
         Value parts = i32(plan.parts);
-        ownPart = partAt(tiles.apply("arith.muli", {tiles.apply("arith.remsi", {program, parts}),
-                                                    i32(plan.tile[innerAxis])}), innerSize(0));
+        ownPart =
+            partAt(tiles.apply("arith.muli", {tiles.apply("arith.remsi", {program, parts}), i32(plan.tile[innerAxis])}),
+                   innerSize(0));
         program = tiles.apply("arith.divsi", {program, parts});
       }
       numbers = tiles.apply("arith.addi", {tiles.apply("arith.muli", {program, i32(plan.perProgram)}), numbers});

@@ -100,6 +100,9 @@ def main():
         results[name] = found
     workers = min(len(os.sched_getaffinity(0)), len(missing))
     if missing:
+        # Once, before the workers start as copies of this process: it takes as long as several kernels.
+        import triton.backends.compiler  # noqa: F401
+
         context = multiprocessing.get_context("fork")
         with concurrent.futures.ProcessPoolExecutor(workers, mp_context=context) as pool:
             jobs = {
