@@ -19,8 +19,8 @@ using Preference = struct MatmulPreference *;
 // Numbers of cublasLt.h and library_types.h.
 constexpr int real32 = 0, real64 = 1, real16 = 2, brain16 = 14, compute32 = 68, compute64 = 70;
 constexpr int matmulTransA = 3, matmulTransB = 4, layoutBatchCount = 5, layoutBatchStride = 6;
-constexpr int preferWorkspace = 1, preferReductions = 3, preferAlignmentA = 5, preferAlignmentB = 6, preferAlignmentC = 7,
-              preferAlignmentD = 8;
+constexpr int preferWorkspace = 1, preferReductions = 3, preferAlignmentA = 5, preferAlignmentB = 6,
+              preferAlignmentC = 7, preferAlignmentD = 8;
 constexpr uint32_t reduceInComputeType = 2, reduceInOutputType = 4;
 constexpr int32_t transposed = 1;
 
