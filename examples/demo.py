@@ -15,7 +15,7 @@ from tqdm import tqdm
 from transformers.utils import logging
 
 import raddle
-from models import draw_batches, load_minilm, make_llama, source_bytes
+from models import SENTENCES, draw_batches, load_minilm, make_llama, source_bytes
 
 ROOT = pathlib.Path(__file__).resolve().parents[1]
 FOLDER = ROOT / "build" / "demo"
@@ -35,14 +35,6 @@ SEED = 0
 LOSS_TOLERANCE = 1e-3  # relative, each step
 LOSS_FALL = 0.8  # the last loss is below this share of the first
 EMBEDDING_TOLERANCE = 1e-4  # absolute, each component
-
-SENTENCES = [
-    "A loom weaves threads into cloth.",
-    "The weaver spreads the warp on the loom.",
-    "Compilers turn programs into machine code.",
-    "The compiler optimises the program before it runs.",
-    "It rained in the mountains all night.",
-]
 
 
 class Disagreement(Exception):

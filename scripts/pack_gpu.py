@@ -3,9 +3,10 @@
     .venv/bin/python scripts/pack_gpu.py FOLDER [--only MODELS] [--option=--gpu-kernels=triton]
     scripts/check-gpu FOLDER        # on the host, which needs a driver, cuBLASLt, cuDNN, NCCL and Python with NumPy
 
-The cases are the demo's Llama ("demo"), trained, a BERT with the widths of all-MiniLM, its inference and its training, an MLP, and the
-architectures of test/e2e/architectures.py, inference and training. Some are packed for several ranks as well; one CPU's
-results of the whole batch are what they must equal. Some are packed with --dtype=bf16, too. FOLDER.tar.xz holds the folder, about half as large.
+The cases are the demo's Llama ("demo"), trained, all-MiniLM ("minilm") on the demo's sentences, a small BERT of its widths in
+inference and training, an MLP, and architectures of test/e2e/architectures.py, inference and training: those of USUAL, or all
+with --all. Some are packed for several ranks as well; one CPU's results of the whole batch are what they must equal. Some are
+packed with --dtype=bf16, too. FOLDER.tar.xz holds the folder, about half as large.
 """
 
 import argparse
@@ -29,12 +30,16 @@ sys.path[:0] = [str(ROOT / "examples"), str(ROOT / "test" / "e2e")]
 
 import raddle
 from architectures import ARCHITECTURES, build
-from models import SentenceEmbedder, draw_batches, make_llama, source_bytes
+from models import SENTENCES, SentenceEmbedder, draw_batches, load_minilm, make_llama, source_bytes
 
 CPU, GPU = "cpu", "cuda:sm_90"
 STEPS = 8
 TOKENS = 128
 OPTIMIZER = ["--mode=train", "--optimizer=adamw", "--lr=1e-3", "--weight-decay=0.01", "--clip-norm=1.0"]
+# Architectures, by the names of their cases.
+USUAL = {
+    "qwen3", "mistral", "phi-3", "gpt-2", "opt", "bert", "vit", "resnet", "mixtral", "gemma-3", "falcon", "bloom", "electra",
+}
 # Cases for several ranks: how they are started, and options of the compiler beside those of one rank. Where there are
 # fewer than four GPUs, four must be refused.
 RANKED = {
@@ -91,6 +96,18 @@ def make_bert(vocabulary=512, layers=1, width=384):
     return SentenceEmbedder(BertModel(config, add_pooling_layer=False)).eval()
 
 
+def minilm():
+    """all-MiniLM-L6-v2 and sentences, with zeros for words that the sentences lack: they take no room when compressed."""
+    module, tokenizer = load_minilm()
+    tokens = tokenizer(SENTENCES, padding=True, return_tensors="pt")
+    with torch.no_grad():
+        words = module.bert.embeddings.word_embeddings.weight
+        absent = torch.ones(len(words), dtype=torch.bool)
+        absent[tokens["input_ids"]] = False
+        words[absent] = 0
+    return module, (tokens["input_ids"], tokens["attention_mask"])
+
+
 def demo_cases():
     """Names, modules, arguments and options of the compiler by the ends of the bundles' names."""
     torch.manual_seed(0)
@@ -101,13 +118,17 @@ def demo_cases():
     bert = make_bert()
     yield "sentences", bert, (ids, mask), {"": []}
     yield "sentences-train", Classifier(bert, 384, 5), (ids, mask, torch.randint(0, 5, (6,))), {"": OPTIMIZER}
+    yield "minilm", *minilm(), {"": []}
     yield "demo", make_llama(TOKENS, seed=0), (batch, batch), {"": OPTIMIZER}
 
 
-def architecture_cases():
-    for name, case in ARCHITECTURES.items():
-        module, batch = build(case)
-        yield re.sub(r"[^a-z0-9]+", "-", name.lower()), module, batch, {"-infer": [], "-train": OPTIMIZER}
+def architecture_cases(wanted):
+    """Those of the wanted names, or all."""
+    for title, case in ARCHITECTURES.items():
+        name = re.sub(r"[^a-z0-9]+", "-", title.lower())
+        if wanted is None or name in wanted:
+            module, batch = build(case)
+            yield name, module, batch, {"-infer": [], "-train": OPTIMIZER}
 
 
 def modes_of(model, modes):
@@ -202,13 +223,16 @@ def pack_case(folder, source, name, arguments, compiler, gpu_options, tolerance)
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("folder", type=pathlib.Path)
-    parser.add_argument("--only", help="comma-separated names of models")
+    choice = parser.add_mutually_exclusive_group()
+    choice.add_argument("--only", help="comma-separated names of models")
+    choice.add_argument("--all", action="store_true", help="all architectures")
     parser.add_argument("--option", action="append", default=[], help="of raddle-compile for the GPU; repeatable")
     options = parser.parse_args()
     options.folder.mkdir(parents=True, exist_ok=True)
-    wanted = options.only.split(",") if options.only else None
+    wanted = set(options.only.split(",")) if options.only else None
+    architectures = None if options.all else wanted or USUAL
     table, refused = [], []
-    for model, module, arguments, modes in itertools.chain(demo_cases(), architecture_cases()):
+    for model, module, arguments, modes in itertools.chain(demo_cases(), architecture_cases(architectures)):
         if wanted and model not in wanted:
             continue
         source = options.folder / f"{model}.pt2"

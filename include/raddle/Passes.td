@@ -40,9 +40,15 @@ def NNNarrowProducts : Pass<"nn-narrow-products", "::mlir::ModuleOp"> {
     forward made. What only moves elements moves those of bf16. Products with a constant, and those that
     have no rows, no columns or a single number to add, stay f32. Rows that `nn.embedding` looks up in a parameter are rounded,
     so that the table may be gathered in bf16.
+
+    With `store-parameters`, for inference, parameters that are read rounded only become parameters of bf16, which are rounded
+    once when they are loaded.
   }];
+  let options = [Option<"storeParameters", "store-parameters", "bool", "false",
+                        "Whether parameters that are read rounded only are held in bf16">];
   let dependentDialects = ["::mlir::arith::ArithDialect", "::mlir::linalg::LinalgDialect", "::mlir::tensor::TensorDialect"];
-  let statistics = [Statistic<"numNarrowed", "narrowed", "Number of products that take bf16">];
+  let statistics = [Statistic<"numNarrowed", "narrowed", "Number of products that take bf16">,
+                    Statistic<"numStored", "stored", "Number of parameters that are held in bf16">];
 }
 
 //===----------------------------------------------------------------------===//

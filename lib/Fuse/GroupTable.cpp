@@ -7,8 +7,8 @@ using namespace mlir;
 
 namespace raddle {
 
-GroupTable::GroupTable(Block &block, std::vector<Group> &groups)
-    : block(block), groups(groups), parents(groups.size(), -1) {
+GroupTable::GroupTable(Block &block, std::vector<Group> &groups, bool slicesInside)
+    : block(block), groups(groups), slicesInside(slicesInside), parents(groups.size(), -1) {
   for (auto [index, op] : llvm::enumerate(block)) {
     positions[&op] = index;
     if (isa<exec::CheckIndexOp>(op))
@@ -55,6 +55,30 @@ SmallVector<int> GroupTable::producersOf(int group) const {
   return found.takeVector();
 }
 
+/// Adds the groups that read a value; false where something else does.
+bool GroupTable::collectReaders(Value value, int group, llvm::SmallSetVector<int, 4> &readers) const {
+  return llvm::all_of(value.getUsers(), [&](Operation *nested) {
+    Operation *user = block.findAncestorOpInBlock(*nested);
+    int reader = groupOf(user);
+    if (reader >= 0 && reader != group)
+      readers.insert(reader);
+    if (reader >= 0)
+      return true;
+    return isDuplicable(user) && llvm::all_of(user->getResults(), [&](Value result) {
+             return collectReaders(result, group, readers);
+           });
+  });
+}
+
+int GroupTable::onlyReaderOf(int group) const {
+  llvm::SmallSetVector<int, 4> readers;
+  for (Operation *op : groups[group].ops)
+    for (Value result : op->getResults())
+      if (!collectReaders(result, group, readers))
+        return -1;
+  return readers.size() == 1 ? readers.front() : -1;
+}
+
 /// Where a value is ready: the position of its producer, seen through views and what is computed again; −1 for what
 /// is there from the start. Nothing where a view of a value of the two groups is read: it would lie inside. A kernel
 /// computes nothing again behind a view, which it reads from memory.
@@ -73,7 +97,7 @@ std::optional<int64_t> GroupTable::readyAt(Value value, int a, int b, bool direc
     return positions.lookup(producer);
   int64_t latest = -1;
   for (Value operand : producer->getOperands()) {
-    std::optional<int64_t> ready = readyAt(operand, a, b, false, again);
+    std::optional<int64_t> ready = readyAt(operand, a, b, slicesInside && direct && again, again);
     if (!ready)
       return std::nullopt;
     latest = std::max(latest, *ready);

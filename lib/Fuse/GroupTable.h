@@ -9,7 +9,8 @@ namespace raddle {
 /// Groups have the numbers that they had at first; those that went into others are found by theirs.
 class GroupTable {
 public:
-  GroupTable(mlir::Block &block, std::vector<Group> &groups);
+  /// `slicesInside`: a kernel may read slices of what it computes itself.
+  GroupTable(mlir::Block &block, std::vector<Group> &groups, bool slicesInside);
 
   int size() const { return static_cast<int>(groups.size()); }
   /// The group that this one went into, or itself.
@@ -28,6 +29,9 @@ public:
   /// Groups whose results the group's ops read, the nearest first.
   llvm::SmallVector<int> producersOf(int group) const;
 
+  /// The only group that reads a group's results, directly or slices of them; −1 if there are others, or other readers.
+  int onlyReaderOf(int group) const;
+
   /// The place of a kernel for both groups, of which `a` comes first; else null, and why not.
   mlir::Operation *findPlace(int a, int b, const char *&why) const;
 
@@ -38,10 +42,12 @@ public:
 
 private:
   std::optional<int64_t> readyAt(mlir::Value value, int a, int b, bool direct = true, bool again = true) const;
+  bool collectReaders(mlir::Value value, int group, llvm::SmallSetVector<int, 4> &readers) const;
   int64_t neededAt(mlir::Value value, int a, int b) const;
 
   mlir::Block &block;
   std::vector<Group> &groups;
+  bool slicesInside;
   llvm::SmallVector<int> parents; // the group that took each, or −1
   llvm::DenseMap<mlir::Operation *, int64_t> positions;
   llvm::SmallVector<int64_t> checks; // positions of checks of indices

@@ -3,6 +3,7 @@
 #include "Contraction.h"
 #include "RowGroups.h"
 #include "Simplify.h"
+#include "SplitSums.h"
 #include "Structure.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/Func/IR/FuncOps.h"
@@ -27,6 +28,9 @@ using namespace raddle;
 
 namespace {
 
+/// How often a kernel on tiles may compute what it has to: from the first on no kernel is written at all.
+constexpr double kMostRepeated = 1e9, kHardlyRepeated = 2.5;
+
 struct FuseOutlinePass : raddle::impl::FuseOutlineBase<FuseOutlinePass> {
   using Base::Base;
 
@@ -48,10 +52,12 @@ struct FuseOutlinePass : raddle::impl::FuseOutlineBase<FuseOutlinePass> {
       foldInits(body);
       eraseDead(function);
       std::vector<Group> groups = groupOps(body);
-      RowGroups rows(body, groups, tiles ? KernelTest([this](auto ops, Operation *place) {
-                                             return isTiled({SmallVector<Operation *>(ops), place});
-                                           })
-                                         : KernelTest());
+      KernelTest test;
+      if (tiles)
+        test = [this](ArrayRef<Operation *> ops, Operation *place, bool twice) {
+          return isTiled({SmallVector<Operation *>(ops), place}, twice);
+        };
+      RowGroups rows(body, groups, test);
       if (joinRows)
         numJoined += rows.join();
       if (getContext().getRemarkEngine())
@@ -76,6 +82,12 @@ private:
       ++numGemms;
     }
   }
+
+  /// What computes a group: a kernel, or that and another for the rest, which takes some inputs and the first's results.
+  struct Kernels {
+    func::FuncOp first, rest;
+    SmallVector<unsigned> inputs;
+  };
 
   /// Collects what the group needs: ops to clone, in order, and values to pass.
   struct Closure {
@@ -108,15 +120,25 @@ private:
     return success();
   }
 
+  /// Whether something beside the members reads a value. What kernels compute again reads it for those that read it.
+  bool isReadOutside(Value value, Block *block, const llvm::SmallPtrSetImpl<Operation *> &members) const {
+    return llvm::any_of(value.getUsers(), [&](Operation *nested) {
+      Operation *user = block->findAncestorOpInBlock(*nested);
+      if (members.contains(user))
+        return false;
+      return !tiles || !isDuplicable(user) || llvm::any_of(user->getResults(), [&](Value result) {
+        return isReadOutside(result, block, members);
+      });
+    });
+  }
+
   /// What of a group its kernel gives: tensors that something else reads, all of them for a group of one op. A loop may
   /// carry numbers, which have no memory.
-  static SmallVector<Value> resultsOf(const Group &group, const llvm::SmallPtrSetImpl<Operation *> &members) {
+  SmallVector<Value> resultsOf(const Group &group, const llvm::SmallPtrSetImpl<Operation *> &members) const {
     SmallVector<Value> results;
     for (Operation *op : group.ops)
       for (Value result : op->getResults()) {
-        bool isRead = llvm::any_of(result.getUsers(), [&](Operation *user) {
-          return !members.contains(group.place->getBlock()->findAncestorOpInBlock(*user));
-        });
+        bool isRead = isReadOutside(result, group.place->getBlock(), members);
         if (isa<TensorType>(result.getType()) && (isRead || group.ops.size() == 1))
           results.push_back(result);
       }
@@ -132,18 +154,20 @@ private:
     return closure;
   }
 
-  /// Whether the group's kernel can be written on tiles.
-  bool isTiled(const Group &group) {
+  /// Whether the group's kernel can be written on tiles, and computes what it has to once, or `twice` and more.
+  bool isTiled(const Group &group, bool twice) {
     llvm::SmallPtrSet<Operation *, 8> members(group.ops.begin(), group.ops.end());
     SmallVector<Value> results = resultsOf(group, members);
     Closure closure = closureOf(group, results, members);
-    auto [known, isNew] =
-        tiled.try_emplace(structureOf(closure.inputs.getArrayRef(), closure.ops.getArrayRef(), results), false);
-    if (!isNew)
-      return known->second;
-    OwningOpRef<func::FuncOp> kernel = buildKernel(group.place, results, closure);
-    std::string why;
-    return known->second = writeForTriton(*kernel, {}, why).has_value();
+    auto [known, isNew] = tiled.try_emplace(
+        structureOf(closure.inputs.getArrayRef(), closure.ops.getArrayRef(), results), kMostRepeated);
+    if (isNew) {
+      OwningOpRef<func::FuncOp> kernel = buildKernel(group.place, results, closure);
+      std::string why;
+      if (std::optional<TritonKernel> written = writeForTriton(*kernel, {}, why))
+        known->second = written->repeated;
+    }
+    return twice ? known->second < kMostRepeated : known->second <= kHardlyRepeated;
   }
 
   LogicalResult outline(const Group &group) {
@@ -153,12 +177,15 @@ private:
     if (failed(checkBoundary(group.place, results, closure)))
       return failure();
     numFused += group.ops.size() - 1;
-    func::FuncOp kernel = findOrAddKernel(group.place, results, closure);
-    OpBuilder builder(group.place);
-    auto dispatch = exec::DispatchOp::create(builder, group.place->getLoc(), TypeRange(ValueRange(results)),
-                                             FlatSymbolRefAttr::get(kernel.getSymNameAttr()),
-                                             closure.inputs.getArrayRef(), ValueRange{}, builder.getI64IntegerAttr(0));
-    ++numDispatches;
+    const Kernels &kernels = findOrAddKernels(group.place, results, closure);
+    exec::DispatchOp dispatch = addDispatch(group.place, kernels.first, closure.inputs.getArrayRef());
+    if (kernels.rest) {
+      SmallVector<Value> inputs;
+      for (unsigned input : kernels.inputs)
+        inputs.push_back(closure.inputs[input]);
+      llvm::append_range(inputs, dispatch.getTensors());
+      dispatch = addDispatch(group.place, kernels.rest, inputs);
+    }
     // A duplicable op stays for the kernels that compute it themselves.
     for (auto [result, tensor] : llvm::zip(results, dispatch.getTensors()))
       result.replaceUsesWithIf(tensor, [&, result = result](OpOperand &use) {
@@ -168,6 +195,14 @@ private:
         return !isDuplicable(result.getDefiningOp()) || isView(user) || !isKernelWork;
       });
     return success();
+  }
+
+  exec::DispatchOp addDispatch(Operation *place, func::FuncOp kernel, ValueRange inputs) {
+    OpBuilder builder(place);
+    ++numDispatches;
+    return exec::DispatchOp::create(builder, place->getLoc(), kernel.getResultTypes(),
+                                    FlatSymbolRefAttr::get(kernel.getSymNameAttr()), inputs, ValueRange{},
+                                    builder.getI64IntegerAttr(0));
   }
 
   /// Floating-point operations of a kernel, for reports: those of each body, once a point of its loops.
@@ -214,8 +249,6 @@ private:
     for (Value output : outputs)
       results.push_back(mapping.lookup(output));
     func::ReturnOp::create(builder, loc, results);
-    kernel->setAttr("exec.flops", builder.getI64IntegerAttr(countFlops(kernel)));
-    kernel->setAttr("exec.bytes", builder.getI64IntegerAttr(countBytes(kernel)));
     return kernel;
   }
 
@@ -234,23 +267,33 @@ private:
   }
 
   /// Keeps one of the kernels that are equal, as those of a model's layers are.
-  func::FuncOp findOrAddKernel(Operation *root, ArrayRef<Value> outputs, const Closure &closure) {
-    func::FuncOp &known = kernels[structureOf(closure.inputs.getArrayRef(), closure.ops.getArrayRef(), outputs)];
-    if (known)
+  const Kernels &findOrAddKernels(Operation *root, ArrayRef<Value> outputs, const Closure &closure) {
+    Kernels &known = kernels[structureOf(closure.inputs.getArrayRef(), closure.ops.getArrayRef(), outputs)];
+    if (known.first)
       return known;
     func::FuncOp kernel = buildKernel(root, outputs, closure);
     // Pieces that differ may become one kernel: it has fills for splat constants.
     Block &body = kernel.getBody().front();
     SmallVector<Operation *> ops = llvm::map_to_vector(body.without_terminator(), [](Operation &op) { return &op; });
-    func::FuncOp &same = built[structureOf(body.getArguments(), ops, body.getTerminator()->getOperands())];
-    if (same) {
+    Kernels &same = built[structureOf(body.getArguments(), ops, body.getTerminator()->getOperands())];
+    std::optional<SplitKernel> split = tiles && !same.first ? splitSums(kernel) : std::nullopt;
+    if (split)
+      same = {addKernel(split->parts.release()), addKernel(split->rest.release()), split->inputs};
+    else if (!same.first)
+      same.first = addKernel(kernel);
+    if (same.first != kernel)
       kernel.erase();
-      return known = same;
-    }
-    kernel.setSymName(("kernel_" + Twine(built.size() - 1)).str());
+    return known = same;
+  }
+
+  func::FuncOp addKernel(func::FuncOp kernel) {
+    OpBuilder builder(&getContext());
+    kernel->setAttr("exec.flops", builder.getI64IntegerAttr(countFlops(kernel)));
+    kernel->setAttr("exec.bytes", builder.getI64IntegerAttr(countBytes(kernel)));
+    kernel.setSymName(("kernel_" + Twine(nextKernel++)).str());
     symbols->insert(kernel);
     ++numKernels;
-    return known = same = kernel;
+    return kernel;
   }
 
   void eraseDead(func::FuncOp function) {
@@ -262,8 +305,9 @@ private:
 
   std::optional<SymbolTable> symbols;
   /// Kernels by the structure of the pieces that they were made from, and by their own.
-  llvm::StringMap<func::FuncOp> kernels, built;
-  llvm::StringMap<bool> tiled; ///< what is known of kernels, by their pieces
+  llvm::StringMap<Kernels> kernels, built;
+  unsigned nextKernel = 0;
+  llvm::StringMap<double> tiled; ///< how often kernels on tiles compute what they have to, by their pieces
 };
 
 } // namespace

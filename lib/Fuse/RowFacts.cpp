@@ -24,7 +24,7 @@ RowFacts::RowFacts(const GroupTable &table, bool rowsOnStack)
 }
 
 /// A state's next value is written over the old one, which nothing else in its kernel may read.
-static bool updatesState(Operation *op) {
+static bool isNextState(Operation *op) {
   return llvm::any_of(op->getUses(), [](OpOperand &use) {
     auto function = dyn_cast<func::FuncOp>(use.getOwner()->getParentOp());
     return isa<func::ReturnOp>(use.getOwner()) && function &&
@@ -47,15 +47,16 @@ bool RowFacts::placeInside(linalg::GenericOp op) {
 
 /// A group before any joining is an op, its last, and what is computed where that reads it.
 void RowFacts::gather(int group) {
+  facts[group].updates = llvm::any_of(table.opsOf(group), isNextState);
   auto root = dyn_cast<linalg::GenericOp>(table.opsOf(group).back());
-  if (!root)
+  if (!root || facts[group].updates)
     return;
   SmallVector<unsigned> loops = rowLoops(root);
   rows[root] = loops;
   bool columns = false;
   for (Operation *op : llvm::reverse(table.opsOf(group))) {
     bool read = llvm::all_of(op->getResults(), [](Value result) { return !result.hasNUsesOrMore(kMostUses); });
-    if (!read || updatesState(op))
+    if (!read)
       return;
     if (op != root && !placeInside(cast<linalg::GenericOp>(op)))
       return;

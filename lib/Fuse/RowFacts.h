@@ -16,6 +16,9 @@ public:
   /// Whether all of the group's ops move row by row; only then may it join another.
   bool walksRows(int group) const { return !facts[group].extents.empty(); }
 
+  /// Whether the group writes a state's next value over the old one.
+  bool updatesState(int group) const { return facts[group].updates; }
+
   /// Why two groups are two kernels as far as their rows decide it; null if they can be one, with `count` row loops.
   const char *whyApart(int a, int b, unsigned &count) const;
 
@@ -26,6 +29,7 @@ private:
   struct Facts {
     llvm::SmallVector<int64_t> extents; // of the rows; empty: joins nothing
     bool columns = false;
+    bool updates = false;
   };
 
   void gather(int group);

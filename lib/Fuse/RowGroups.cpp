@@ -27,7 +27,25 @@ int64_t RowGroups::join() {
       entry->second = table.find(index);
     }
   }
+  for (int index = table.size(); test && index-- > 0;)
+    joined += tryPull(index);
   return joined;
+}
+
+/// Joins a group into its only reader, which computes what it reads where it reads it: halves that are put together, say.
+bool RowGroups::tryPull(int group) {
+  if (table.find(group) != group || facts.updatesState(group))
+    return false;
+  int reader = table.onlyReaderOf(group);
+  if (reader < 0 || facts.updatesState(reader) || table.positionOf(group) > table.positionOf(reader))
+    return false;
+  const char *why = nullptr;
+  Operation *place = table.findPlace(group, reader, why);
+  if (!place || !test(table.opsOfBoth(group, reader), place, /*twice=*/false))
+    return false;
+  table.join(group, reader, place);
+  facts.join(group, reader, 0);
+  return true;
 }
 
 /// Inputs of the group that an op walks with all its loops.
@@ -49,7 +67,7 @@ const char *RowGroups::whyApart(int a, int b, unsigned &count, Operation *&place
   const char *why = facts.whyApart(a, b, count);
   if (!why)
     place = table.findPlace(a, b, why);
-  if (!why && test && !test(table.opsOfBoth(a, b), place))
+  if (!why && test && !test(table.opsOfBoth(a, b), place, /*twice=*/true))
     why = "nobody generates code for a kernel of both";
   return why;
 }

@@ -9,14 +9,15 @@
 
 namespace raddle {
 
-/// Whether code can be generated for one kernel of these ops, in the order of the block.
-using KernelTest = std::function<bool(llvm::ArrayRef<mlir::Operation *> ops, mlir::Operation *place)>;
+/// Whether code can be generated for one kernel of these ops, in the order of the block, that computes hardly anything
+/// `twice` as often as it has to, where that matters.
+using KernelTest = std::function<bool(llvm::ArrayRef<mlir::Operation *> ops, mlir::Operation *place, bool twice)>;
 
 class RowGroups {
 public:
   /// With a test, only kernels that pass it are made, and their rows lie in registers; else on a thread's stack.
   RowGroups(mlir::Block &block, std::vector<Group> &groups, KernelTest test = {})
-      : block(block), table(block, groups), facts(table, /*rowsOnStack=*/!test), test(std::move(test)) {}
+      : block(block), table(block, groups, /*slicesInside=*/!!test), facts(table, /*rowsOnStack=*/!test), test(std::move(test)) {}
 
   /// Joins what can be joined; gives the number of groups that went into others.
   int64_t join();
@@ -32,6 +33,7 @@ private:
   llvm::SmallVector<mlir::Value> wholeInputs(int group) const;
   const char *whyApart(int a, int b, unsigned &count, mlir::Operation *&place) const;
   bool tryJoin(int first, int second);
+  bool tryPull(int group);
   std::string reasonFor(int producer, int consumer, bool joins) const;
 
   mlir::Block &block;

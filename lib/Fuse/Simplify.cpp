@@ -40,17 +40,6 @@ void foldInits(Block &body) {
   }
 }
 
-/// The tensor that an op widens, if it does nothing else.
-static Value widenedBy(Operation *op) {
-  auto generic = dyn_cast<linalg::GenericOp>(op);
-  if (!generic || generic.getNumDpsInputs() != 1 || generic->getNumResults() != 1 ||
-      !llvm::all_of(generic.getIndexingMapsArray(), [](AffineMap map) { return map.isIdentity(); }))
-    return {};
-  auto widening = generic.getBody()->getTerminator()->getOperand(0).getDefiningOp<arith::ExtFOp>();
-  bool isAll = widening && widening.getIn() == generic.getBody()->getArgument(0);
-  return isAll ? generic.getInputs()[0] : Value();
-}
-
 using NarrowTensors = llvm::DenseMap<Value, Value>; // by what widens them
 
 /// A view or slice of the narrow tensor in place of one of the wide.
@@ -85,7 +74,8 @@ static void readNarrow(linalg::GenericOp op, const NarrowTensors &narrow) {
 void foldWidening(Block &body) {
   NarrowTensors narrow;
   for (Operation &op : llvm::make_early_inc_range(body)) {
-    if (Value source = widenedBy(&op))
+    Value source = castSource(&op);
+    if (source && elementBytes(getElementTypeOrSelf(source)) < elementBytes(getElementTypeOrSelf(op.getResult(0))))
       narrow[op.getResult(0)] = narrow.contains(source) ? narrow.lookup(source) : source;
     else if (isView(&op) || isa<tensor::ExtractSliceOp>(op))
       viewNarrow(&op, narrow);

@@ -52,7 +52,7 @@ static void addDifferentiate(OpPassManager &manager, const PipelineOptions &opti
     addCleanup(manager);
   }
   if (options.dtype == "bf16") {
-    manager.addPass(createNNNarrowProducts());
+    manager.addPass(createNNNarrowProducts({/*storeParameters=*/!options.train}));
     addCleanup(manager);
   }
   if (options.train)

@@ -234,7 +234,7 @@ private:
   /// Copies what could not be written in its slot, and clears what no slot covers.
   void writePack(ragged::PackOp pack) {
     auto bucket = symbols.lookupNearestSymbolFrom<ragged::BucketOp>(pack, pack.getBucketAttr());
-    Type element = bucket.getElementType();
+    Type element = getElementTypeOrSelf(pack.getFull());
     int64_t position = 0;
     Place whole = placement.lookup(pack.getFull());
     auto at = [&](int64_t elements) {

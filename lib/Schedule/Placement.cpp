@@ -169,7 +169,7 @@ void Placement::claimPacks() {
     auto bucket = symbols.lookupNearestSymbolFrom<ragged::BucketOp>(pack, pack.getBucketAttr());
     for (auto [slot, operand] : llvm::zip(bucket.getSlots().getAsRange<ragged::SlotAttr>(), pack.getTensorsMutable())) {
       Place place = whole;
-      place.offset += slot.getOffset() * elementBytes(bucket.getElementType());
+      place.offset += slot.getOffset() * elementBytes(getElementTypeOrSelf(pack.getFull()));
       if (!claim(operand.get(), place))
         copies.insert(&operand);
     }
@@ -190,7 +190,7 @@ void Placement::placeOps(function_ref<int64_t(ElementsAttr)> addConstant) {
     } else if (auto slot = dyn_cast<ragged::SlotOp>(op)) {
       auto bucket = symbols.lookupNearestSymbolFrom<ragged::BucketOp>(slot, slot.getBucketAttr());
       Place place = lookup(slot.getFull());
-      place.offset += bucket.findSlot(slot.getSlot()).getOffset() * elementBytes(bucket.getElementType());
+      place.offset += bucket.findSlot(slot.getSlot()).getOffset() * elementBytes(getElementTypeOrSelf(slot.getFull()));
       places[slot.getTensor()] = place;
     } else if (isa<ragged::PackOp>(op)) {
       places[op.getResult(0)] = packs.lookup(&op);

@@ -1,5 +1,6 @@
 #include "raddle/Utils/TensorQueries.h"
 
+#include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/Func/IR/FuncOps.h"
 #include "mlir/Dialect/Linalg/IR/Linalg.h"
 #include "mlir/Dialect/Tensor/IR/Tensor.h"
@@ -39,6 +40,17 @@ LogicalResult checkBody(FunctionOpInterface function) {
 bool isZeroFilled(Value value) {
   auto fill = value.getDefiningOp<linalg::FillOp>();
   return fill && matchPattern(fill.getInputs()[0], m_AnyZeroFloat());
+}
+
+Value castSource(Operation *op) {
+  auto generic = dyn_cast<linalg::GenericOp>(op);
+  if (!generic || generic.getNumDpsInputs() != 1 || generic->getNumResults() != 1 ||
+      !llvm::all_of(generic.getIndexingMapsArray(), [](AffineMap map) { return map.isIdentity(); }))
+    return {};
+  Operation *cast = generic.getBody()->getTerminator()->getOperand(0).getDefiningOp();
+  bool isCast = isa_and_nonnull<arith::ExtFOp, arith::TruncFOp>(cast) &&
+                cast->getOperand(0) == generic.getBody()->getArgument(0);
+  return isCast ? generic.getInputs()[0] : Value();
 }
 
 bool isView(Operation *op) { return isa<tensor::CollapseShapeOp, tensor::ExpandShapeOp>(op); }

@@ -162,8 +162,9 @@ def compile(
     shared with it afterwards.
 
     With ``dtype="bf16"`` matrix products, convolutions and attention take bf16 and add in f32, as under
-    ``torch.autocast(dtype=torch.bfloat16)``; norms, losses, sums and the optimizer compute in f32. Parameters stay f32, are
-    gathered in bf16 where products alone read them, and results have the types that they have without it.
+    ``torch.autocast(dtype=torch.bfloat16)``; norms, losses, sums and the optimizer compute in f32. Results have
+    the types that they have without it. In training parameters stay f32 and are gathered in bf16 where products alone read
+    them; in inference those are held in bf16.
     ``reduce_dtype`` is the type that gradients are reduced over the ranks in, ``"f32"`` or ``"bf16"``.
 
     The ranks form ``replicas`` groups, each of which holds a copy of all parameters and states, cut over its ranks.

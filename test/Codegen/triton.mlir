@@ -3,10 +3,10 @@
 // RUN: raddle-opt %s --codegen-triton --remarks-filter=codegen-triton 2> %t.remarks | FileCheck %s
 // RUN: FileCheck %s --check-prefix=REMARK --input-file=%t.remarks
 
-// Elements by themselves: the bias is read at the position modulo its size, of arrays whose alignment nobody knows.
+// A row a program, which knows its column: no division. Nobody knows the alignment of the arrays.
 // CHECK: func.func private @pointwise(
 // CHECK-SAME: exec.blocks = 48 : i64
-// CHECK-SAME: exec.triton = "{{.*}}tt.func{{.*}}tt.get_program_id{{.*}}arith.remsi{{.*}}__nv_tanhf{{.*}}tt.store
+// CHECK-SAME: exec.triton = "{{.*}}tt.func{{.*}}tt.get_program_id{{.*}}tensor<1x128xi32>{{.*}}__nv_tanhf{{.*}}tt.store
 // CHECK-SAME: arg_attrs = [{tt.divisibility = 1 : i32}, {tt.divisibility = 1 : i32}, {tt.divisibility = 1 : i32}]
 // CHECK-SAME: function_type = (!tt.ptr<f32>, !tt.ptr<f32>, !tt.ptr<f32>) -> ()
 // CHECK-SAME: exec.warps = 1 : i64
@@ -22,6 +22,52 @@ func.func private @pointwise(%x: tensor<48x128xf32>, %b: tensor<128xf32>) -> ten
     linalg.yield %t : f32
   } -> tensor<48x128xf32>
   return %r : tensor<48x128xf32>
+}
+
+// Rows that are longer than a tile are shared by programs.
+// CHECK: func.func private @parts(
+// CHECK-SAME: exec.blocks = 9 : i64
+// CHECK-SAME: exec.triton = "{{.*}}tt.get_program_id{{.*}}arith.remsi{{.*}}arith.divsi{{.*}}tt.store
+func.func private @parts(%x: tensor<3x2100xf32>, %s: tensor<3xf32>) -> tensor<3x2100xf32> attributes {exec.kernel} {
+  %e = tensor.empty() : tensor<3x2100xf32>
+  %r = linalg.generic {indexing_maps = [affine_map<(i, j) -> (i, j)>, affine_map<(i, j) -> (i)>,
+                                        affine_map<(i, j) -> (i, j)>],
+                       iterator_types = ["parallel", "parallel"]}
+      ins(%x, %s : tensor<3x2100xf32>, tensor<3xf32>) outs(%e : tensor<3x2100xf32>) {
+  ^bb0(%u: f32, %v: f32, %o: f32):
+    %m = arith.mulf %u, %v : f32
+    linalg.yield %m : f32
+  } -> tensor<3x2100xf32>
+  return %r : tensor<3x2100xf32>
+}
+
+// A program a row of the table, which reads only where some of the rows that it looks through are its own.
+// CHECK: func.func private @scattered(
+// CHECK-SAME: exec.blocks = 30 : i64
+// CHECK-SAME: exec.triton = "{{.*}}scf.for{{.*}}tt.reduce{{.*}}scf.if{{.*}}scf.for{{.*}}scf.if{{.*}}arith.addf
+func.func private @scattered(%ids: tensor<64xi64>, %x: tensor<64x40xf32>) -> tensor<30x40xf32> attributes {exec.kernel} {
+  %c0 = arith.constant 0 : index
+  %c1 = arith.constant 1 : index
+  %c64 = arith.constant 64 : index
+  %zero = arith.constant 0.0 : f32
+  %e = tensor.empty() : tensor<30x40xf32>
+  %f = linalg.fill ins(%zero : f32) outs(%e : tensor<30x40xf32>) -> tensor<30x40xf32>
+  %r = scf.for %i = %c0 to %c64 step %c1 iter_args(%sum = %f) -> (tensor<30x40xf32>) {
+    %id = tensor.extract %ids[%i] : tensor<64xi64>
+    %row = arith.index_cast %id : i64 to index
+    %new = tensor.extract_slice %x[%i, 0] [1, 40] [1, 1] : tensor<64x40xf32> to tensor<40xf32>
+    %old = tensor.extract_slice %sum[%row, 0] [1, 40] [1, 1] : tensor<30x40xf32> to tensor<40xf32>
+    %both = linalg.generic {indexing_maps = [affine_map<(i) -> (i)>, affine_map<(i) -> (i)>],
+                            iterator_types = ["parallel"]}
+        ins(%new : tensor<40xf32>) outs(%old : tensor<40xf32>) {
+    ^bb0(%u: f32, %o: f32):
+      %s = arith.addf %o, %u : f32
+      linalg.yield %s : f32
+    } -> tensor<40xf32>
+    %next = tensor.insert_slice %both into %sum[%row, 0] [1, 40] [1, 1] : tensor<40xf32> into tensor<30x40xf32>
+    scf.yield %next : tensor<30x40xf32>
+  }
+  return %r : tensor<30x40xf32>
 }
 
 // A row is summed along the tile's columns, the last of which stand for nothing.

@@ -41,6 +41,8 @@ FORWARD = {
     "layer-norm": (lambda x, w, b: F.layer_norm(x, (48,), w, b), randn(33, 48), randn(48), randn(48)),
     "rms-norm": (lambda x, w: F.rms_norm(x, (384,), w), randn(9, 384), randn(384)),
     "sum-rows": (lambda x: x.sum(0), randn(300, 70)),
+    "sum-rows-in-parts": (lambda x, y: (x * y).sum((0, 1)) + x[0, 0], randn(4, 1024, 96), randn(4, 1024, 96)),
+    "sum-all-in-parts": (lambda x: x.exp().sum().log(), randn(600, 1000)),
     "sum-middle": (lambda x: x.sum(1), randn(4, 37, 19)),
     "max-all": (lambda x: x.amax(), randn(11, 13)),
     "transpose": (lambda x: x.permute(2, 0, 1).contiguous() * 2, randn(5, 6, 7)),
@@ -52,6 +54,7 @@ FORWARD = {
     "comparison": (lambda x: (x > 0) & (x < 1), randn(129)),
     "integers": (lambda i: (i * 3 - 7) * i, integers(100, 33)),
     "narrow": (lambda x, y: x * y + x.exp(), randn(65).bfloat16(), randn(65).bfloat16()),
+    "rows-in-parts": (lambda x, s: (x * s).sin(), randn(3, 2100), randn(3, 1)),
     "half": (lambda x: (x.float() * 2).half(), randn(17, 3).half()),
     "depthwise-by-one": (lambda x, w: F.conv2d(x, w.reshape(4, 1, 1, 1), groups=4), randn(2, 4, 5, 5), randn(2, 2)),
 }
@@ -137,6 +140,7 @@ GRADIENT = {
     "layer-norm": (lambda x, w, b: F.layer_norm(x, (48,), w, b).square().sum(), randn(33, 48), randn(48), randn(48)),
     "rms-norm": (lambda x, w: F.rms_norm(x, (70,), w).square().sum(), randn(9, 70), randn(70)),
     "cross-entropy": (lambda x, t: F.cross_entropy(x, t), randn(24, 31), integers(31, 24)),
+    "embedding": (lambda w, i: F.embedding(i, w[0]).square().sum(), randn(1, 37, 70), integers(37, 600)),
 }
 
 

@@ -62,8 +62,11 @@ class Program:
             operands = [values[operand] for operand in operands.split(", ") if operand]
             if op in ("tt.return", "scf.yield", "tt.reduce.return"):
                 return at + 1, operands
-            if op in ("scf.for", "tt.reduce"):
-                at, results = self.loop(at, operands, values) if op == "scf.for" else self.reduce(at, operands)
+            if op in ("scf.for", "scf.if", "tt.reduce"):
+                if op == "tt.reduce":
+                    at, results = self.reduce(at, operands)
+                else:
+                    at, results = (self.loop if op == "scf.for" else self.branch)(at, operands, values)
                 if len(results) == 1:
                     values[name] = results[0]
                 for number, result in enumerate(results):
@@ -82,6 +85,14 @@ class Program:
             index = torch.tensor([number], dtype=torch.int32)
             behind, carried = self.block(at + 2, {**values, **dict(zip(names, [index, *carried]))})
         return behind + 1, carried
+
+    def branch(self, at, operands, values):
+        """Both sides, for the programs that take them; accesses are masked as far as a side is not taken."""
+        condition = operands[0]
+        behind, taken = self.block(at + 1, dict(values))
+        behind, other = self.block(behind + 1, dict(values))
+        wide = lambda value: condition.reshape(-1, *[1] * (value.dim() - 1))
+        return behind + 1, [torch.where(wide(one), one, two) for one, two in zip(taken, other)]
 
     def reduce(self, at, operands):
         combiner = OP.match(self.lines[at + 2])[2].split(".")[1]

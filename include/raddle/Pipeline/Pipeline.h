@@ -23,7 +23,7 @@ std::optional<Stage> parseStage(llvm::StringRef name);
 struct PipelineOptions {
   bool train = false;
   std::string target = "cpu";              ///< "cpu", or "cuda:sm_90"
-  std::string gpuKernels = "nvvm";         ///< a GPU's kernels: "nvvm", "triton", or "auto", by Triton if it is there
+  std::string gpuKernels = "nvvm";         ///< what makes a GPU's kernels: "nvvm", or "triton", and NVVM the others
   std::string gpuAttention = "cudnn";      ///< a GPU's attention: "cudnn", "cudnn-unordered" or "decompose"
   bool adopt = false;                      ///< the module comes from another front end
   int64_t batch = 0;                       ///< for its dynamic dimensions 0; 0: not given

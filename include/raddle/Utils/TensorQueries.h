@@ -26,6 +26,9 @@ llvm::LogicalResult checkBody(mlir::FunctionOpInterface function);
 /// Whether the value is a `linalg.fill` with a floating-point zero.
 bool isZeroFilled(mlir::Value value);
 
+/// The tensor whose elements an op casts to another floating-point type, if it does nothing else; null for other ops.
+mlir::Value castSource(mlir::Operation *op);
+
 /// Whether the op only reinterprets memory: it has no kernel, its result lies where its operand does.
 bool isView(mlir::Operation *op);
 

@@ -13,6 +13,8 @@ using namespace mlir;
 namespace raddle {
 
 std::optional<AffineExpr> TileEvaluator::expressionOf(Value index, Body &body) {
+  if (auto found = positions.find(index); found != positions.end())
+    return found->second;
   Operation *op = index.getDefiningOp();
   if (!op)
     return std::nullopt;
@@ -39,10 +41,10 @@ Value TileEvaluator::scalarOf(Value value, Body &body) {
   if (auto found = body.known.find(value); found != body.known.end())
     return found->second;
   Value result;
-  if (auto argument = dyn_cast<BlockArgument>(value))
-    result = argumentOf(argument, body);
-  else if (std::optional<AffineExpr> expr = value.getType().isIndex() ? expressionOf(value, body) : std::nullopt)
+  if (std::optional<AffineExpr> expr = value.getType().isIndex() ? expressionOf(value, body) : std::nullopt)
     result = tiles.castInteger(points.tileOf(*expr), tiles.builder.getI64Type());
+  else if (auto argument = dyn_cast<BlockArgument>(value))
+    result = argumentOf(argument, body);
   else
     result = apply(value.getDefiningOp(), body);
   return body.known[value] = result;

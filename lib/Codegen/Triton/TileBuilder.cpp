@@ -186,19 +186,36 @@ void TileBuilder::store(Value base, Value offsets, Value tile, Value mask) {
   create("tt.store", operands, {}, memoryAttributes(builder, {1, 1, mask ? 1 : 0}));
 }
 
+static NamedAttribute axisAttribute(OpBuilder &builder, unsigned axis) {
+  return builder.getNamedAttr("axis", builder.getI32IntegerAttr(static_cast<int32_t>(axis)));
+}
+
+Value TileBuilder::reduceAlong(Value tile, unsigned axis, Type result, StringRef combiner) {
+  Type element = elementOf(tile);
+  Operation *op = create("tt.reduce", tile, result, axisAttribute(builder, axis), 1);
+  OpBuilder::InsertionGuard guard(builder);
+  Block *body = builder.createBlock(&op->getRegion(0), {}, {element, element}, {loc, loc});
+  Value both = create(combiner, body->getArguments(), element)->getResult(0);
+  create("tt.reduce.return", both, {});
+  return op->getResult(0);
+}
+
 Value TileBuilder::reduce(Value tile, unsigned axis, StringRef combiner) {
   TileShape shape = shapeOf(tile);
   Type element = elementOf(tile);
-  NamedAttribute along = builder.getNamedAttr("axis", builder.getI32IntegerAttr(static_cast<int32_t>(axis)));
-  Operation *op = create("tt.reduce", tile, RankedTensorType::get({shape[1 - axis]}, element), along, 1);
-  {
-    OpBuilder::InsertionGuard guard(builder);
-    Block *body = builder.createBlock(&op->getRegion(0), {}, {element, element}, {loc, loc});
-    Value both = create(combiner, body->getArguments(), element)->getResult(0);
-    create("tt.reduce.return", both, {});
-  }
+  Value line = reduceAlong(tile, axis, RankedTensorType::get({shape[1 - axis]}, element), combiner);
   shape[axis] = 1;
-  return create("tt.expand_dims", op->getResult(0), tileType(shape, element), along)->getResult(0);
+  return create("tt.expand_dims", line, tileType(shape, element), axisAttribute(builder, axis))->getResult(0);
+}
+
+Value TileBuilder::any(Value tile) {
+  Type i32 = builder.getI32Type();
+  StringRef combiner = "arith.maxsi";
+  Value line = reduceAlong(castInteger(tile, i32, /*isUnsigned=*/true), 1, RankedTensorType::get({shapeOf(tile)[0]}, i32),
+                           combiner);
+  Value set = reduceAlong(line, 0, i32, combiner);
+  Value zero = arith::ConstantOp::create(builder, loc, builder.getI32IntegerAttr(0));
+  return arith::CmpIOp::create(builder, loc, arith::CmpIPredicate::ne, set, zero);
 }
 
 scf::ForOp TileBuilder::loop(int64_t end, int64_t step, ValueRange inits) {

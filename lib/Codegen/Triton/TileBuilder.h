@@ -60,6 +60,9 @@ public:
   /// Combines all elements along an axis, in a tree, by an op of `arith`.
   mlir::Value reduce(mlir::Value tile, unsigned axis, llvm::StringRef combiner);
 
+  /// Whether an element of a tile of booleans is set: an i1, no tile.
+  mlir::Value any(mlir::Value tile);
+
   /// A loop over [0, end) by `step`, without a terminator.
   mlir::scf::ForOp loop(int64_t end, int64_t step, mlir::ValueRange inits);
   mlir::Operation *create(llvm::StringRef name, mlir::ValueRange operands, mlir::TypeRange results,
@@ -68,6 +71,7 @@ public:
   mlir::Location loc;
 
 private:
+  mlir::Value reduceAlong(mlir::Value tile, unsigned axis, mlir::Type result, llvm::StringRef combiner);
   mlir::Value addresses(mlir::Value base, mlir::Value offsets, TileShape shape);
 };
 

@@ -91,6 +91,10 @@ Value TileEvaluator::compute(Value tensor, const Place &place, const Bounds &bou
   return llvm::TypeSwitch<Operation *, Value>(op)
       .Case<linalg::GenericOp>(
           [&](auto generic) { return this->generic(generic, cast<OpResult>(tensor).getResultNumber(), place, bounds); })
+      .Case<scf::ForOp>([&](scf::ForOp loop) -> Value {
+        std::optional<ScatteredRows> rows = ScatteredRows::match(loop);
+        return rows ? scattered(*rows, place, bounds) : refuse("it has an 'scf.for'");
+      })
       .Case<linalg::FillOp>([&](auto fill) {
         Body none;
         none.bounds = bounds;

@@ -2,6 +2,7 @@
 #ifndef RADDLE_LIB_CODEGEN_TRITON_TILEEVALUATOR_H
 #define RADDLE_LIB_CODEGEN_TRITON_TILEEVALUATOR_H
 
+#include "ScatteredRows.h"
 #include "TilePoints.h"
 #include "mlir/Dialect/Linalg/IR/Linalg.h"
 
@@ -13,6 +14,9 @@ struct Combiner {
   mlir::TypedAttr neutral; ///< leaves every value as it is
   mlir::Value value;       ///< of the body
 };
+
+/// The combiner of a result whose body is op(accumulator, value), with a value that no accumulator is in.
+std::optional<Combiner> combinerOf(mlir::linalg::GenericOp op, unsigned result);
 
 class TileEvaluator {
 public:
@@ -66,6 +70,10 @@ private:
   void placeReduced(mlir::linalg::GenericOp op, mlir::AffineExpr position, Place &loops);
   mlir::Value initOf(mlir::linalg::GenericOp op, unsigned result, const Place &loops, const Bounds &bounds);
 
+  // ScatteredRows.cpp
+  mlir::Value scattered(ScatteredRows rows, const Place &place, const Bounds &bounds);
+  mlir::Value whereAny(mlir::Value mask, mlir::Value otherwise, llvm::function_ref<mlir::Value()> compute);
+
   // ScalarOps.cpp
   mlir::Value scalarOf(mlir::Value value, Body &body);
   mlir::Value argumentOf(mlir::BlockArgument argument, Body &body);
@@ -82,6 +90,7 @@ private:
   TileShape tile;
   std::map<std::pair<unsigned, int64_t>, mlir::AffineExpr> ranges;
   llvm::DenseMap<mlir::Value, mlir::AffineExpr> symbols;
+  llvm::DenseMap<mlir::Value, mlir::AffineExpr> positions; ///< numbers of passes of loops
   unsigned numComputed = 0;
 };
 

@@ -7,12 +7,14 @@
 
 namespace raddle {
 
-/// The leading dimensions of all results are one range of points, of which a program takes `tile[axis]`. The other axis
-/// of its tile is for what belongs to one point: further dimensions of results, and reductions.
+/// The leading dimensions of all results are one range of points, of which a program takes `perProgram`, along `axis` of
+/// its tile. The other axis is for what belongs to one point: further dimensions of results, and reductions.
 struct TilePlan {
   unsigned pointDims; ///< leading dimensions that points stand for; all of each result if it is larger than its rank
   unsigned axis;
   TileShape tile;
+  int64_t perProgram;
+  int64_t parts; ///< programs that share the further dimensions of a point, each one tile of them
   int64_t programs;
   int64_t warps;
 };

@@ -89,18 +89,18 @@ TilePoints::Inside::Inside(TilePoints &points, Scope *scope)
 
 TilePoints::Inside::~Inside() { points.scope = before; }
 
-std::unique_ptr<Scope> TilePoints::begin(scf::ForOp loop, int64_t trips) {
+std::unique_ptr<Scope> TilePoints::begin(Operation *loop, Block *body, int64_t trips) {
   auto inner = std::make_unique<Scope>();
   inner->parent = scope;
   inner->loop = loop;
   inner->depth = scope->depth + 1;
   inner->trips = scope->trips * trips;
-  tiles.builder.setInsertionPointToEnd(loop.getBody());
+  tiles.builder.setInsertionPointToEnd(body);
   scope = inner.get();
   return inner;
 }
 
-void TilePoints::end(scf::ForOp loop, ValueRange results) {
+void TilePoints::end(Operation *loop, ValueRange results) {
   scf::YieldOp::create(tiles.builder, tiles.loc, results);
   scope = scope->parent;
   tiles.builder.setInsertionPointAfter(loop);

@@ -20,7 +20,7 @@ struct Bound {
 };
 using Bounds = llvm::SmallVector<Bound, 2>;
 
-/// What is computed in one loop, or outside of all. A tile is computed in the outermost scope that has its variables.
+/// What is computed in one loop or branch, or outside of all. A tile is computed in the outermost scope that has its variables.
 struct Scope {
   Scope *parent = nullptr;
   mlir::Operation *loop = nullptr; ///< null outside of all loops
@@ -54,9 +54,10 @@ public:
     Scope *before;
   };
 
-  /// A new loop in the current scope. What is built before `end` is in its body; `end` yields and goes on behind.
-  std::unique_ptr<Scope> begin(mlir::scf::ForOp loop, int64_t trips);
-  void end(mlir::scf::ForOp loop, mlir::ValueRange results);
+  /// A new loop, or branch, in the current scope. What is built before `end` is in its body; `end` yields and goes on
+  /// behind.
+  std::unique_ptr<Scope> begin(mlir::Operation *loop, mlir::Block *body, int64_t trips);
+  void end(mlir::Operation *loop, mlir::ValueRange results);
 
   Scope *current() { return scope; }
 

@@ -21,8 +21,7 @@ static bool dependsOn(Value value, BlockArgument argument) {
          llvm::any_of(op->getOperands(), [&](Value operand) { return dependsOn(operand, argument); });
 }
 
-/// The combiner of a result whose body is op(accumulator, value), with a value that no accumulator is in.
-static std::optional<Combiner> combinerOf(linalg::GenericOp op, unsigned result) {
+std::optional<Combiner> combinerOf(linalg::GenericOp op, unsigned result) {
   Operation *last = op.getBody()->getTerminator()->getOperand(result).getDefiningOp();
   BlockArgument own = op.getRegionOutputArgs()[result];
   if (!last || last->getBlock() != op.getBody() || last->getNumOperands() != 2)
@@ -105,7 +104,7 @@ Value TileEvaluator::sumUp(linalg::GenericOp op, unsigned result, const Combiner
     sum = contribution(wholeRange(axis, size));
   } else {
     scf::ForOp loop = tiles.loop(size, step, tiles.repeat(neutral, shape));
-    std::unique_ptr<Scope> scope = points.begin(loop, llvm::divideCeil(size, step));
+    std::unique_ptr<Scope> scope = points.begin(loop, loop.getBody(), llvm::divideCeil(size, step));
     Value start = tiles.splat(loop.getInductionVar());
     AffineExpr position =
         points.addVariable(tiles.apply("arith.addi", {start, tiles.range(axis, step)}), size, size % step != 0);
@@ -137,7 +136,7 @@ Value TileEvaluator::walk(linalg::GenericOp op, unsigned result, Place loops, co
   }
   int64_t size = reducedPoints(op);
   scf::ForOp loop = tiles.loop(size, 1, inits);
-  std::unique_ptr<Scope> scope = points.begin(loop, size);
+  std::unique_ptr<Scope> scope = points.begin(loop, loop.getBody(), size);
   AffineExpr position = points.addVariable(tiles.splat(loop.getInductionVar()), size, false);
   Body body{op, loops, bounds, SmallVector<Value>(loop.getRegionIterArgs()), llvm::DenseMap<Value, Value>()};
   placeReduced(op, position, body.loops);

@@ -35,7 +35,7 @@ public:
     if (!writeResults() || !checkInPlace() || !checkWork())
       return std::nullopt;
     tiles.create("tt.return", {}, {});
-    TritonKernel result{{}, plan.programs, plan.warps};
+    TritonKernel result{{}, plan.programs, plan.warps, repeated};
     llvm::raw_string_ostream stream(result.text);
     module->print(stream, OpPrintingFlags().printGenericOpForm().enableDebugInfo(false).assumeVerified());
     return result;
@@ -75,7 +75,8 @@ private:
 
   bool checkWork() {
     double done = evaluator->work * static_cast<double>(plan.programs);
-    if (done > kMostRepeated * work && done > kNegligible)
+    repeated = done > kNegligible ? done / work : 1;
+    if (repeated > kMostRepeated)
       return refuse("it would compute " + Twine(static_cast<int64_t>(done / work)) + " times what it has to");
     return true;
   }
@@ -119,7 +120,7 @@ private:
     int64_t count = ShapedType::getNumElements(shapeOf(result).take_front(pointDims(result)));
     AffineExpr &known = pointsOf[count];
     if (!known)
-      known = points.addVariable(numbers, count, plan.programs * plan.tile[plan.axis] != count);
+      known = points.addVariable(numbers, count, plan.programs / plan.parts * plan.perProgram != count);
     return known;
   }
 
@@ -141,22 +142,31 @@ private:
 
   /// Computes all results that a tile holds before it writes one: what is written may lie over what is read.
   bool writeResults() {
-    Value numbers = tiles.range(plan.axis, plan.tile[plan.axis]);
-    if (plan.programs > 1) {
-      Value size = tiles.integer(tiles.builder.getI32Type(), plan.tile[plan.axis]);
-      numbers = tiles.apply("arith.addi", {tiles.apply("arith.muli", {tiles.programNumber(), size}), numbers});
-    }
+    Value numbers = tiles.range(plan.axis, plan.perProgram);
     unsigned innerAxis = 1 - plan.axis;
+    AffineExpr ownPart;
+    if (plan.programs > 1) {
+      Value program = tiles.programNumber();
+      if (plan.parts > 1) {
+        Value parts = i32(plan.parts);
+        ownPart = partAt(tiles.apply("arith.muli", {tiles.apply("arith.remsi", {program, parts}),
+                                                    i32(plan.tile[innerAxis])}), innerSize(0));
+        program = tiles.apply("arith.divsi", {program, parts});
+      }
+      numbers = tiles.apply("arith.addi", {tiles.apply("arith.muli", {program, i32(plan.perProgram)}), numbers});
+    }
     written.resize(kernel.getNumResults());
     SmallVector<std::tuple<unsigned, Place, Value>> ready;
     SmallVector<unsigned> longer;
     for (unsigned result = 0; result < kernel.getNumResults(); ++result) {
       int64_t size = innerSize(result);
-      if (size > plan.tile[innerAxis]) {
+      if (size > plan.tile[innerAxis] && !ownPart) {
         longer.push_back(result);
         continue;
       }
-      AffineExpr inner = size == 1 ? getAffineConstantExpr(0, points.context) : evaluator->wholeRange(innerAxis, size);
+      AffineExpr inner = ownPart     ? ownPart
+                         : size == 1 ? getAffineConstantExpr(0, points.context)
+                                     : evaluator->wholeRange(innerAxis, size);
       Place place = placeOf(result, pointOf(result, numbers), inner);
       ready.emplace_back(result, place, valueOf(result, place));
     }
@@ -168,15 +178,21 @@ private:
     return evaluator->why.empty() || refuse(evaluator->why);
   }
 
+  Value i32(int64_t value) { return tiles.integer(tiles.builder.getI32Type(), value); }
+
+  /// The variable of what belongs to a point from `start` on, as much as a tile has room for, of `size` elements.
+  AffineExpr partAt(Value start, int64_t size) {
+    unsigned axis = 1 - plan.axis;
+    Value numbers = tiles.apply("arith.addi", {start, tiles.range(axis, plan.tile[axis])});
+    return points.addVariable(numbers, size, size % plan.tile[axis] != 0);
+  }
+
   /// Walks rows that are longer than a tile.
   void writeInParts(unsigned result, AffineExpr point, unsigned axis) {
     int64_t size = innerSize(result), step = plan.tile[axis];
     scf::ForOp loop = tiles.loop(size, step, {});
-    std::unique_ptr<Scope> scope = points.begin(loop, llvm::divideCeil(size, step));
-    Value start = tiles.splat(loop.getInductionVar());
-    AffineExpr inner =
-        points.addVariable(tiles.apply("arith.addi", {start, tiles.range(axis, step)}), size, size % step != 0);
-    Place place = placeOf(result, point, inner);
+    std::unique_ptr<Scope> scope = points.begin(loop, loop.getBody(), llvm::divideCeil(size, step));
+    Place place = placeOf(result, point, partAt(tiles.splat(loop.getInductionVar()), size));
     if (Value value = valueOf(result, place))
       store(result, place, value);
     points.end(loop, {});
@@ -185,7 +201,7 @@ private:
   /// An input that lies where a result does may be read by the program that writes over it, at that place, only.
   bool checkInPlace() {
     for (auto [input, output] : arrays.inPlace) {
-      bool inParts = innerSize(output) > plan.tile[1 - plan.axis];
+      bool inParts = plan.parts == 1 && innerSize(output) > plan.tile[1 - plan.axis];
       for (const TileEvaluator::Read &read : evaluator->reads)
         if (read.argument == input && (read.position != written[output] || (inParts && kernel.getNumResults() > 1)))
           return refuse("it reads input " + Twine(input) + " elsewhere than it writes over it");
@@ -197,7 +213,7 @@ private:
   const KernelArrays &arrays;
   TileBuilder tiles;
   TilePoints points;
-  double work = 0;
+  double work = 0, repeated = 1;
   TilePlan plan;
   std::string &why;
   SmallVector<Value> pointers;

@@ -16,6 +16,7 @@ struct KernelArrays {
 struct TritonKernel {
   std::string text;
   int64_t programs, warps;
+  double repeated; ///< points of structured ops that it computes, of those that it has to; 1 where that does not matter
 };
 
 /// Writes a kernel on tensors, which is left alone, as a function on tiles. Where that cannot be, gives nothing and

@@ -39,8 +39,9 @@ public:
     cu.ctxSetCurrent(context);
     cu.streamSynchronize(streams->compute());
     blas.reset();
-    cudnn.reset();
+    // Graphs run code that cuDNN's plans hold.
     dropGraphs();
+    cudnn.reset();
     for (Module module : modules)
       cu.moduleUnload(module);
     for (Address memory : deviceMemory)

@@ -25,7 +25,7 @@ namespace {
 namespace fe = cudnn_frontend;
 using Tensor = std::shared_ptr<fe::graph::Tensor_attributes>;
 
-// Deterministic gradients on Hopper, head dimensions to 256, and bounds of the diagonal beside a bias.
+// From here on the frontend knows no limit on Hopper of what `attention::reasonAgainst` lets pass. Tested with 9.19.
 constexpr size_t oldestVersion = 91100;
 
 std::string versionText(size_t version) {
@@ -183,6 +183,19 @@ private:
   std::shared_ptr<fe::graph::Graph> graph;
 };
 
+std::shared_ptr<fe::graph::Graph> buildPlan(cudnnHandle_t handle, const AttentionProblem &problem) {
+  try {
+    std::shared_ptr<fe::graph::Graph> graph = GraphBuilder(problem).build();
+    check(graph->build(handle, {fe::HeurMode_t::A}), problem);
+    return graph;
+  } catch (const Error &) {
+    throw;
+  } catch (const std::exception &error) {
+    // The frontend throws where a library lacks a function.
+    throw Error(describe(problem) + ": cuDNN " + versionText(loadCudnn()) + ": " + error.what());
+  }
+}
+
 } // namespace
 
 struct CudnnAttention::Implementation {
@@ -220,8 +233,7 @@ size_t CudnnAttention::prepare(const AttentionProblem &problem) {
       impl->prepared.push_back(before);
       return impl->prepared.size() - 1;
     }
-  std::shared_ptr<fe::graph::Graph> graph = GraphBuilder(problem).build();
-  check(graph->build(impl->handle, {fe::HeurMode_t::A}), problem);
+  std::shared_ptr<fe::graph::Graph> graph = buildPlan(impl->handle, problem);
   int64_t bytes = 0;
   check(graph->get_workspace_size(bytes), problem);
   // No call that is under way uses it: all are prepared before the first one.

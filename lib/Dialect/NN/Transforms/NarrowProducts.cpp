@@ -1,5 +1,6 @@
 // nn-narrow-products: matrix products, convolutions and attention of f32 take bf16.
 #include "NarrowValues.h"
+#include "StoreNarrow.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/Func/IR/FuncOps.h"
 #include "mlir/Dialect/Linalg/IR/Linalg.h"
@@ -37,7 +38,7 @@ bool nn::isNarrowable(Operation *op) {
   bool isProduct = isa<nn::ConvOp, nn::ConvTransposeOp, nn::ConvWeightGradOp, nn::AttentionOp, nn::AttentionGradOp,
                        nn::AttentionMaskGradOp, moe::GroupedMatmulOp, moe::GroupedOuterOp>(op);
   if (auto structured = dyn_cast<linalg::LinalgOp>(op))
-    isProduct = isMatrixProduct(structured);
+    isProduct = isMatrixProduct(structured) && isSingle(op->getResult(0));
   return isProduct && isSingle(op->getOperand(0)) && isSingle(op->getOperand(1));
 }
 
@@ -103,11 +104,15 @@ private:
   /// Whether nothing but results of the function is made of the value: the gradients of parameters, for one. They are
   /// not rounded.
   bool isForResults(Value value) {
-    return llvm::all_of(value.getUsers(), [&](Operation *user) {
+    auto [known, isNew] = forResults.insert({value, false});
+    if (!isNew)
+      return known->second;
+    bool answer = llvm::all_of(value.getUsers(), [&](Operation *user) {
       if (user->hasTrait<OpTrait::IsTerminator>())
         return true;
       return (findElementwise(user) || !nn::movedTensors(user).empty()) && isForResults(user->getResult(0));
     });
+    return forResults[value] = answer;
   }
 
   void narrowProduct(OpBuilder &builder, Operation *op) {
@@ -234,10 +239,13 @@ private:
   nn::NarrowValues values;
   /// Values that are computed from no argument, and those that are computed element by element from results of products.
   llvm::DenseSet<Value> constants, derived;
+  llvm::DenseMap<Value, bool> forResults;
   int64_t numNarrowed = 0;
 };
 
 struct NNNarrowProductsPass : raddle::impl::NNNarrowProductsBase<NNNarrowProductsPass> {
+  using Base::Base;
+
   void runOnOperation() override {
     for (auto function : getOperation().getOps<func::FuncOp>()) {
       if (function.isExternal())
@@ -245,6 +253,8 @@ struct NNNarrowProductsPass : raddle::impl::NNNarrowProductsBase<NNNarrowProduct
       if (failed(checkBody(function)))
         return signalPassFailure();
       numNarrowed += FunctionNarrower(function).run();
+      if (storeParameters)
+        numStored += nn::storeNarrow(function);
     }
   }
 };

@@ -95,7 +95,7 @@ Value NarrowValues::cloneNarrow(OpBuilder &builder, Operation *op) {
 /// Whether all that reads a moved tensor reads it as bf16, so that nobody needs it wide as well.
 static bool isReadNarrow(Value value) {
   return llvm::all_of(value.getUsers(), [](Operation *user) {
-    return isNarrowable(user) || (!movedTensors(user).empty() && isReadNarrow(user->getResult(0)));
+    return isNarrowable(user) || (movedTensors(user).size() == 1 && isReadNarrow(user->getResult(0)));
   });
 }
 

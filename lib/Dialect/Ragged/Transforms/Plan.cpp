@@ -29,13 +29,15 @@ struct Parameter {
   bool frozen;
   Type gathered; ///< the element type that its readers want, null without readers
 
-  bool isNarrowed() const { return gathered && gathered != cut.type.getElementType(); }
+  bool isNarrow() const {
+    return (gathered ? gathered : cut.type.getElementType()).getIntOrFloatBitWidth() < 32;
+  }
 };
 
 /// Parameters of one kind share buckets: frozen ones have no gradients and no optimizer states, and those that are read
-/// in a narrower type are cast before they are gathered.
+/// in 16 bits are cast before they are gathered.
 struct Kind {
-  bool frozen, narrowed;
+  bool frozen, narrow;
 };
 
 struct Bucket {
@@ -62,8 +64,8 @@ struct RaggedPlanPass : raddle::impl::RaggedPlanBase<RaggedPlanPass> {
       return signalPassFailure();
     SmallVector<Bucket> buckets;
     for (bool frozen : {false, true})
-      for (bool narrowed : {true, false})
-        if (failed(planBuckets(*parameters, {frozen, narrowed}, *kept, buckets)))
+      for (bool narrow : {true, false})
+        if (failed(planBuckets(*parameters, {frozen, narrow}, *kept, buckets)))
           return signalPassFailure();
     // In the order of the program.
     llvm::sort(buckets, [](const Bucket &a, const Bucket &b) { return a.first < b.first; });
@@ -184,7 +186,7 @@ private:
     int64_t wide = 0, largest = 0;
     for (const Parameter &parameter : parameters) {
       int64_t bytes = *arrayBytes(parameter.cut.type);
-      if (!parameter.isNarrowed())
+      if (!parameter.isNarrow())
         wide += bytes;
       else
         largest = std::max(largest, layers[plan::defaultBucket(parameter.cut.name.getValue(), bytes)] += bytes);
@@ -195,13 +197,13 @@ private:
   /// Plans all parameters of a kind. The same plan as that of `raddle-plan --whole-tensors` where all are of one.
   LogicalResult planBuckets(ArrayRef<Parameter> parameters, Kind kind, const plan::Block &kept,
                             SmallVector<Bucket> &buckets) {
-    bool shareOne = !kind.narrowed && llvm::any_of(parameters, std::mem_fn(&Parameter::isNarrowed)) &&
+    bool shareOne = !kind.narrow && llvm::any_of(parameters, std::mem_fn(&Parameter::isNarrow)) &&
                     fitOneBucket(parameters);
     std::vector<plan::Parameter> planned;
     SmallVector<unsigned> indices;
     bool isGood = true;
     for (auto [index, parameter] : llvm::enumerate(parameters)) {
-      if (parameter.frozen != kind.frozen || parameter.isNarrowed() != kind.narrowed)
+      if (parameter.frozen != kind.frozen || parameter.isNarrow() != kind.narrow)
         continue;
       FailureOr<int64_t> unit = parameter.cut.unit(getOperation(), kept);
       isGood &= succeeded(unit);
@@ -239,9 +241,13 @@ private:
     return success();
   }
 
-  /// The bucket's name, and where that is taken a number behind it.
-  std::string symbolOf(const Bucket &bucket) {
+  /// The bucket's name, and where that is taken its element type behind it, then a number.
+  std::string symbolOf(const Bucket &bucket, Type element) {
     std::string symbol = bucket.plan.name + (bucket.kind.frozen ? ".frozen" : ""), unique = symbol;
+    if (taken.contains(symbol)) {
+      llvm::raw_string_ostream(symbol) << "." << element;
+      unique = symbol;
+    }
     for (int number = 2; !taken.insert(unique).second; ++number)
       unique = symbol + "." + std::to_string(number);
     return unique;
@@ -255,7 +261,7 @@ private:
           ragged::SlotAttr::get(&getContext(), cut.name.getValue(), slot.offset, cut.type.getShape(), slot.unit));
     }
     Type element = parameters[planned.first].cut.type.getElementType();
-    auto bucket = ragged::BucketOp::create(builder, getOperation().getLoc(), symbolOf(planned), mesh.shards,
+    auto bucket = ragged::BucketOp::create(builder, getOperation().getLoc(), symbolOf(planned, element), mesh.shards,
                                            planned.plan.shard, element, builder.getArrayAttr(slots), nullptr);
     bool isGood = true;
     for (auto [slot, attribute] : llvm::zip(planned.plan.slots, bucket.getSlots().getAsRange<ragged::SlotAttr>()))

@@ -1,0 +1,231 @@
+#include "SplitSums.h"
+
+#include "../Codegen/CPU/KernelBody.h"
+#include "mlir/Dialect/Arith/IR/Arith.h"
+#include "mlir/Dialect/Linalg/IR/Linalg.h"
+#include "mlir/Dialect/Tensor/IR/Tensor.h"
+#include "raddle/Utils/RowLoops.h"
+
+using namespace mlir;
+
+namespace raddle {
+namespace {
+
+/// Programs that keep a large GPU busy, and how many of them are wanted: with more the sums of parts get long.
+constexpr int64_t kManyPrograms = 264, kWantedPrograms = 2048;
+/// Columns of one program.
+constexpr int64_t kColumns = 32;
+/// Elements that are worth a kernel of their own, those of a row that are worth a program, and of a column.
+constexpr int64_t kLong = 1 << 18, kRow = 8192, kColumn = 64;
+/// Points that the second kernel may compute beside the sums of parts.
+constexpr double kMostRest = 1 << 18;
+
+/// A reduction, the loop that is cut, and the number of its parts.
+struct Cut {
+  linalg::GenericOp op;
+  unsigned loop;
+  int64_t parts;
+};
+
+Operation *combinerOf(linalg::GenericOp op) {
+  Operation *last = op.getBody()->getTerminator()->getOperand(0).getDefiningOp();
+  bool combines = last && last->getNumOperands() == 2 && last->getBlock() == op.getBody() &&
+                  arith::getNeutralElement(last).has_value() &&
+                  llvm::is_contained(last->getOperands(), op.getRegionOutputArgs()[0]) &&
+                  op.getRegionOutputArgs()[0].hasOneUse();
+  return combines ? last : nullptr;
+}
+
+int64_t largestDivisor(int64_t extent, int64_t most) {
+  for (int64_t divisor = std::min(extent, most); divisor > 1; --divisor)
+    if (extent % divisor == 0)
+      return divisor;
+  return 1;
+}
+
+/// Whether a loop is one dimension of every input that moves with it.
+bool isPlain(linalg::GenericOp op, unsigned loop) {
+  AffineExpr dim = getAffineDimExpr(loop, op.getContext());
+  return llvm::all_of(op.getIndexingMapsArray(), [&](AffineMap map) {
+    return llvm::count_if(map.getResults(), [&](AffineExpr expr) { return expr.isFunctionOfDim(loop); }) <= 1 &&
+           llvm::all_of(map.getResults(), [&](AffineExpr expr) { return expr == dim || !expr.isFunctionOfDim(loop); });
+  });
+}
+
+std::optional<Cut> findCut(linalg::GenericOp op) {
+  if (op->getNumResults() != 1 || !combinerOf(op) || !op.getBody()->getOps<linalg::IndexOp>().empty())
+    return std::nullopt;
+  SmallVector<int64_t> ranges = op.getStaticLoopRanges();
+  SmallVector<unsigned> reduced;
+  op.getReductionDims(reduced);
+  int64_t points = 1, summed = 1;
+  for (auto [loop, extent] : llvm::enumerate(ranges))
+    (llvm::is_contained(reduced, loop) ? summed : points) *= extent;
+  bool byColumn = rowsAreColumns(op, rowLoops(op));
+  int64_t programs = byColumn ? std::max<int64_t>(points / kColumns, 1) : points;
+  if (programs >= kManyPrograms || points * summed < kLong)
+    return std::nullopt;
+  int64_t wanted = std::min(kWantedPrograms / programs, summed / (byColumn ? kColumn : kRow));
+  Cut best{op, 0, 1};
+  for (unsigned loop : reduced)
+    if (int64_t parts = isPlain(op, loop) ? largestDivisor(ranges[loop], wanted) : 1; parts > best.parts)
+      best = {op, loop, parts};
+  // Few parts help little.
+  return best.parts * 4 > wanted && best.parts > 3 ? std::optional<Cut>(best) : std::nullopt;
+}
+
+/// A tensor whose dimension `dim` is two: parts, and elements of a part.
+Value expand(OpBuilder &builder, Location loc, Value tensor, int64_t dim, int64_t parts) {
+  auto type = cast<RankedTensorType>(tensor.getType());
+  SmallVector<int64_t> shape;
+  SmallVector<ReassociationIndices> groups;
+  for (auto [own, extent] : llvm::enumerate(type.getShape())) {
+    groups.push_back({static_cast<int64_t>(shape.size())});
+    if (static_cast<int64_t>(own) != dim) {
+      shape.push_back(extent);
+      continue;
+    }
+    shape.append({parts, extent / parts});
+    groups.back().push_back(static_cast<int64_t>(shape.size()) - 1);
+  }
+  return tensor::ExpandShapeOp::create(builder, loc, type.clone(shape), tensor, groups);
+}
+
+Value filled(OpBuilder &builder, Location loc, ArrayRef<int64_t> shape, TypedAttr value) {
+  Value scalar = arith::ConstantOp::create(builder, loc, value);
+  Value empty = tensor::EmptyOp::create(builder, loc, shape, value.getType());
+  return linalg::FillOp::create(builder, loc, scalar, empty).getResult(0);
+}
+
+/// The same reduction of each part: parts are its first loop and the first dimension of its result.
+Value sumParts(const Cut &cut) {
+  linalg::GenericOp op = cut.op;
+  OpBuilder builder(op);
+  MLIRContext *context = op.getContext();
+  unsigned loops = op.getNumLoops();
+  AffineExpr part = getAffineDimExpr(0, context);
+  SmallVector<AffineMap> maps;
+  SmallVector<Value> inputs;
+  for (OpOperand *input : op.getDpsInputOperands()) {
+    AffineMap map = op.getMatchingIndexingMap(input).shiftDims(1);
+    SmallVector<AffineExpr> exprs;
+    Value value = input->get();
+    for (auto [dim, expr] : llvm::enumerate(map.getResults())) {
+      if (expr == getAffineDimExpr(cut.loop + 1, context)) {
+        value = expand(builder, op.getLoc(), value, static_cast<int64_t>(dim), cut.parts);
+        exprs.push_back(part);
+      }
+      exprs.push_back(expr);
+    }
+    inputs.push_back(value);
+    maps.push_back(AffineMap::get(loops + 1, 0, exprs, context));
+  }
+  auto type = cast<RankedTensorType>(op->getResult(0).getType());
+  SmallVector<int64_t> shape{cut.parts};
+  llvm::append_range(shape, type.getShape());
+  SmallVector<AffineExpr> out{part};
+  llvm::append_range(out, op.getIndexingMapMatchingResult(op->getResult(0)).shiftDims(1).getResults());
+  maps.push_back(AffineMap::get(loops + 1, 0, out, context));
+  SmallVector<utils::IteratorType> iterators{utils::IteratorType::parallel};
+  llvm::append_range(iterators, op.getIteratorTypesArray());
+  Value init = filled(builder, op.getLoc(), shape, *arith::getNeutralElement(combinerOf(op)));
+  auto sums = linalg::GenericOp::create(builder, op.getLoc(), init.getType(), inputs, init, maps, iterators);
+  IRMapping mapping;
+  op.getRegion().cloneInto(&sums.getRegion(), mapping);
+  return sums.getResult(0);
+}
+
+/// The reduction of the parts, onto what the whole one began with.
+Value sumOfParts(linalg::GenericOp op, Value parts) {
+  OpBuilder builder(op);
+  unsigned rank = cast<RankedTensorType>(parts.getType()).getRank();
+  AffineMap in = builder.getMultiDimIdentityMap(rank), out = in.dropResult(0);
+  SmallVector<utils::IteratorType> iterators(rank, utils::IteratorType::parallel);
+  iterators[0] = utils::IteratorType::reduction;
+  Operation *combiner = combinerOf(op);
+  auto sum = linalg::GenericOp::create(builder, op.getLoc(), op->getResultTypes(), parts, op.getDpsInits()[0],
+                                       {in, out}, iterators,
+                                       [&](OpBuilder &inner, Location loc, ValueRange arguments) {
+                                         Operation *both = inner.clone(*combiner);
+                                         both->setOperands({arguments[1], arguments[0]});
+                                         linalg::YieldOp::create(inner, loc, both->getResults());
+                                       });
+  return sum.getResult(0);
+}
+
+void eraseUnused(func::FuncOp kernel) {
+  for (Operation &op : llvm::make_early_inc_range(llvm::reverse(kernel.getBody().front())))
+    if (op.use_empty() && !op.hasTrait<OpTrait::IsTerminator>())
+      op.erase();
+}
+
+void setType(func::FuncOp kernel) {
+  Block &body = kernel.getBody().front();
+  kernel.setFunctionType(FunctionType::get(kernel.getContext(), body.getArgumentTypes(),
+                                           body.getTerminator()->getOperandTypes()));
+}
+
+/// The cuts of all reductions of a kernel, if they can be split and none needs another.
+SmallVector<Cut> findCuts(func::FuncOp kernel) {
+  SmallVector<Cut> cuts;
+  llvm::SmallPtrSet<Operation *, 8> behind; // what depends on a reduction
+  for (Operation &op : kernel.getBody().front().without_terminator()) {
+    bool depends = llvm::any_of(op.getOperands(), [&](Value value) { return behind.contains(value.getDefiningOp()); });
+    auto generic = dyn_cast<linalg::GenericOp>(op);
+    if (op.getNumRegions() != 0 && !isa<linalg::LinalgOp, tensor::PadOp>(op))
+      return {};
+    if (generic && generic.getNumReductionLoops() != 0) {
+      std::optional<Cut> cut = depends ? std::nullopt : findCut(generic);
+      if (!cut || (!cuts.empty() && cut->parts != cuts[0].parts))
+        return {};
+      cuts.push_back(*cut);
+      depends = true;
+    }
+    if (depends)
+      behind.insert(&op);
+  }
+  return cuts;
+}
+
+/// The kernel, as it is before its reductions are replaced, and these.
+std::pair<OwningOpRef<func::FuncOp>, SmallVector<Cut>> copyOf(func::FuncOp kernel) {
+  OwningOpRef<func::FuncOp> copy = kernel.clone();
+  SmallVector<Cut> cuts = findCuts(*copy);
+  return {std::move(copy), std::move(cuts)};
+}
+
+} // namespace
+
+std::optional<SplitKernel> splitSums(func::FuncOp kernel) {
+  OwningOpRef<func::FuncOp> fused = kernel.clone();
+  fuseProducers(*fused);
+  if (findCuts(*fused).empty())
+    return std::nullopt;
+  SplitKernel split;
+  SmallVector<Cut> cuts;
+  std::tie(split.parts, cuts) = copyOf(*fused);
+  SmallVector<Value> parts = llvm::map_to_vector(cuts, [](const Cut &cut) { return sumParts(cut); });
+  split.parts->getBody().front().getTerminator()->setOperands(parts);
+  eraseUnused(*split.parts);
+  setType(*split.parts);
+
+  std::tie(split.rest, cuts) = copyOf(*fused);
+  Block &body = split.rest->getBody().front();
+  for (auto [cut, type] : llvm::zip_equal(cuts, split.parts->getResultTypes()))
+    cut.op->getResult(0).replaceAllUsesWith(sumOfParts(cut.op, body.addArgument(type, cut.op.getLoc())));
+  eraseUnused(*split.rest);
+  double points = 0;
+  split.rest->walk([&](linalg::LinalgOp op) { points += static_cast<double>(llvm::product_of(op.getStaticLoopRanges())); });
+  if (points > kMostRest)
+    return std::nullopt;
+  for (unsigned input = kernel.getNumArguments(); input-- > 0;) {
+    if (body.getArgument(input).use_empty())
+      body.eraseArgument(input);
+    else
+      split.inputs.insert(split.inputs.begin(), input);
+  }
+  setType(*split.rest);
+  return split;
+}
+
+} // namespace raddle
