@@ -158,7 +158,9 @@ class Program:
             self._session.write_parameter(name, _to_runtime(value))
 
     def statistics(self):
-        """Bytes of state and arena a rank, bytes communicated and copied so far, runs, peak resident bytes, BLAS kernels."""
+        """Bytes of state and arena a rank, bytes communicated and copied so far, runs, peak resident bytes, BLAS kernels;
+        of a GPU what was asked of it so far: launch_seconds, graph_launches, single_instructions, device_allocations,
+        synchronisations."""
         return self._session.statistics()
 
     def write_report(self, path):

@@ -1,5 +1,5 @@
-// What needs a GPU: the device, and NCCL on it. Ranks share GPU 0; RADDLE_TEST_RANKS of them where the library in NCCL's
-// place lets them (SharedGpuNccl.cpp), else one.
+// What needs a GPU: the device, and NCCL on it. Ranks share GPU 0; RADDLE_TEST_RANKS of them where the library in
+// NCCL's place lets them (SharedGpuNccl.cpp), else one.
 #include "cuda/Gpu.h"
 #include "cuda/NcclCommunicator.h"
 #include "exec/Program.h"

@@ -72,11 +72,10 @@ size_t RecordingGpu::prepareAttention(const AttentionProblem &problem) {
 
 void RecordingGpu::attention(size_t prepared, void *const *operands) {
   std::vector<void *> addresses(operands, operands + attentions[prepared].strides.size());
-  add(computeStream, "attention " + std::to_string(prepared),
-      [this, prepared, addresses] {
-        std::vector<float> scratch(attentionScratchBytes(attentions[prepared]) / sizeof(float));
-        runAttention(attentions[prepared], addresses.data(), pool, scratch.data());
-      });
+  add(computeStream, "attention " + std::to_string(prepared), [this, prepared, addresses] {
+    std::vector<float> scratch(attentionScratchBytes(attentions[prepared]) / sizeof(float));
+    runAttention(attentions[prepared], addresses.data(), pool, scratch.data());
+  });
 }
 
 void RecordingGpu::copy(void *dst, const void *src, uint64_t bytes) {

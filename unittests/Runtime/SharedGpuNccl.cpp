@@ -1,7 +1,7 @@
 // NCCL for ranks that share one GPU, which NVIDIA's own refuses: threads of one process whose memory is in one context.
 // Everything is done on the given streams, so that it can be captured as a graph. Streams wait for each other in a
-// kernel, as in NCCL; the host adds, in the order of ranks. Streams must not share queues (CUDA_DEVICE_MAX_CONNECTIONS=32),
-// or one that waits keeps others from working.
+// kernel, as in NCCL; the host adds, in the order of ranks. Streams must not share queues
+// (CUDA_DEVICE_MAX_CONNECTIONS=32), or one that waits keeps others from working.
 #include "TestNccl.h"
 
 #include "cuda/Driver.h"
@@ -154,8 +154,7 @@ public:
   void compute(std::function<void()> work, void *stream) override {
     functions.push_back(std::move(work));
     auto call = [](void *function) { (*static_cast<std::function<void()> *>(function))(); };
-    driver().check(launchHostFunction(static_cast<Stream>(stream), call, &functions.back()),
-                   "cannot let the host add");
+    driver().check(launchHostFunction(static_cast<Stream>(stream), call, &functions.back()), "cannot let the host add");
   }
 
   // A graph has the places of earlier ones.

@@ -51,8 +51,8 @@ struct World {
 
 struct Comm {
   Comm(std::shared_ptr<Communicator> ranks, std::shared_ptr<World> world)
-      : hosts(std::move(ranks)), world(std::move(world)),
-        mailbox(shareFirst(*hosts, std::make_shared<Mailbox>())), rank(makeNcclRank(*hosts)) {
+      : hosts(std::move(ranks)), world(std::move(world)), mailbox(shareFirst(*hosts, std::make_shared<Mailbox>())),
+        rank(makeNcclRank(*hosts)) {
     for (int r = 0; r < hosts->size(); ++r)
       if (r != hosts->rank())
         others.push_back(r);
@@ -193,8 +193,7 @@ Result reduce(Comm *comm, const void *src, void *dst, size_t first, size_t count
     comm->rank->copy(memory + r * bytes, sources[r] + first * widths[type], bytes, stream);
   }
   uint8_t *result = memory + ranks * bytes;
-  comm->rank->compute(
-      [=] { reduceElements(parts, 0, count, result, types[type], reductionOf(operation)); }, stream);
+  comm->rank->compute([=] { reduceElements(parts, 0, count, result, types[type], reductionOf(operation)); }, stream);
   comm->rank->meet(comm->others, stream);
   comm->rank->copy(dst, result, bytes, stream);
   return success;

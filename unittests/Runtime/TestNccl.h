@@ -1,5 +1,5 @@
-// What the libraries with NCCL's interface for tests have in common: ranks are threads of one process. Which memory they
-// have, and what a stream is, each library says itself.
+// What the libraries with NCCL's interface for tests have in common: ranks are threads of one process. Which memory
+// they have, and what a stream is, each library says itself.
 #pragma once
 
 #include "raddle/runtime/Communicator.h"

@@ -83,9 +83,7 @@ bool DeviceStreams::reached(size_t event) {
 
 void DeviceStreams::await(size_t event) { cu.check(cu.eventSynchronize(events[event]), "the GPU failed"); }
 
-void DeviceStreams::mark(uint32_t value) {
-  filling->store(number, value, communication());
-}
+void DeviceStreams::mark(uint32_t value) { filling->store(number, value, communication()); }
 
 uint32_t DeviceStreams::marked() {
   *seen = 0;

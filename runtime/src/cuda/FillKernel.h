@@ -5,8 +5,8 @@
 
 namespace raddle::runtime::cuda {
 
-/// As cuMemsetD8Async and cuMemsetD32Async, by a kernel: a graph of kernels alone is launched at once, whereas each memset
-/// or copy in it costs the host as much time as a launch. The context must be the calling thread's.
+/// As cuMemsetD8Async and cuMemsetD32Async, by a kernel: a graph of kernels alone is launched at once, whereas each
+/// memset or copy in it costs the host as much time as a launch. The context must be the calling thread's.
 class FillKernel {
 public:
   /// Throws Error.

@@ -54,7 +54,8 @@ void GpuExecutor::startTracing() {
   traces.assign(numStreams, Trace(rank()));
   size_t most = 0;
   for (const Lowered &program : lowered)
-    most = std::max(most, program.program.steps(computeStream).size() + program.program.steps(communicationStream).size());
+    most =
+        std::max(most, program.program.steps(computeStream).size() + program.program.steps(communicationStream).size());
   times.emplace(*gpu, most);
 }
 
