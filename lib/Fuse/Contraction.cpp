@@ -209,6 +209,9 @@ std::optional<GemmCall> buildGemm(linalg::LinalgOp op, OpBuilder &builder) {
   const Loop *rows = takeInnermost((*groups)[Row], batch);
   const Loop *columns = takeInnermost((*groups)[Column], batch);
   const Loop *inner = (*groups)[Inner].empty() ? nullptr : &(*groups)[Inner].front();
+  // Sums of products of vectors read everything once: a kernel does that, together with what is around it.
+  if (!rows && !columns)
+    return {};
 
   // Row-major C wants contiguous columns; where its rows are, Cᵀ = Bᵀ Aᵀ is computed.
   int a = A, b = B;

@@ -109,10 +109,10 @@ func.func @grouped_heads(%q: tensor<2x2x4x16x64xf32>, %k: tensor<2x2x12x64xf32>)
   return %1 : tensor<2x2x4x16x12xf32>
 }
 
-// A vector is a matrix of one row or column, a dot product has one of both; a dimension of one element has no step of its own.
+// A vector is a matrix of one row or column; a dimension of one element has no step of its own. A dot product is a kernel.
 // CHECK-LABEL: @vectors
 // CHECK: exec.gemm {{.*}} m 4 n 1 k 8
-// CHECK: exec.gemm {{.*}} m 1 n 1 k 8
+// CHECK: exec.dispatch @kernel_{{[0-9]+}} ins(%arg1 : tensor<8xf32>) -> tensor<f32>
 // CHECK: exec.gemm {{.*}} m 1 n 6 k 8
 func.func @vectors(%a: tensor<4x8xf32>, %x: tensor<8xf32>, %row: tensor<1x8xf32>, %b: tensor<8x6xf32>)
     -> (tensor<4xf32>, tensor<f32>, tensor<1x6xf32>) {

@@ -105,3 +105,39 @@ func.func @loops(%a: tensor<2x4x8xf32>, %b: tensor<8x2x6xf32>, %d: tensor<4x4xf3
   } -> tensor<f32>
   return %1, %2 : tensor<4x6xf32>, tensor<f32>
 }
+
+// Sums of products of vectors, of the columns and of the rows of two matrices, and of everything.
+func.func @dots(%a: tensor<6x4xf32>, %b: tensor<6x4xf32>) -> (tensor<4xf32>, tensor<6xf32>, tensor<f32>) {
+  %zero = arith.constant 0.0 : f32
+  %e4 = tensor.empty() : tensor<4xf32>
+  %f4 = linalg.fill ins(%zero : f32) outs(%e4 : tensor<4xf32>) -> tensor<4xf32>
+  %1 = linalg.generic {indexing_maps = [affine_map<(k, i) -> (k, i)>, affine_map<(k, i) -> (k, i)>, affine_map<(k, i) -> (i)>],
+                       iterator_types = ["reduction", "parallel"]}
+      ins(%a, %b : tensor<6x4xf32>, tensor<6x4xf32>) outs(%f4 : tensor<4xf32>) {
+  ^bb0(%x: f32, %y: f32, %acc: f32):
+    %p = arith.mulf %x, %y : f32
+    %s = arith.addf %acc, %p : f32
+    linalg.yield %s : f32
+  } -> tensor<4xf32>
+  %e6 = tensor.empty() : tensor<6xf32>
+  %f6 = linalg.fill ins(%zero : f32) outs(%e6 : tensor<6xf32>) -> tensor<6xf32>
+  %2 = linalg.generic {indexing_maps = [affine_map<(i, k) -> (i, k)>, affine_map<(i, k) -> (i, k)>, affine_map<(i, k) -> (i)>],
+                       iterator_types = ["parallel", "reduction"]}
+      ins(%a, %b : tensor<6x4xf32>, tensor<6x4xf32>) outs(%f6 : tensor<6xf32>) {
+  ^bb0(%x: f32, %y: f32, %acc: f32):
+    %p = arith.mulf %x, %y : f32
+    %s = arith.addf %acc, %p : f32
+    linalg.yield %s : f32
+  } -> tensor<6xf32>
+  %e0 = tensor.empty() : tensor<f32>
+  %f0 = linalg.fill ins(%zero : f32) outs(%e0 : tensor<f32>) -> tensor<f32>
+  %3 = linalg.generic {indexing_maps = [affine_map<(i, k) -> (i, k)>, affine_map<(i, k) -> (i, k)>, affine_map<(i, k) -> ()>],
+                       iterator_types = ["reduction", "reduction"]}
+      ins(%a, %b : tensor<6x4xf32>, tensor<6x4xf32>) outs(%f0 : tensor<f32>) {
+  ^bb0(%x: f32, %y: f32, %acc: f32):
+    %p = arith.mulf %x, %y : f32
+    %s = arith.addf %acc, %p : f32
+    linalg.yield %s : f32
+  } -> tensor<f32>
+  return %1, %2, %3 : tensor<4xf32>, tensor<6xf32>, tensor<f32>
+}
