@@ -3,6 +3,9 @@
 #include <gtest/gtest.h>
 
 #include <atomic>
+#if defined(__linux__)
+#include <sched.h>
+#endif
 
 using raddle::runtime::ThreadPool;
 
@@ -40,3 +43,32 @@ TEST(ThreadPool, CanBeUsedManyTimesInARow) {
     pool.parallelFor(10, 1, [&](int64_t begin, int64_t end) { sum += end - begin; });
   EXPECT_EQ(sum, 20000);
 }
+
+#if defined(__linux__)
+
+TEST(ThreadPool, HelpersKeepOffTheCallersProcessor) {
+  cpu_set_t allowed;
+  ASSERT_EQ(sched_getaffinity(0, sizeof allowed, &allowed), 0);
+  ThreadPool pool(3);
+  std::atomic<int> helpers{0}, wrong{0};
+  // The caller may be moved at any time: only calls that begin and end on one processor count.
+  for (int attempt = 0; attempt < 100 && helpers == 0; ++attempt) {
+    int processor = sched_getcpu();
+    std::atomic<int> here{0}, elsewhere{0};
+    std::thread::id caller = std::this_thread::get_id();
+    pool.parallelFor(3, 1, [&](int64_t, int64_t) {
+      cpu_set_t own;
+      if (std::this_thread::get_id() == caller || sched_getaffinity(0, sizeof own, &own) != 0)
+        return;
+      ++(CPU_ISSET(processor, &own) ? here : elsewhere);
+    });
+    if (sched_getcpu() != processor)
+      continue;
+    helpers = here + elsewhere;
+    wrong = CPU_COUNT(&allowed) > 1 ? here.load() : elsewhere.load();
+  }
+  EXPECT_EQ(helpers, 2);
+  EXPECT_EQ(wrong, 0);
+}
+
+#endif

@@ -2,6 +2,10 @@
 
 #include <algorithm>
 #include <chrono>
+#if defined(__linux__)
+#include <pthread.h>
+#include <sched.h>
+#endif
 
 namespace raddle::runtime {
 
@@ -42,6 +46,32 @@ uint32_t AwaitedNumber::awaitChange(uint32_t old) {
   return get();
 }
 
+#if defined(__linux__)
+
+// Systems that wake a thread where its waker runs leave it there, waiting for the waker's part to end, until they next
+// look for idle processors, which is after milliseconds. So helpers have all processors but the caller's.
+void ThreadPool::keepOffCallersProcessor() {
+  int processor = sched_getcpu();
+  if (processor == callersProcessor)
+    return;
+  callersProcessor = processor;
+  cpu_set_t others;
+  // The caller's own choice is the limit. More processors than a set has, or one only: the system's choice.
+  if (sched_getaffinity(0, sizeof others, &others) != 0 || processor < 0 || processor >= CPU_SETSIZE)
+    return;
+  CPU_CLR(processor, &others);
+  if (CPU_COUNT(&others) == 0)
+    return;
+  for (std::thread &helper : helpers)
+    pthread_setaffinity_np(helper.native_handle(), sizeof others, &others);
+}
+
+#else
+
+void ThreadPool::keepOffCallersProcessor() {}
+
+#endif
+
 ThreadPool::ThreadPool(unsigned threads) {
   helpers.reserve(threads - 1);
   for (unsigned i = 1; i < threads; ++i)
@@ -73,6 +103,7 @@ void ThreadPool::run(int64_t range, int64_t grain, Function function, void *cont
     function(context, 0, range);
     return;
   }
+  keepOffCallersProcessor();
   work = {function, context, range, grain};
   pending.set(static_cast<uint32_t>(helpers.size()));
   generation.add(1);

@@ -33,7 +33,7 @@ private:
 /// A pool of `threads` threads, the caller's included. Work is cut into one contiguous part a thread, so the same call
 /// has the same parts every time. Starting work allocates nothing. Only one thread at a time may call parallelFor.
 /// Threads without work look for some for a while before they sleep: within a step it is there sooner than a sleeper
-/// wakes up.
+/// wakes up. Helpers use the processors that the caller may use, without the one on which it runs.
 class ThreadPool {
 public:
   /// `threads` is at least 1.
@@ -66,7 +66,9 @@ private:
   Work work;
   bool stopping = false;
   AwaitedNumber generation, pending;
+  int callersProcessor = -1; // as of the last call
 
+  void keepOffCallersProcessor();
   void run(int64_t range, int64_t grain, Function function, void *context);
   void runPart(const Work &part, unsigned index) const;
   void helperLoop(unsigned index);
