@@ -1,8 +1,16 @@
 """Seconds and peak memory of a training step of the demo's Llama, beside PyTorch eager on the same batches.
 
+    python benchmark/train_step.py                                   # one rank
+    python benchmark/train_step.py --ranks=4 --memory-budget=75MB    # four, each with a budget
+
 Each side runs in a process of its own, so that its memory is its own; the parent compares the losses first and then
 prints one JSON object a figure, with the ratio Raddle / PyTorch. Memory is the growth of the peak resident size from
 just before the model is loaded; Raddle's planned bytes (state and arena of all ranks) stand beside it.
+
+PyTorch is one process without ranks, with the whole batch, whatever `--ranks` says. With one rank Raddle does the same
+work. With more, all ranks are threads of the one process that is measured: they share states and activations out, but
+each has its own copy of the parameters that are gathered and of the gradients that are not reduced yet, which on as
+many machines would lie apart. `--memory-budget` lets ranks gather and compute again rather than hold.
 """
 
 import argparse
@@ -83,6 +91,7 @@ def compile_bundle(arguments, folder):
     subprocess.run(
         [ROOT / "build" / "bin" / "raddle-compile", folder / "llama.pt2", "--mode=train", "--target=cpu"]
         + [f"--ranks={arguments.ranks}", f"--batch={arguments.batch}", "--optimizer=adamw", f"--lr={LEARNING_RATE}"]
+        + ([f"--memory-budget={arguments.memory_budget}"] if arguments.memory_budget else [])
         + ["-o", folder / "llama.raddle"],
         check=True,
     )
@@ -102,6 +111,8 @@ def compare(arguments):
         print(f"train_step: error: losses differ by {difference:.2e}, allowed is {TOLERANCE:.0e}", file=sys.stderr)
         return 1
     setting = {"ranks": arguments.ranks, "batch": arguments.batch, "tokens": arguments.tokens}
+    if arguments.memory_budget:
+        setting["memory_budget"] = arguments.memory_budget
     for figure in ("seconds", "peak_bytes"):
         line = {"benchmark": "train_step", "figure": figure, **setting, "max_rel_diff": difference}
         line |= {"raddle": ours[figure], "pytorch": theirs[figure], "ratio": ours[figure] / theirs[figure]}
@@ -113,10 +124,11 @@ def compare(arguments):
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--ranks", type=int, default=4)
+    parser.add_argument("--ranks", type=int, default=1)
     parser.add_argument("--steps", type=int, default=10, help="at least two; the first is not counted")
     parser.add_argument("--batch", type=int, default=8, help="windows of all ranks together")
     parser.add_argument("--tokens", type=int, default=128)
+    parser.add_argument("--memory-budget", help="of a rank, such as 75MB; default: whatever holding takes")
     parser.add_argument("--side", choices=["raddle", "pytorch"], help=argparse.SUPPRESS)
     parser.add_argument("--folder", type=pathlib.Path, help=argparse.SUPPRESS)
     arguments = parser.parse_args()
