@@ -5,6 +5,8 @@
 #include "mlir/Dialect/Bufferization/IR/Bufferization.h"
 #include "mlir/Dialect/Bufferization/Transforms/Passes.h"
 #include "mlir/Dialect/MemRef/Transforms/Passes.h"
+#include "mlir/Dialect/SCF/IR/SCF.h"
+#include "mlir/Dialect/SCF/Transforms/Transforms.h"
 #include "mlir/Transforms/Passes.h"
 #include "raddle/Dialect/Exec/IR/ExecOps.h"
 #include "raddle/Utils/TensorQueries.h"
@@ -127,6 +129,18 @@ FailureOr<OwningOpRef<ModuleOp>> takeKernels(ModuleOp module, function_ref<void(
   for (auto [kernel, inputs] : llvm::zip(kernels, numInputs))
     shareMemory(kernel, inputs, inPlace[kernel.getSymNameAttr()].always);
   return taken;
+}
+
+LogicalResult lowerForallLoops(func::FuncOp kernel) {
+  IRRewriter rewriter(kernel.getContext());
+  SmallVector<scf::ForallOp> loops;
+  kernel.walk([&](scf::ForallOp loop) { loops.push_back(loop); });
+  for (scf::ForallOp loop : loops) {
+    rewriter.setInsertionPoint(loop);
+    if (failed(scf::forallToForLoop(rewriter, loop)))
+      return loop->emitOpError("cannot be lowered to loops");
+  }
+  return success();
 }
 
 LogicalResult checkAllocations(func::FuncOp kernel) {

@@ -15,6 +15,9 @@ namespace raddle {
 llvm::FailureOr<mlir::OwningOpRef<mlir::ModuleOp>> takeKernels(mlir::ModuleOp module,
                                                                llvm::function_ref<void(mlir::func::FuncOp)> fuse);
 
+/// Makes loops that run one after the other of all `scf.forall` of a kernel on memrefs.
+llvm::LogicalResult lowerForallLoops(mlir::func::FuncOp kernel);
+
 /// Reports memory that a kernel on memrefs allocates: there is none to be had where it runs.
 llvm::LogicalResult checkAllocations(mlir::func::FuncOp kernel);
 

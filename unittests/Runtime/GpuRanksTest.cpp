@@ -45,9 +45,7 @@ public:
                                                    std::chrono::seconds(1), /*threads=*/1);
     });
     run([&](size_t i) { executors[i]->rehearse(); });
-    std::vector<float> first(linearInputs * linearOutputs);
-    for (size_t i = 0; i < first.size(); ++i)
-      first[i] = 0.1f * static_cast<float>(i % 5) - 0.2f;
+    std::vector<float> first = linearWeights();
     uint64_t slice = (first.size() + shards - 1) / shards;
     first.resize(slice * shards);
     for (size_t i = 0; i < ranks; ++i)
@@ -90,40 +88,13 @@ private:
   std::vector<uint8_t> bytes;
 };
 
-// The same training of the whole batch, without ranks, in doubles.
-struct Reference {
-  std::vector<double> w = std::vector<double>(linearInputs * linearOutputs);
-  Reference() {
-    for (size_t i = 0; i < w.size(); ++i)
-      w[i] = 0.1f * static_cast<float>(i % 5) - 0.2f;
-  }
-  double step(const std::vector<float> &x, std::vector<double> &y, uint32_t ranks) {
-    y.assign(rows * linearOutputs, 0);
-    double loss = 0;
-    for (size_t r = 0; r < rows; ++r)
-      for (size_t c = 0; c < linearOutputs; ++c) {
-        for (size_t k = 0; k < linearInputs; ++k)
-          y[r * linearOutputs + c] += x[r * linearInputs + k] * w[k * linearOutputs + c];
-        loss += y[r * linearOutputs + c] * y[r * linearOutputs + c] / ranks;
-      }
-    for (size_t k = 0; k < linearInputs; ++k)
-      for (size_t c = 0; c < linearOutputs; ++c) {
-        double gradient = 0;
-        for (size_t r = 0; r < rows; ++r)
-          gradient += x[r * linearInputs + k] * y[r * linearOutputs + c];
-        w[k * linearOutputs + c] -= 0.5 * gradient / ranks;
-      }
-    return loss;
-  }
-};
-
 using Setting = std::tuple<uint32_t, uint32_t, uint32_t>;
 class GpuRanksTest : public testing::TestWithParam<Setting> {};
 
 TEST_P(GpuRanksTest, EqualTheWholeBatchWhicheverStreamRunsFirst) {
   auto [ranks, replicas, firstStream] = GetParam();
   Ranks gpus(ranks, replicas, firstStream);
-  Reference reference;
+  LinearReference reference;
   std::vector<double> expected;
   std::vector<float> y;
   for (int number = 1; number <= 5; ++number) {

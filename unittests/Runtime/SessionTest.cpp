@@ -18,15 +18,8 @@ static std::string writeBundle(const TestFolder &folder, const std::vector<uint8
   return path;
 }
 
-static std::vector<float> initialWeights() {
-  std::vector<float> values(linearInputs * linearOutputs);
-  for (size_t i = 0; i < values.size(); ++i)
-    values[i] = 0.1f * static_cast<float>(i % 5) - 0.2f;
-  return values;
-}
-
 static void writeWeights(const TestFolder &folder) {
-  static const std::vector<float> values = initialWeights();
+  static const std::vector<float> values = linearWeights();
   zip_t *archive = zip_open(folder.file("model.pt2").c_str(), ZIP_CREATE | ZIP_TRUNCATE, nullptr);
   zip_int64_t index = zip_file_add(archive, linearEntry,
                                    zip_source_buffer(archive, values.data(), values.size() * sizeof(float), 0), 0);
@@ -36,41 +29,13 @@ static void writeWeights(const TestFolder &folder) {
 
 static constexpr uint64_t rows = 12;
 
-// The same training without ranks and instructions, in doubles.
-class Reference {
-public:
-  std::vector<double> w;
-  explicit Reference() {
-    std::vector<float> first = initialWeights();
-    w.assign(first.begin(), first.end());
-  }
-  double step(const std::vector<float> &x, std::vector<double> &y, uint32_t ranks) {
-    y.assign(rows * linearOutputs, 0);
-    for (size_t r = 0; r < rows; ++r)
-      for (size_t c = 0; c < linearOutputs; ++c)
-        for (size_t k = 0; k < linearInputs; ++k)
-          y[r * linearOutputs + c] += x[r * linearInputs + k] * w[k * linearOutputs + c];
-    double loss = 0;
-    for (double value : y)
-      loss += value * value / ranks;
-    for (size_t k = 0; k < linearInputs; ++k)
-      for (size_t c = 0; c < linearOutputs; ++c) {
-        double gradient = 0;
-        for (size_t r = 0; r < rows; ++r)
-          gradient += x[r * linearInputs + k] * y[r * linearOutputs + c];
-        w[k * linearOutputs + c] -= 0.5 * gradient / ranks;
-      }
-    return loss;
-  }
-};
-
 static void expectEqualToTheWholeProblem(uint32_t ranks, uint32_t replicas) {
   TestFolder folder;
   writeWeights(folder);
   SessionOptions options;
   options.threads = 2;
   Session session(writeBundle(folder, linearTraining(ranks, rows, replicas)), options);
-  Reference reference;
+  LinearReference reference;
   size_t entry = session.findEntry("train_step");
   for (int step = 1; step <= 5; ++step) {
     std::vector<float> x = linearBatch(rows, step), y(rows * linearOutputs);
@@ -112,7 +77,7 @@ TEST_P(Training, ParametersReadBackAsTheyWereWritten) {
   EXPECT_EQ(session.parameters()[parameter].aliases, std::vector<std::string>{"head.weight"});
   std::vector<float> read(linearInputs * linearOutputs);
   session.readParameter(parameter, read.data(), DType::F32);
-  EXPECT_EQ(read, initialWeights());
+  EXPECT_EQ(read, linearWeights());
   std::vector<double> changed(read.begin(), read.end());
   for (double &value : changed)
     value += 2;

@@ -165,3 +165,35 @@ std::vector<float> linearBatch(uint64_t rows, int step) {
     x[i] = 0.1f * static_cast<float>((static_cast<int>(i) * 7 + step * 3) % 9 - 4);
   return x;
 }
+
+std::vector<float> linearWeights() {
+  std::vector<float> values(linearInputs * linearOutputs);
+  for (size_t i = 0; i < values.size(); ++i)
+    values[i] = 0.1f * static_cast<float>(i % 5) - 0.2f;
+  return values;
+}
+
+LinearReference::LinearReference() {
+  std::vector<float> first = linearWeights();
+  w.assign(first.begin(), first.end());
+}
+
+double LinearReference::step(const std::vector<float> &x, std::vector<double> &y, uint32_t ranks) {
+  size_t rows = x.size() / linearInputs;
+  y.assign(rows * linearOutputs, 0);
+  for (size_t r = 0; r < rows; ++r)
+    for (size_t c = 0; c < linearOutputs; ++c)
+      for (size_t k = 0; k < linearInputs; ++k)
+        y[r * linearOutputs + c] += x[r * linearInputs + k] * w[k * linearOutputs + c];
+  double loss = 0;
+  for (double value : y)
+    loss += value * value / ranks;
+  for (size_t k = 0; k < linearInputs; ++k)
+    for (size_t c = 0; c < linearOutputs; ++c) {
+      double gradient = 0;
+      for (size_t r = 0; r < rows; ++r)
+        gradient += x[r * linearInputs + k] * y[r * linearOutputs + c];
+      w[k * linearOutputs + c] -= 0.5 * gradient / ranks;
+    }
+  return loss;
+}

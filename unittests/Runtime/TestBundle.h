@@ -89,3 +89,15 @@ constexpr const char *linearEntry = "model/data/weights/weight_0";
 constexpr uint64_t linearInputs = 6, linearOutputs = 4;
 /// Inputs of linearTraining, others in each step.
 std::vector<float> linearBatch(uint64_t rows, int step);
+
+/// W as tests begin with it.
+std::vector<float> linearWeights();
+
+/// What linearTraining computes, of the whole batch and in doubles, without ranks and instructions.
+struct LinearReference {
+  std::vector<double> w;
+
+  LinearReference();
+  /// Gives the loss, and `y`, of a step; x [rows, 6] is the batch of `ranks` ranks.
+  double step(const std::vector<float> &x, std::vector<double> &y, uint32_t ranks);
+};

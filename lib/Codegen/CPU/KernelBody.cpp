@@ -296,13 +296,8 @@ LogicalResult lowerToLoops(func::FuncOp kernel) {
   for (linalg::LinalgOp op : ops)
     if (failed(lowerOp(rewriter, op)))
       return failure();
-  SmallVector<scf::ForallOp> loops;
-  kernel.walk([&](scf::ForallOp loop) { loops.push_back(loop); });
-  for (scf::ForallOp loop : loops) {
-    rewriter.setInsertionPoint(loop);
-    if (failed(scf::forallToForLoop(rewriter, loop)))
-      return loop->emitOpError("cannot be lowered to loops");
-  }
+  if (failed(lowerForallLoops(kernel)))
+    return failure();
   return checkAllocations(kernel);
 }
 

@@ -7,7 +7,6 @@
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/MemRef/IR/MemRef.h"
 #include "mlir/Dialect/SCF/IR/SCF.h"
-#include "mlir/Dialect/SCF/Transforms/Transforms.h"
 #include "llvm/Support/MathExtras.h"
 
 using namespace mlir;
@@ -57,7 +56,7 @@ public:
     fixed = positionsOf(builder, kernel.getLoc(), point, division.common);
     if (division.passes)
       inlinePass(point);
-    if (failed(lowerRemainingLoops()))
+    if (failed(lowerForallLoops(kernel)))
       return failure();
     if (team > 1) {
       kernel.walk([&](memref::LoadOp) { readsElements = true; });
@@ -120,18 +119,6 @@ private:
     for (Operation &op : llvm::make_early_inc_range(loop.getBody()->without_terminator()))
       op.moveBefore(loop);
     loop.erase();
-  }
-
-  LogicalResult lowerRemainingLoops() {
-    IRRewriter rewriter(kernel.getContext());
-    SmallVector<scf::ForallOp> loops;
-    kernel.walk([&](scf::ForallOp loop) { loops.push_back(loop); });
-    for (scf::ForallOp loop : loops) {
-      rewriter.setInsertionPoint(loop);
-      if (failed(scf::forallToForLoop(rewriter, loop)))
-        return loop->emitOpError("cannot be lowered to loops");
-    }
-    return success();
   }
 
   /// What one thread writes another one reads behind a barrier, which LLVM must not move accesses across: results are
