@@ -15,10 +15,11 @@ import raddle
 MARGIN = 1.5
 # Errors below it are those of few roundings, whose sum is a matter of chance.
 CHANCE = 1e-3
-# Sums over ranks differ in the last digit of f32, which tips a rounding here and there. Gradients that are reduced in
-# bf16 are rounded once or twice more, to 1/512 at most.
-BETWEEN_RANKS = 1e-3
-REDUCED_NARROW = 1e-2
+# Sums over ranks differ in the last digit of f32: the first step shows no more. Later that tips a rounding here and there,
+# and momentum makes more of it, up to the error that bf16 has anyway. Gradients that are reduced in bf16 are rounded
+# once more.
+FIRST_STEP = 1e-5
+BETWEEN_RANKS = 1e-2
 STEPS = 6
 OPTIONS = {"optimizer": "sgd", "lr": 0.05, "momentum": 0.9}
 
@@ -153,15 +154,18 @@ def test_ranks_equal_one(name):
     losses, norms, state, _ = train_raddle(module, batches)
     state = {key: value.double() for key, value in state.items()}
 
-    def compare(allowed, **options):
+    def compare(**options):
         found_losses, found_norms, found_state, statistics = train_raddle(module, batches, **options)
-        assert gap(found_losses, losses) <= allowed and gap(found_norms, norms) <= allowed
-        assert state_gap(found_state, state, first) <= allowed
+        assert gap(found_losses[:1], losses[:1]) <= FIRST_STEP
+        if "reduce_dtype" not in options:
+            assert gap(found_norms[:1], norms[:1]) <= FIRST_STEP
+        assert gap(found_losses, losses) <= CHANCE and gap(found_norms, norms) <= CHANCE
+        assert state_gap(found_state, state, first) <= BETWEEN_RANKS
         return statistics["bytes_communicated"]
 
-    compare(BETWEEN_RANKS, ranks=4)
-    wide = compare(BETWEEN_RANKS, ranks=2)
-    narrow = compare(REDUCED_NARROW, ranks=2, reduce_dtype="bf16")
+    compare(ranks=4)
+    wide = compare(ranks=2)
+    narrow = compare(ranks=2, reduce_dtype="bf16")
     # All that is left in f32 are norms and, of the step, loss and gradient's norm; of two layers one may be gathered again,
     # where that takes less memory.
     whole = raddle.compile(module, batches[0], mode="train", ranks=2, opt_level=0, **OPTIONS)
