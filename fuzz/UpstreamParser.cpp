@@ -15,7 +15,8 @@ namespace raddle::fuzz {
 
 static sigjmp_buf escape;
 
-/// An array attribute of `index`: its parser asks for a width that this type has not. It is called by our ops' parsers too.
+/// An array attribute of `index`: its parser asks for a width that this type has not. It is called by our ops' parsers
+/// too.
 static bool hasArrayOfIndex(StringRef text) {
   for (StringRef rest = text; rest.contains("array<");) {
     rest = rest.split("array<").second;

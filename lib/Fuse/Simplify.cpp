@@ -118,8 +118,7 @@ static SmallVector<unsigned> loopsToDrop(Operation *op) {
   SmallVector<int64_t> extents = generic.getStaticLoopRanges();
   SmallVector<AffineExpr> kept;
   for (auto [loop, extent] : llvm::enumerate(extents))
-    kept.push_back(extent == 1 ? getAffineConstantExpr(0, op->getContext())
-                               : getAffineDimExpr(loop, op->getContext()));
+    kept.push_back(extent == 1 ? getAffineConstantExpr(0, op->getContext()) : getAffineDimExpr(loop, op->getContext()));
   llvm::SmallBitVector needed(extents.size());
   for (OpOperand &operand : op->getOpOperands())
     for (auto [expression, extent] :
@@ -131,8 +130,7 @@ static SmallVector<unsigned> loopsToDrop(Operation *op) {
             needed.set(loop.getPosition());
         });
     }
-  return llvm::filter_to_vector(llvm::seq<unsigned>(extents.size()),
-                                [&](unsigned loop) { return !needed.test(loop); });
+  return llvm::filter_to_vector(llvm::seq<unsigned>(extents.size()), [&](unsigned loop) { return !needed.test(loop); });
 }
 
 void dropUnitLoops(Block &body) {

@@ -13,8 +13,9 @@ void generalizeNamedOps(mlir::Block &body);
 /// needs no memory for the whole.
 void foldInits(mlir::Block &body);
 
-/// What reads a widened tensor reads the narrow one and widens each element itself: a wide copy in memory would cost more
-/// than it saves. Products of matrices do so only if both factors become narrow, as libraries multiply equal types.
+/// What reads a widened tensor reads the narrow one and widens each element itself: a wide copy in memory would cost
+/// more than it saves. Products of matrices do so only if both factors become narrow, as libraries multiply equal
+/// types.
 void foldWidening(mlir::Block &body);
 
 /// Loops of one pass go, so that what differs in them only is the same rows; views that then undo each other do so.

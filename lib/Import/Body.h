@@ -79,8 +79,8 @@ struct Body {
       return value;
     return isFloat(value) ? make<mlir::math::AbsFOp>(value) : make<mlir::math::AbsIOp>(value);
   }
-  /// The angle of the point (x, y). At the origin, which lowerings of atan2 divide by, it is 0 or ±π by the signs of the
-  /// zeros, without a gradient.
+  /// The angle of the point (x, y). At the origin, which lowerings of atan2 divide by, it is 0 or ±π by the signs of
+  /// the zeros, without a gradient.
   mlir::Value angle(mlir::Value y, mlir::Value x) const {
     mlir::Type type = y.getType();
     mlir::Value one = constant(type, 1), flat = constant(type, 0);

@@ -187,9 +187,8 @@ LogicalResult angle(NodeBuilder &node) {
   ComplexParts z = splitParts(node, "self");
   if (node.failed())
     return failure();
-  return node.result(apply(node, {z.imaginary, z.real}, [](const Body &body, ValueRange parts) -> Value {
-    return body.angle(parts[0], parts[1]);
-  }));
+  return node.result(apply(node, {z.imaginary, z.real},
+                           [](const Body &body, ValueRange parts) -> Value { return body.angle(parts[0], parts[1]); }));
 }
 
 /// A tensor of one real number.

@@ -21,8 +21,7 @@ Value reciprocal(const Body &body, Value x) { return body.div(body.constant(x.ge
 LogicalResult squareOf(NodeBuilder &node) {
   Value self = node.tensor("self");
   Type type = node.declaredElement();
-  return node.result(
-      applyUnary(node, self, type, type, [](const Body &body, Value x) { return body.mul(x, x); }));
+  return node.result(applyUnary(node, self, type, type, [](const Body &body, Value x) { return body.mul(x, x); }));
 }
 Value fraction(const Body &body, Value x) { return body.sub(x, body.make<math::TruncOp>(x)); }
 Value toRadians(const Body &body, Value x) { return body.mul(x, M_PI / 180); }

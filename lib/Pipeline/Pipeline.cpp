@@ -132,8 +132,8 @@ void addStage(OpPassManager &manager, Stage stage, const PipelineOptions &option
           createFuseAttention({/*cudnn=*/true, /*unordered=*/options.gpuAttention == "cudnn-unordered"}));
     manager.addPass(createNNDecompose());
     addCleanup(manager);
-    // Rows of several ops in one kernel suit a thread with caches, and programs on tiles; by NVVM, a GPU's threads share
-    // out one op after the other. A GPU's library computes some of what follows a product with it.
+    // Rows of several ops in one kernel suit a thread with caches, and programs on tiles; by NVVM, a GPU's threads
+    // share out one op after the other. A GPU's library computes some of what follows a product with it.
     manager.addPass(createFuseOutline({/*joinRows=*/options.target == "cpu" || options.gpuKernels == "triton",
                                        /*tiles=*/options.gpuKernels == "triton",
                                        /*epilogues=*/options.target != "cpu"}));

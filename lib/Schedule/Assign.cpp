@@ -128,8 +128,8 @@ private:
           SmallVector<Value> ins = buffersOf(attention.getIns()), outs = buffersOf(attention.getTensors());
           exec::AttentionOp::create(builder, loc, TypeRange{}, ins, outs, attention.getExtentsAttr(),
                                     attention.getStridesAttr(), attention.getScaleAttr(), attention.getCausalAttr(),
-                                    attention.getMaskedAttr(), attention.getBackwardAttr(), attention.getUnorderedAttr(),
-                                    compute);
+                                    attention.getMaskedAttr(), attention.getBackwardAttr(),
+                                    attention.getUnorderedAttr(), compute);
         })
         .Case([&](exec::CheckIndexOp check) {
           exec::CheckIndexOp::create(builder, loc, bufferOf(check.getIndices()), check.getSizeAttr(),

@@ -48,8 +48,8 @@ Value castSource(Operation *op) {
       !llvm::all_of(generic.getIndexingMapsArray(), [](AffineMap map) { return map.isIdentity(); }))
     return {};
   Operation *cast = generic.getBody()->getTerminator()->getOperand(0).getDefiningOp();
-  bool isCast = isa_and_nonnull<arith::ExtFOp, arith::TruncFOp>(cast) &&
-                cast->getOperand(0) == generic.getBody()->getArgument(0);
+  bool isCast =
+      isa_and_nonnull<arith::ExtFOp, arith::TruncFOp>(cast) && cast->getOperand(0) == generic.getBody()->getArgument(0);
   return isCast ? generic.getInputs()[0] : Value();
 }
 

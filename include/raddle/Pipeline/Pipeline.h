@@ -32,8 +32,8 @@ struct PipelineOptions {
   int64_t ranks = 1;
   int64_t replicas = 1;     ///< groups of ranks that hold a copy of all parameters each; divides `ranks`
   int64_t memoryBudget = 0; ///< bytes that a rank may use for states and arena; 0: as few as gathering again allows
-  std::string recompute = "none"; ///< what backward computes again: "none", "auto" or "block"
-  std::string dtype = "f32";      ///< what products take: "f32" or "bf16"
+  std::string recompute = "none";  ///< what backward computes again: "none", "auto" or "block"
+  std::string dtype = "f32";       ///< what products take: "f32" or "bf16"
   std::string reduceDtype = "f32"; ///< what gradients are reduced in: "f32" or "bf16"
   unsigned loss = 0;
   std::string optimizer = "adamw"; ///< "sgd" or "adamw"

@@ -13,11 +13,12 @@ namespace raddle {
 /// Bytes that one element of a float or integer type takes in memory; a boolean takes one.
 int64_t elementBytes(mlir::Type type);
 
-/// Bytes of a whole array of floats or integers; nothing where a dimension is dynamic or no process can address as many.
+/// Bytes of a whole array of floats or integers; nothing where a dimension is dynamic or no process can address as
+/// many.
 std::optional<int64_t> arrayBytes(mlir::ShapedType type);
 
-/// Whether the type is a tensor that can have an address: ranked, of static shape, of floats or integers, of at most 2^47
-/// bytes.
+/// Whether the type is a tensor that can have an address: ranked, of static shape, of floats or integers, of at most
+/// 2^47 bytes.
 bool isStorable(mlir::Type type);
 
 /// Whether a function has a body of one block that ends in `func.return`; an error if not.

@@ -6,7 +6,8 @@
 
 namespace raddle {
 
-/// The function of libdevice for f64 that an op of `math` calls; empty for what needs none. The one for f32 ends in "f".
+/// The function of libdevice for f64 that an op of `math` calls; empty for what needs none. The one for f32 ends in
+/// "f".
 llvm::StringRef deviceFunction(mlir::Operation *op);
 
 /// Turns the functions that a GPU has no instruction of full precision for into calls of CUDA's libdevice

@@ -4,8 +4,8 @@
 
 namespace raddle {
 
-/// Whether a Python that codegen-triton-compile would take has Triton: that which RADDLE_PYTHON names, or else python3 of
-/// the path or that which Raddle was built with. Asks it, which takes some tens of milliseconds.
+/// Whether a Python that codegen-triton-compile would take has Triton: that which RADDLE_PYTHON names, or else python3
+/// of the path or that which Raddle was built with. Asks it, which takes some tens of milliseconds.
 bool findTriton();
 
 } // namespace raddle

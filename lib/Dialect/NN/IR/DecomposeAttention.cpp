@@ -183,8 +183,8 @@ FailureOr<SmallVector<Value>> AttentionOp::decomposeOperation(OpBuilder &builder
   });
   Value probabilities = attention.buildProbabilities(scores, lse);
   int64_t width = AttentionBuilder::shape(getValue())[3];
-  Value out = attention.contract(attention.round(probabilities), {B, G, R, S, T}, getValue(), {B, G, T, Inner}, {B, G, R, S, Inner},
-                                 {batch, groups, repeat, queries, width});
+  Value out = attention.contract(attention.round(probabilities), {B, G, R, S, T}, getValue(), {B, G, T, Inner},
+                                 {B, G, R, S, Inner}, {batch, groups, repeat, queries, width});
   return SmallVector<Value>{buildReshape(builder, loc, attention.round(out), AttentionBuilder::shape(getOut())),
                             buildReshape(builder, loc, lse, AttentionBuilder::shape(getLse()))};
 }
@@ -206,12 +206,11 @@ static ProbabilityGradients buildScoresGrad(const AttentionBuilder &attention, O
   Value probabilitiesGrad = attention.contract(outGrad, {B, G, R, S, Inner}, op.getValue(), {B, G, T, Inner},
                                                {B, G, R, S, T}, {batch, groups, repeat, queries, attention.keys});
   AffineMap rowOfOut = attention.map(5, {0, 1, 2, 3}), full = attention.map(5, {0, 1, 2, 3, 4});
-  Value delta = buildReduction(
-      builder, loc, attention.sums({batch, groups, repeat, queries}), {outGrad, out}, {full, full}, rowOfOut, 0.0,
-      [](const Scalars &s, ValueRange args) {
-        Type type = args[2].getType();
-        return s.add(args[2], s.mul(s.castFloat(args[0], type), s.castFloat(args[1], type)));
-      });
+  Value delta = buildReduction(builder, loc, attention.sums({batch, groups, repeat, queries}), {outGrad, out},
+                               {full, full}, rowOfOut, 0.0, [](const Scalars &s, ValueRange args) {
+                                 Type type = args[2].getType();
+                                 return s.add(args[2], s.mul(s.castFloat(args[0], type), s.castFloat(args[1], type)));
+                               });
   Value scoresGrad = buildElementwise(
       builder, loc, cast<RankedTensorType>(probabilities.getType()), {probabilities, probabilitiesGrad, delta},
       {full, full, rowOfOut}, [&](const Scalars &s, ValueRange args) {

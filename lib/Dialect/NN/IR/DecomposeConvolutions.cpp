@@ -29,8 +29,8 @@ public:
 
   Value forward(Value input, Value weight) const {
     if (isDepthwise())
-      return buildContraction(builder, loc, sumsOf(input, shapeOf({batch, groups}, windows.output)),
-                              pad(input, 0.0), depthwiseKernel(weight), windowMap(2), depthwiseMap(), outputMap(2));
+      return buildContraction(builder, loc, sumsOf(input, shapeOf({batch, groups}, windows.output)), pad(input, 0.0),
+                              depthwiseKernel(weight), windowMap(2), depthwiseMap(), outputMap(2));
     // out[n, g, o, p] = Σ_c weight[g, o, c] patches[n, g, c, p]
     AffineMap weights = map({1, 2, 4}), patches = map({0, 1, 4, 3}), out = map({0, 1, 2, 3});
     return buildContraction(builder, loc, sumsOf(input, {batch, groups, outputs, count}), weightMatrix(weight),
@@ -44,9 +44,8 @@ public:
                                     windowMap(2)));
     }
     // patches[n, g, c, p] = Σ_o weight[g, o, c] grad[n, g, o, p]
-    Value patches =
-        buildContraction(builder, loc, sumsOf(grad, {batch, groups, patch, count}), weightMatrix(weight),
-                         outputMatrix(grad), map({1, 4, 2}), map({0, 1, 4, 3}), map({0, 1, 2, 3}));
+    Value patches = buildContraction(builder, loc, sumsOf(grad, {batch, groups, patch, count}), weightMatrix(weight),
+                                     outputMatrix(grad), map({1, 4, 2}), map({0, 1, 4, 3}), map({0, 1, 2, 3}));
     if (windows.isPointwise())
       return patches;
     SmallVector<int64_t> shape = shapeOf({batch, groups * inputs}, windows.kernel);

@@ -18,8 +18,8 @@ struct ScanElements {
 using ScanBody = llvm::function_ref<ScanElements(const Scalars &, mlir::ValueRange inputs, mlir::ValueRange carries,
                                                  mlir::Value position)>;
 
-/// Walks dimension `dim` of `inputs`, which have one shape, from its start or its end. `position` (index) is the place in
-/// the dimension. Gives a tensor of the inputs' shape for each of `resultTypes`.
+/// Walks dimension `dim` of `inputs`, which have one shape, from its start or its end. `position` (index) is the place
+/// in the dimension. Gives a tensor of the inputs' shape for each of `resultTypes`.
 llvm::SmallVector<mlir::Value> buildScan(mlir::OpBuilder &builder, mlir::Location loc, mlir::ValueRange inputs,
                                          int64_t dim, bool reverse, llvm::ArrayRef<Carry> carries,
                                          llvm::ArrayRef<mlir::Type> resultTypes, ScanBody body);

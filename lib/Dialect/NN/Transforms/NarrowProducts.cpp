@@ -123,8 +123,8 @@ private:
       op->getResult(0).replaceAllUsesWith(keepsSums ? sums : addDerived(values.round(builder, sums)));
     } else {
       // An attention always gives the type that it takes.
-      keepsSums &= isa<nn::ConvOp, nn::ConvTransposeOp, nn::ConvWeightGradOp, moe::GroupedMatmulOp,
-                       moe::GroupedOuterOp>(op);
+      keepsSums &=
+          isa<nn::ConvOp, nn::ConvTransposeOp, nn::ConvWeightGradOp, moe::GroupedMatmulOp, moe::GroupedOuterOp>(op);
       replaceWhole(builder, op, keepsSums);
     }
     op->erase();
@@ -135,15 +135,14 @@ private:
     SmallVector<Value> factors;
     for (Value input : op.getDpsInputs())
       factors.push_back(values.get(builder, input));
-    return linalg::GenericOp::create(
-               builder, op.getLoc(), op->getResultTypes(), factors, op.getDpsInits(), op.getIndexingMapsArray(),
-               op.getIteratorTypesArray(),
-               [](OpBuilder &body, Location loc, ValueRange args) {
-                 Scalars s{body, loc};
-                 Type type = args[2].getType();
-                 Value product = s.mul(s.castFloat(args[0], type), s.castFloat(args[1], type));
-                 linalg::YieldOp::create(body, loc, s.add(args[2], product));
-               })
+    return linalg::GenericOp::create(builder, op.getLoc(), op->getResultTypes(), factors, op.getDpsInits(),
+                                     op.getIndexingMapsArray(), op.getIteratorTypesArray(),
+                                     [](OpBuilder &body, Location loc, ValueRange args) {
+                                       Scalars s{body, loc};
+                                       Type type = args[2].getType();
+                                       Value product = s.mul(s.castFloat(args[0], type), s.castFloat(args[1], type));
+                                       linalg::YieldOp::create(body, loc, s.add(args[2], product));
+                                     })
         .getResult(0);
   }
 
@@ -207,7 +206,8 @@ private:
       return;
     Value result = op->getResult(0);
     bool isFused = !kept && result.hasOneUse() && isa<linalg::LinalgOp>(*result.user_begin());
-    bool isResult = llvm::all_of(result.getUsers(), [](Operation *user) { return user->hasTrait<OpTrait::IsTerminator>(); });
+    bool isResult =
+        llvm::all_of(result.getUsers(), [](Operation *user) { return user->hasTrait<OpTrait::IsTerminator>(); });
     addDerived(result);
     if (isFused || isResult)
       return;
@@ -215,8 +215,8 @@ private:
     addDerived(values.round(builder, result));
   }
 
-  /// Whether PyTorch's rule for types would give bf16: what is read are results of products, numbers, and vectors, which
-  /// are biases and the like.
+  /// Whether PyTorch's rule for types would give bf16: what is read are results of products, numbers, and vectors,
+  /// which are biases and the like.
   bool derivesElements(Operation *op) {
     Value yielded = findElementwise(op);
     if (!yielded || !nn::isSingle(op->getResult(0)) || isSteep(yielded))
@@ -237,7 +237,8 @@ private:
 
   func::FuncOp function;
   nn::NarrowValues values;
-  /// Values that are computed from no argument, and those that are computed element by element from results of products.
+  /// Values that are computed from no argument, and those that are computed element by element from results of
+  /// products.
   llvm::DenseSet<Value> constants, derived;
   llvm::DenseMap<Value, bool> forResults;
   int64_t numNarrowed = 0;

@@ -7,9 +7,7 @@ using namespace mlir;
 
 namespace raddle::nn {
 
-static bool isRounding(Operation *op) {
-  return castSource(op) && getElementTypeOrSelf(op->getResult(0)).isBF16();
-}
+static bool isRounding(Operation *op) { return castSource(op) && getElementTypeOrSelf(op->getResult(0)).isBF16(); }
 
 static bool isReadRounded(Value tensor) { return !tensor.use_empty() && llvm::all_of(tensor.getUsers(), isRounding); }
 
@@ -56,10 +54,10 @@ int64_t storeNarrow(func::FuncOp function) {
   Builder attrs(function.getContext());
   for (BlockArgument argument : function.getArguments()) {
     unsigned index = argument.getArgNumber();
-    if (!function.getArgAttr(index, "nn.param") || !getElementTypeOrSelf(argument).isF32() ||
-        argument.use_empty() || !canLoadRounded(function, index) ||
-        !llvm::all_of(argument.getUsers(),
-                      [&](Operation *user) { return isRounding(user) || looksUpRounded(user, argument); }))
+    if (!function.getArgAttr(index, "nn.param") || !getElementTypeOrSelf(argument).isF32() || argument.use_empty() ||
+        !canLoadRounded(function, index) || !llvm::all_of(argument.getUsers(), [&](Operation *user) {
+          return isRounding(user) || looksUpRounded(user, argument);
+        }))
       continue;
     if (auto source = function.getArgAttrOfType<DictionaryAttr>(index, "nn.source"); source && !source.get("dtype")) {
       NamedAttrList stored(source);

@@ -216,8 +216,8 @@ private:
   /// The element type of a bucket's gradients on their way between ranks.
   Type reductionType(BucketOp bucket) {
     Type own = bucket.getElementType();
-    bool isNarrower = reduced && ranks > 1 && isa<FloatType>(own) &&
-                      reduced.getIntOrFloatBitWidth() < own.getIntOrFloatBitWidth();
+    bool isNarrower =
+        reduced && ranks > 1 && isa<FloatType>(own) && reduced.getIntOrFloatBitWidth() < own.getIntOrFloatBitWidth();
     return isNarrower ? reduced : own;
   }
 

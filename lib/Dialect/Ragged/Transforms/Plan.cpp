@@ -29,9 +29,7 @@ struct Parameter {
   bool frozen;
   Type gathered; ///< the element type that its readers want, null without readers
 
-  bool isNarrow() const {
-    return (gathered ? gathered : cut.type.getElementType()).getIntOrFloatBitWidth() < 32;
-  }
+  bool isNarrow() const { return (gathered ? gathered : cut.type.getElementType()).getIntOrFloatBitWidth() < 32; }
 };
 
 /// Parameters of one kind share buckets: frozen ones have no gradients and no optimizer states, and those that are read
@@ -179,8 +177,8 @@ private:
     return cut.check(bucket, slot);
   }
 
-  /// Whether the parameters that products of bf16 do not read, such as norms' weights, are so few that one bucket of all
-  /// of them takes no more memory than the largest layer of the others.
+  /// Whether the parameters that products of bf16 do not read, such as norms' weights, are so few that one bucket of
+  /// all of them takes no more memory than the largest layer of the others.
   static bool fitOneBucket(ArrayRef<Parameter> parameters) {
     llvm::StringMap<int64_t> layers;
     int64_t wide = 0, largest = 0;
@@ -197,8 +195,8 @@ private:
   /// Plans all parameters of a kind. The same plan as that of `raddle-plan --whole-tensors` where all are of one.
   LogicalResult planBuckets(ArrayRef<Parameter> parameters, Kind kind, const plan::Block &kept,
                             SmallVector<Bucket> &buckets) {
-    bool shareOne = !kind.narrow && llvm::any_of(parameters, std::mem_fn(&Parameter::isNarrow)) &&
-                    fitOneBucket(parameters);
+    bool shareOne =
+        !kind.narrow && llvm::any_of(parameters, std::mem_fn(&Parameter::isNarrow)) && fitOneBucket(parameters);
     std::vector<plan::Parameter> planned;
     SmallVector<unsigned> indices;
     bool isGood = true;

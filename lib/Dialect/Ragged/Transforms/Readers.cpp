@@ -22,7 +22,8 @@ bool isElementwise(Operation *op) {
                       [](Value value) {
                         Operation *op = value.getDefiningOp();
                         return op && op->hasTrait<OpTrait::ConstantLike>();
-                      }) && llvm::all_of(generic.getBody()->without_terminator(), [](Operation &op) {
+                      }) &&
+         llvm::all_of(generic.getBody()->without_terminator(), [](Operation &op) {
            return !isa<linalg::IndexOp>(op) && isMemoryEffectFree(&op) && isSpeculatable(&op);
          });
 }

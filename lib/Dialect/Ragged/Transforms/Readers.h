@@ -11,8 +11,8 @@ namespace raddle::ragged {
 /// that it can work on any part of a bucket, padding included.
 bool isElementwise(mlir::Operation *op);
 
-/// Whether the op looks up rows of the tensor and reads it nowhere else: what is computed element by element of the rows
-/// may as well be computed of the tensor.
+/// Whether the op looks up rows of the tensor and reads it nowhere else: what is computed element by element of the
+/// rows may as well be computed of the tensor.
 bool looksUpRows(mlir::Operation *op, mlir::Value tensor);
 
 /// The ops that read elements of a tensor or of rows that are looked up in it, but for the updates of a parameter.

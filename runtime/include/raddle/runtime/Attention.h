@@ -37,7 +37,8 @@ struct AttentionProblem {
 /// `scratch` has the bytes that `attentionScratchBytes` says.
 void runAttention(const AttentionProblem &problem, void *const *operands, ThreadPool &pool, void *scratch = nullptr);
 
-/// Bytes of scratch memory that `runAttention` needs for the problem: none but for operands of 16 bits, which are widened.
+/// Bytes of scratch memory that `runAttention` needs for the problem: none but for operands of 16 bits, which are
+/// widened.
 uint64_t attentionScratchBytes(const AttentionProblem &problem);
 
 } // namespace raddle::runtime

@@ -26,9 +26,7 @@ struct GemmProblem {
 
   static GemmProblem from(const bundle::Gemm &gemm);
 
-  bool hasEpilogue() const {
-    return bias || activation != bundle::Activation::None || sum != bundle::GemmSum::None;
-  }
+  bool hasEpilogue() const { return bias || activation != bundle::Activation::None || sum != bundle::GemmSum::None; }
 };
 
 /// The addresses of a product's operands; null for those that it has not.
@@ -45,9 +43,9 @@ struct GemmOperands {
 /// Bytes of scratch memory that `runGemm` needs for the problem: none but for operands of 16 bits, which are widened.
 size_t gemmScratchBytes(const GemmProblem &problem, size_t threads);
 
-/// Computes the problem with the pool's threads. Batches that update the same part of C are done in order. Operands of 16
-/// bits are multiplied and summed in f32, and a result of 16 bits is rounded once, to nearest, ties to even. `scratch`
-/// has `gemmScratchBytes` for the pool, aligned to `bufferAlignment`.
+/// Computes the problem with the pool's threads. Batches that update the same part of C are done in order. Operands of
+/// 16 bits are multiplied and summed in f32, and a result of 16 bits is rounded once, to nearest, ties to even.
+/// `scratch` has `gemmScratchBytes` for the pool, aligned to `bufferAlignment`.
 void runGemm(const GemmProblem &problem, const GemmOperands &operands, ThreadPool &pool, void *scratch = nullptr);
 
 /// Bytes of packed panels that the BLAS holds for the problem, all threads together, as near as its blocking is known.

@@ -29,7 +29,8 @@ struct SessionOptions {
   /// Measure the machine's limits, where they are asked for, even if they are remembered from before.
   bool measureLimits = false;
   /// On a GPU: measure what ways cuBLASLt has to compute each form of matrix product and take the fastest, which is
-  /// remembered (`docs/run.md`). Ways differ in how they round: without this each run computes the same on GPUs of one kind.
+  /// remembered (`docs/run.md`). Ways differ in how they round: without this each run computes the same on GPUs of one
+  /// kind.
   bool tune = true;
   /// Called by a thread of this process after each form that has been measured, with how many are done, of how many.
   std::function<void(size_t, size_t)> tuning;
@@ -97,8 +98,8 @@ struct Statistics {
   uint64_t peakResidentBytes = 0;
   /// Of the first rank of this process.
   DeviceCalls device;
-  /// By how much that, less the pages of mapped files, had grown then since the session was opened, divided by the ranks of
-  /// the process; the largest of all processes. What else the process does counts, too.
+  /// By how much that, less the pages of mapped files, had grown then since the session was opened, divided by the
+  /// ranks of the process; the largest of all processes. What else the process does counts, too.
   uint64_t residentGrowthBytes = 0;
   /// The processor family whose GEMM kernels are in use.
   std::string blas;

@@ -3,8 +3,8 @@
 
 #include "mlir/Bytecode/BytecodeOpInterface.h"
 #include "mlir/Dialect/Linalg/IR/Linalg.h"
-#include "mlir/IR/BuiltinTypes.h"
 #include "mlir/IR/BuiltinOps.h"
+#include "mlir/IR/BuiltinTypes.h"
 #include "mlir/IR/Dialect.h"
 #include "mlir/IR/OpDefinition.h"
 #include "mlir/IR/SymbolTable.h"
@@ -33,8 +33,8 @@ struct Mesh {
   int64_t replicas() const { return ranks / shards; }
 };
 
-/// The mesh that a `shard.grid` of the module gives, by its shape replicas x shards, or shards: the one that `ragged.mesh`
-/// names, or the only one. None where there is none. Reports a grid that is no such mesh.
+/// The mesh that a `shard.grid` of the module gives, by its shape replicas x shards, or shards: the one that
+/// `ragged.mesh` names, or the only one. None where there is none. Reports a grid that is no such mesh.
 mlir::FailureOr<std::optional<Mesh>> meshOfGrid(mlir::ModuleOp module);
 
 /// The mesh of a module; its grid, its attribute, and all its buckets agree. Reports what does not fit.
