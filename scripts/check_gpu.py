@@ -291,7 +291,7 @@ def check_attention(machine, log):
 
 def describe(machine, log):
     log.line(f"{datetime.datetime.now(datetime.timezone.utc):%Y-%m-%d %H:%M} UTC, {'; '.join(machine.description)}")
-    log.line(f"CUDA's libraries from {machine.environment['LD_LIBRARY_PATH']}")
+    print(f"CUDA's libraries from {machine.environment['LD_LIBRARY_PATH']}", flush=True)
     if machine.gpus > 1:
         log.line(subprocess.run(["nvidia-smi", "topo", "-m"], capture_output=True, text=True).stdout.split("\n\n")[0])
 

@@ -57,7 +57,8 @@ def pytest_counts(path):
 
 
 def binaries(folder):
-    return sorted([*folder.glob("*-tests"), *folder.glob("*Tests")])
+    """All GoogleTests but those of a GPU, which scripts/check-gpu runs."""
+    return sorted(path for path in [*folder.glob("*-tests"), *folder.glob("*Tests")] if path.name != "raddle-gpu-tests")
 
 
 def gtest_suite(name, binary):

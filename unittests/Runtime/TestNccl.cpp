@@ -259,9 +259,13 @@ Result ncclCommDestroy(Comm *comm) {
   return success;
 }
 
-// Streams may still come to what the communicator has.
+// Streams may still come to what the communicator has: it is kept to the end of the process, where checkers of memory
+// find it.
 Result ncclCommAbort(Comm *comm) {
+  static std::vector<Comm *> &aborted = *new std::vector<Comm *>;
   comm->rank->abort();
+  std::lock_guard<std::mutex> lock(mutex);
+  aborted.push_back(comm);
   return success;
 }
 

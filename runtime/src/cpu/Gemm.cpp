@@ -80,8 +80,8 @@ static void runBlock(const GemmProblem &p, GemmAddresses at, int64_t index, cons
   }
   int64_t width = static_cast<int64_t>(byteSize(p.dtype)), resultWidth = static_cast<int64_t>(byteSize(p.result));
   multiply(p,
-           {at.a + a * width, at.b + b * width, at.c + c * resultWidth, at.bias + block.column * resultWidth,
-            at.aux + (block.row * p.n + block.column) * resultWidth},
+           {at.a + a * width, at.b + b * width, at.c + c * resultWidth, moved(at.bias, block.column * resultWidth),
+            moved(at.aux, (block.row * p.n + block.column) * resultWidth)},
            block, scratch);
 }
 

@@ -19,6 +19,9 @@ struct GemmAddresses {
   char *aux = nullptr;
 };
 
+/// The address of an operand that a problem may lack, `bytes` further: null stays null.
+template <typename T> T *moved(T *pointer, int64_t bytes) { return pointer ? pointer + bytes : nullptr; }
+
 /// Rows, columns and depth of the panels that are widened. Three of them fit a core's cache, and each element is used
 /// as often, so that widening costs little beside.
 constexpr size_t narrowPanel = 384;

@@ -29,7 +29,7 @@ void finishBlock(const GemmProblem &p, const GemmAddresses &at, float *values, i
       convertElements(at.bias + column * width, p.result, bias, DType::F32, length);
     for (int64_t row = 0; row < rows; ++row) {
       float *value = values + row * leading + column;
-      char *kept = at.aux + (row * p.n + column) * width;
+      char *kept = moved(at.aux, (row * p.n + column) * width);
       for (int64_t i = 0; p.bias && i < count; ++i)
         value[i] += bias[i];
       if (p.activation == bundle::Activation::Gelu) {

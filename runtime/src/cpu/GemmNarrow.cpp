@@ -100,8 +100,9 @@ static void multiplyPanel(const GemmProblem &p, const GemmAddresses &at, int64_t
   } while (depth < p.k);
   int64_t width = static_cast<int64_t>(byteSize(p.result));
   if (p.hasEpilogue())
-    finishBlock(p, {nullptr, nullptr, result, at.bias + column * width, at.aux + (row * p.n + column) * width}, sum,
-                rounds ? e.columns : p.ldc, e.rows, e.columns);
+    finishBlock(p,
+                {nullptr, nullptr, result, moved(at.bias, column * width), moved(at.aux, (row * p.n + column) * width)},
+                sum, rounds ? e.columns : p.ldc, e.rows, e.columns);
   if (rounds)
     round(sum, p.result, p.ldc, e.rows, e.columns, result);
 }
