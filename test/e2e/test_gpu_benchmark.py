@@ -1,11 +1,12 @@
 """What the benchmark of several GPUs gives its peer is what the runtime draws: weights and windows."""
 
 import argparse
+import json
 import sys
 
 import torch
 from parity import assert_close
-from tools import BIN, ROOT, json_lines, succeed
+from tools import ROOT, json_lines, succeed
 
 import raddle
 
@@ -35,15 +36,16 @@ def test_the_peer_learns_the_same(tmp_path):
     )
     found = [step["loss"] for step in json_lines(result)[0]]
 
+    described = json.loads(succeed("raddle-translate", "--bundle-to-json", bundle).stdout)
     module.to_empty(device="cpu")
     parameters = dict(module.named_parameters())
     with torch.no_grad():
-        for index, described in enumerate(llama_gpus.describe_parameters(BIN, bundle)):
+        for index, parameter in enumerate(llama_gpus.describe_parameters(described)):
             # As two ranks do: each its own rows.
-            rows = parameters[described["name"]]
+            rows = parameters[parameter["name"]]
             half = (len(rows) + 1) // 2
-            llama_gpus.draw(index, described, rows[:half])
-            llama_gpus.draw(index, described, rows[half:], half)
+            llama_gpus.draw(index, parameter, rows[:half])
+            llama_gpus.draw(index, parameter, rows[half:], half)
     optimizer = torch.optim.AdamW(module.parameters(), lr=llama_gpus.LEARNING_RATE, weight_decay=0.0)
     expected = []
     for step in range(1, STEPS + 1):
