@@ -115,31 +115,20 @@ bool isMultiplied(Type a, Type c) {
   return (a == c && (isNarrow || a.isF32() || a.isF64())) || (isNarrow && c.isF32());
 }
 
-/// A generic that casts each element of its one input and does nothing else.
-linalg::GenericOp asCast(Operation *op) {
-  auto generic = dyn_cast_or_null<linalg::GenericOp>(op);
-  if (!generic || generic.getNumDpsInputs() != 1 || generic.getNumDpsInits() != 1 ||
-      !llvm::all_of(generic.getIndexingMapsArray(), [](AffineMap map) { return map.isIdentity(); }))
-    return {};
-  Operation *cast = generic.getBlock()->getTerminator()->getOperand(0).getDefiningOp();
-  bool casts = isa_and_nonnull<arith::ExtFOp, arith::TruncFOp>(cast);
-  return casts && cast->getOperand(0) == generic.getBlock()->getArgument(0) ? generic : linalg::GenericOp();
-}
-
 /// The operand, or the array of 16 bits that it is, widened.
 Value lookThroughWidening(Value operand) {
   auto type = dyn_cast<RankedTensorType>(operand.getType());
-  linalg::GenericOp cast = type && type.getElementType().isF32() ? asCast(operand.getDefiningOp()) : nullptr;
-  return cast && getElementTypeOrSelf(cast.getInputs()[0]).getIntOrFloatBitWidth() == 16 ? cast.getInputs()[0]
-                                                                                         : operand;
+  Operation *producer = operand.getDefiningOp();
+  Value source = producer && type && type.getElementType().isF32() ? castSource(producer) : Value();
+  return source && getElementTypeOrSelf(source).getIntOrFloatBitWidth() == 16 ? source : operand;
 }
 
 /// The op that rounds the result of a contraction, if nothing else needs it as it is.
 linalg::GenericOp roundingOf(linalg::LinalgOp op, Type element) {
   Value result = op->getResult(0);
-  linalg::GenericOp cast = result.hasOneUse() ? asCast(*result.user_begin()) : nullptr;
-  bool rounds = cast && cast.getInputs()[0] == result && isMultiplied(element, getElementTypeOrSelf(cast.getResult(0)));
-  return rounds && getElementTypeOrSelf(result).isF32() ? cast : linalg::GenericOp();
+  Operation *user = result.hasOneUse() ? *result.user_begin() : nullptr;
+  bool rounds = user && castSource(user) == result && isMultiplied(element, getElementTypeOrSelf(user->getResult(0)));
+  return rounds && getElementTypeOrSelf(result).isF32() ? cast<linalg::GenericOp>(user) : linalg::GenericOp();
 }
 
 /// The loops of the op by role, merged; nothing where a map is not a projected permutation.
