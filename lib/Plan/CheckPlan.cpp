@@ -1,4 +1,5 @@
-// The rules of a layout, checked against the shapes alone. Nothing here is shared with the planner.
+// The rules of a layout, checked against the shapes alone, which checkInput has taken: the count of a shape's elements
+// is all that is shared with the planner.
 #include "raddle/Plan/ModelPlanner.h"
 
 #include <algorithm>
@@ -80,9 +81,7 @@ private:
   /// The parts of a matrix by the definition of blocks.
   std::map<Region, Expected> expectedParts(const Parameter &parameter) const {
     Block block = parameter.block.value_or(options.block);
-    int64_t elements = 1;
-    for (int64_t extent : parameter.shape)
-      elements *= extent;
+    int64_t elements = *countElements(parameter.shape);
     bool isVector = parameter.shape.size() < 2;
     if (parameter.unit > 0)
       return {{Region::Interior, {elements, parameter.unit}}};

@@ -178,6 +178,16 @@ TEST(ModelPlanner, TakesHugeModels) {
   EXPECT_EQ(plan.padding(), 0);
 }
 
+// The other extents would overflow if they were multiplied first.
+TEST(ModelPlanner, TakesHugeShapesWithoutElements) {
+  Case c;
+  c.options.ranks = 4;
+  c.options.block = {Block::Kind::Tile, 128, 128};
+  c.parameters = {make("w", {512, 256}), make("empty", {int64_t(1) << 40, int64_t(1) << 40, 0})};
+  ModelPlan plan = planChecked(c);
+  EXPECT_EQ(plan.elements, 512 * 256);
+}
+
 TEST(ModelPlanner, RefusesWhatCannotBePlanned) {
   PlanOptions options;
   options.ranks = 0;
