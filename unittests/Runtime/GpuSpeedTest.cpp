@@ -2,13 +2,7 @@
 // are printed.
 #include "DeviceArrays.h"
 
-#include "cuda/Gpu.h"
-#include "exec/Program.h"
-
-#include "raddle/runtime/Error.h"
-
 #include <algorithm>
-#include <chrono>
 #include <cstdio>
 
 using namespace raddle::runtime;
@@ -155,89 +149,4 @@ TEST(GpuSpeed, OfSquaresAndOfALlama) {
   };
   for (const Shape &shape : shapes)
     print(*device, shape);
-}
-
-// Of the host, for one launch: the median of launches while the device has nothing to do, and while it does the one
-// before.
-static void printLaunches(Gpu &gpu, const char *name, const std::function<void()> &body) {
-  using Clock = std::chrono::steady_clock;
-  gpu.beginGraph();
-  body();
-  size_t graph = gpu.endGraph();
-  auto seconds = [&] {
-    Clock::time_point begin = Clock::now();
-    gpu.launchGraph(graph);
-    return std::chrono::duration<double>(Clock::now() - begin).count();
-  };
-  std::vector<double> idle, busy;
-  for (int i = 0; i < 9; ++i) {
-    gpu.synchronize();
-    idle.push_back(seconds());
-    busy.push_back(seconds());
-  }
-  gpu.synchronize();
-  auto median = [](std::vector<double> &all) {
-    std::nth_element(all.begin(), all.begin() + 4, all.end());
-    return all[4] * 1e6;
-  };
-  const GraphCensus &census = gpu.census(graph);
-  std::printf("launch of %-32s %5llu nodes, %4llu of them no kernels, %5llu edges: %7.1f us idle, %7.1f us busy\n",
-              name, static_cast<unsigned long long>(census.nodes()),
-              static_cast<unsigned long long>(census.nodes() - census.kernels),
-              static_cast<unsigned long long>(census.edges), median(idle), median(busy));
-}
-
-/// What the host pays for the launch of a step's graph, by what stands in it beside kernels.
-TEST(GpuSpeed, OfGraphLaunches) {
-  std::unique_ptr<Gpu> gpu;
-  try {
-    gpu = openCudaGpu(0);
-  } catch (const Error &error) {
-    GTEST_SKIP() << error.what();
-  }
-  gpu->enter();
-  gpu->makeEvents(2);
-  // Too large for a kernel to take the place of its copy.
-  constexpr uint64_t large = (1u << 20) + 16;
-  uint8_t *a = gpu->allocate(large), *b = gpu->allocate(large);
-  auto chain = [&](int kernels) {
-    for (int i = 0; i < kernels; ++i)
-      gpu->fill(a, 1, 16);
-  };
-  auto fork = [&](int kernels) {
-    gpu->record(0, computeStream);
-    gpu->wait(0, communicationStream);
-    gpu->mark(1);
-    chain(kernels);
-    gpu->record(1, communicationStream);
-    gpu->wait(1, computeStream);
-  };
-  auto repeat = [](int count, const std::function<void()> &body) {
-    for (int i = 0; i < count; ++i)
-      body();
-  };
-  printLaunches(*gpu, "30 kernels", [&] { chain(30); });
-  printLaunches(*gpu, "300 kernels", [&] { chain(300); });
-  printLaunches(*gpu, "3000 kernels", [&] { chain(3000); });
-  printLaunches(*gpu, "3000 kernels, 1 copy", [&] {
-    chain(1500);
-    gpu->copy(b, a, large);
-    chain(1500);
-  });
-  for (int parts : {24, 100})
-    printLaunches(*gpu, ("3000 kernels, " + std::to_string(parts) + " copies").c_str(), [&] {
-      repeat(parts, [&] {
-        chain(3000 / parts);
-        gpu->copy(b, a, large);
-      });
-    });
-  printLaunches(*gpu, "3000 kernels, 24 small copies", [&] {
-    repeat(24, [&] {
-      chain(125);
-      gpu->copy(b, a, 1024);
-    });
-  });
-  for (int forks : {1, 24, 100})
-    printLaunches(*gpu, ("3000 kernels, " + std::to_string(forks) + " forks").c_str(),
-                  [&] { repeat(forks, [&] { fork(3000 / forks); }); });
 }
