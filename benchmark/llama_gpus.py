@@ -2,6 +2,7 @@
 
     .venv/bin/python benchmark/llama_gpus.py pack FOLDER --ranks=2      # where the compiler is; no GPU is needed
     python3 llama_gpus.py run FOLDER --steps=50                        # on the GPUs' host, which needs torch
+    python3 llama_gpus.py host FOLDER --steps=12                       # Raddle alone: where the host's time goes
 
 24 layers, width 2048, 5632 in the feed-forward, 16 heads, a vocabulary of 32,000; AdamW. With --dtype=f32 both sides
 multiply without TF32; with bf16 Raddle is compiled for it, and the peer's FSDP2 gathers in bf16 and reduces in f32.
@@ -15,7 +16,9 @@ standard output is a JSON object with one figure:
 - `losses`: of both sides, and the largest relative difference;
 - `seconds` of a step: the median of all steps but the first three; `ratio` is FSDP2 / Raddle;
 - `bytes` of a GPU in use at the end, of all ranks the most, by nvidia-smi's count, `ratio` is Raddle / FSDP2;
-- `host_seconds` that Raddle's first rank spends on a step beside waiting, and what it asks the device for meanwhile;
+- `host_seconds` that Raddle's first rank spends on a step beside waiting, what it asks the device for meanwhile, the
+  `phases` of the call, medians of seconds by name, and the nodes of the graph that a step is (docs/run.md). `host`
+  prints this figure alone, and writes the graph to graph.dot in the folder;
 - `breakdown`, with --breakdown: the device's seconds of a step by kind of kernel, and the kernels with most. Raddle is
   run again, instruction by instruction and with times by events; the peer does some more steps under torch.profiler.
   `gaps` is the step's time, as above, without the time in which the device works. gpu_breakdown.py says what a kind is.
@@ -41,6 +44,7 @@ SEED, LEARNING_RATE = 11, 3e-4
 # Relative, of each loss: both sides round differently, and training multiplies that.
 TOLERANCE = {"f32": 1e-2, "bf16": 3e-2}
 WARM = 3  # steps that are not timed
+PHASES = [f"{name}_seconds" for name in ("check", "stage", "submit", "collect", "wait", "deliver")]
 TOKENS_IN_FILE = 4_000_000
 PORT = 29533
 
@@ -273,8 +277,8 @@ def raddle_command(machine):
     return [machine.folder / "raddle-run", "llama.raddle", *options]
 
 
-def run_raddle(arguments, machine):
-    process = machine.start([*raddle_command(machine), f"--steps={arguments.steps}"])
+def run_raddle(arguments, machine, options=()):
+    process = machine.start([*raddle_command(machine), f"--steps={arguments.steps}", *options])
     lines, used = [], {}
     for line in process.stdout:
         if line.startswith("{"):
@@ -291,16 +295,39 @@ def run_raddle(arguments, machine):
         "bytes": max(used.values()), "bytes_grown": used[arguments.steps - 1] - used[WARM],
         "host_seconds": statistics.median(step["launch_seconds"] for step in steps[WARM:]),
         **{call: max(step[call] for step in steps[WARM:]) for call in calls},
+        "phases": {phase: statistics.median(step[phase] for step in steps[WARM:]) for phase in PHASES},
+        "graphs": lines[-1]["graphs"],
     }
 
 
-def run(arguments):
+def host_figure(ours):
+    calls = {key: value for key, value in ours.items() if isinstance(value, (int, float)) and key != "bytes"}
+    return {
+        "figure": "host_seconds", "raddle": calls.pop("host_seconds"), **calls, "phases": ours["phases"],
+        "graphs": ours["graphs"],
+    }
+
+
+def open_folder(arguments):
     arguments.folder = arguments.folder.resolve()
     sys.path.insert(0, str(arguments.folder))
     import check_gpu
 
     described = json.loads((arguments.folder / "setting.json").read_text())
-    setting, machine = described["setting"], check_gpu.Machine(arguments.folder)
+    return described, check_gpu.Machine(arguments.folder)
+
+
+def run_host(arguments):
+    described, machine = open_folder(arguments)
+    ours = run_raddle(arguments, machine, ["--graph=graph.dot"])
+    step = statistics.median(ours["seconds"][WARM:])
+    print(json.dumps({"benchmark": "llama_gpus", **described["setting"], "step_seconds": step, **host_figure(ours)}))
+    return 0
+
+
+def run(arguments):
+    described, machine = open_folder(arguments)
+    setting = described["setting"]
     print(f"Raddle: {arguments.steps} steps", file=sys.stderr, flush=True)
     ours = run_raddle(arguments, machine)
     if arguments.breakdown:
@@ -319,8 +346,7 @@ def run(arguments):
     print(json.dumps({**common, "figure": "seconds", **step, "ratio": step["fsdp2"] / step["raddle"]}))
     a, b = ours["bytes"], theirs["bytes"]
     print(json.dumps({**common, "figure": "bytes", "raddle": a, "fsdp2": b, "ratio": a / b}))
-    calls = {key: value for key, value in ours.items() if isinstance(value, (int, float)) and key != "bytes"}
-    print(json.dumps({**common, "figure": "host_seconds", "raddle": calls.pop("host_seconds"), **calls}))
+    print(json.dumps({**common, **host_figure(ours)}))
     for name, side in (("raddle", ours), ("fsdp2", theirs)):
         if arguments.breakdown:
             found = {**side["breakdown"], "gaps": step[name] - side["breakdown"]["busy"]}
@@ -330,7 +356,7 @@ def run(arguments):
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("what", choices=("pack", "run", "peer"))
+    parser.add_argument("what", choices=("pack", "run", "host", "peer"))
     parser.add_argument("folder", type=pathlib.Path)
     parser.add_argument("--ranks", type=int, default=2)
     parser.add_argument("--steps", type=int, default=50)
@@ -348,7 +374,7 @@ def main():
     arguments = parser.parse_args()
     if arguments.steps <= WARM + 1:
         parser.error(f"--steps: expected more than {WARM + 1}, found {arguments.steps}")
-    sys.exit({"pack": pack, "run": run, "peer": train_fsdp2}[arguments.what](arguments))
+    sys.exit({"pack": pack, "run": run, "host": run_host, "peer": train_fsdp2}[arguments.what](arguments))
 
 
 if __name__ == "__main__":

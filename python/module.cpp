@@ -162,6 +162,19 @@ nb::list describeParameters(const Session &session) {
   return result;
 }
 
+nb::list describeGraphs(const std::vector<GraphCensus> &graphs) {
+  nb::list result;
+  for (const GraphCensus &graph : graphs) {
+    nb::dict counts;
+    counts["entry"] = graph.entry;
+    counts["nodes"] = graph.nodes();
+    for (const GraphCount &each : graphCounts)
+      counts[each.key] = graph.*each.count;
+    result.append(counts);
+  }
+  return result;
+}
+
 nb::dict describeStatistics(const Session &session) {
   Statistics statistics = session.statistics();
   nb::dict result;
@@ -174,6 +187,9 @@ nb::dict describeStatistics(const Session &session) {
   result["runs"] = statistics.runs;
   result["peak_resident_bytes"] = statistics.peakResidentBytes;
   result["launch_seconds"] = statistics.device.seconds;
+  for (const DevicePhase &phase : devicePhases)
+    result[phase.key] = statistics.device.*phase.seconds;
+  result["graphs"] = describeGraphs(statistics.graphs);
   result["graph_launches"] = statistics.device.graphLaunches;
   result["single_instructions"] = statistics.device.singleInstructions;
   result["device_allocations"] = statistics.device.allocations;

@@ -15,6 +15,7 @@ failed"; the exit status is 1 after a failure.
 """
 
 import argparse
+import collections
 import concurrent.futures
 import datetime
 import json
@@ -37,6 +38,7 @@ TRACES = 2
 HOST_SECONDS = 100e-6
 WARM = 2  # steps: instructions one by one, then the one in which they become a graph
 LATER_STEPS = {"graph_launches": 1, "single_instructions": 0, "device_allocations": 0, "synchronisations": 0}
+NODES = ("memsets", "copies", "events", "hosts", "children", "empties", "others", "programmatic", "joins")
 IGNORED = {"step", "seconds", "launch_seconds", "lr", *LATER_STEPS}
 CASE_SECONDS = 60  # of one run, and of one under compute-sanitizer three times as many
 COLLECTIVE_SECONDS = 20
@@ -191,6 +193,16 @@ def steps_of(text):
     return [line for line in lines if "step" in line]
 
 
+def describe_graphs(text):
+    """How many nodes the graphs of a run had, and all kinds of nodes but kernels."""
+    lines = [json.loads(line) for line in text.splitlines() if line.startswith("{")]
+    counts = collections.Counter()
+    for graph in (graph for line in lines if "summary" in line for graph in line["graphs"]):
+        counts.update({key: count for key, count in graph.items() if key != "entry"})
+    others = [f"{counts[kind]} {kind}" for kind in NODES if counts[kind]]
+    return f"{counts['nodes']} nodes" + (f" ({', '.join(others)})" if others else "")
+
+
 def compare(machine, case, log, gpu=None):
     result = machine.run(case, min(CASE_SECONDS, max(log.left(), 1)), gpu=gpu)
     if result.hung or result.status != 0:
@@ -210,7 +222,8 @@ def compare(machine, case, log, gpu=None):
     log.result(
         worst[0] <= case["tolerance"] and not problems,
         f"{title(case)}: largest difference {worst[0]:.2e} of {case['tolerance']:g} ({worst[1]}); "
-        f"{len(found)} steps of {seconds * 1e6:.0f} us, of which {host * 1e6:.0f} us the host's"
+        f"{len(found)} steps of {seconds * 1e6:.0f} us, of which {host * 1e6:.0f} us the host's; "
+        + describe_graphs(result.stdout)
         + "".join("; " + problem for problem in problems),
     )
 

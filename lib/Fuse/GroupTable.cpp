@@ -122,6 +122,17 @@ int64_t GroupTable::neededAt(Value value, int a, int b) const {
   return first;
 }
 
+int64_t GroupTable::lastNeedOf(Value value) const {
+  int64_t last = -1;
+  for (Operation *nested : value.getUsers()) {
+    Operation *user = block.findAncestorOpInBlock(*nested);
+    last = std::max(last, positions.lookup(user));
+    if (isView(user))
+      last = std::max(last, lastNeedOf(user->getResult(0)));
+  }
+  return last;
+}
+
 Operation *GroupTable::findPlace(int a, int b, const char *&why) const {
   int64_t ready = -1, needed = positions.size();
   for (int group : {a, b})

@@ -29,6 +29,9 @@ public:
   /// Groups whose results the group's ops read, the nearest first.
   llvm::SmallVector<int> producersOf(int group) const;
 
+  /// Where a value, or a view of it, is read last.
+  int64_t lastNeedOf(mlir::Value value) const;
+
   /// The only group that reads a group's results, directly or slices of them; −1 if there are others, or other readers.
   int onlyReaderOf(int group) const;
 

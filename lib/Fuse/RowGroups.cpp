@@ -2,6 +2,7 @@
 
 #include "mlir/IR/Remarks.h"
 #include "raddle/Dialect/Exec/IR/ExecOps.h"
+#include "raddle/Dialect/Ragged/IR/RaggedOps.h"
 #include <cmath>
 
 using namespace mlir;
@@ -29,6 +30,45 @@ int64_t RowGroups::join() {
   }
   for (int index = table.size(); test && index-- > 0;)
     joined += tryPull(index);
+  if (test)
+    joined += joinCasts();
+  return joined;
+}
+
+/// The state in which the tensor lies that a group does nothing but round to a narrower type; null for other groups.
+Value RowGroups::roundedState(int group) const {
+  if (table.find(group) != group || table.opsOf(group).size() != 1)
+    return {};
+  Operation *op = table.opsOf(group).front();
+  Value source = castSource(op);
+  auto slot = source ? source.getDefiningOp<ragged::SlotOp>() : ragged::SlotOp();
+  bool narrows =
+      slot && elementBytes(getElementTypeOrSelf(op->getResult(0))) < elementBytes(getElementTypeOrSelf(source));
+  return narrows && isa<BlockArgument>(slot.getFull()) ? slot.getFull() : Value();
+}
+
+/// Whether what a group computes is in memory still where another one begins, which is near.
+bool RowGroups::outlives(int group, int next) const {
+  int64_t begin = table.positionOf(next);
+  return begin - table.positionOf(group) <= kNear && llvm::all_of(table.opsOf(group), [&](Operation *op) {
+           return llvm::all_of(op->getResults(), [&](Value result) { return table.lastNeedOf(result) > begin; });
+         });
+}
+
+/// Weights of one shape in one bucket are rounded by one kernel, where the first of them is, if all of them are in
+/// memory together in any case, as between forward and backward. Each result is freed behind its own last reader.
+int64_t RowGroups::joinCasts() {
+  int64_t joined = 0;
+  llvm::DenseMap<std::pair<Value, Type>, int> latest;
+  for (int index = 0; index < table.size(); ++index) {
+    Value state = roundedState(index);
+    if (!state)
+      continue;
+    auto [entry, isNew] = latest.insert({{state, table.opsOf(index).front()->getResult(0).getType()}, index});
+    if (!isNew && outlives(table.find(entry->second), index))
+      joined += tryJoin(entry->second, index);
+    entry->second = index;
+  }
   return joined;
 }
 

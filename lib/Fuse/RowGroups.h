@@ -35,6 +35,9 @@ private:
   const char *whyApart(int a, int b, unsigned &count, mlir::Operation *&place) const;
   bool tryJoin(int first, int second);
   bool tryPull(int group);
+  mlir::Value roundedState(int group) const;
+  bool outlives(int group, int next) const;
+  int64_t joinCasts();
   std::string reasonFor(int producer, int consumer, bool joins) const;
 
   mlir::Block &block;

@@ -39,7 +39,7 @@ static std::string document(const Bundle &bundle, const runtime::Measurements &m
           report::escape(report::textOf(bundle.weights())) + " for " + ranks + ". What the compiler planned" +
           (measured.instructions.empty() ? "" : " and a run measured") +
           "; sizes and times are those of one rank.</p></header>\n";
-  html += report::totalsSection(bundle, measured);
+  html += report::totalsSection(bundle, measured) + report::graphSection(measured);
   for (const EntryPoint *entry : report::Range(bundle.entries()))
     html += entrySections(bundle, *entry, measured);
   return html + report::bucketSection(bundle) + "</body></html>\n";

@@ -18,6 +18,8 @@ constexpr double marginRight = 10;
 constexpr double plotWidth = chartWidth - marginLeft - marginRight;
 
 std::string totalsSection(const bundle::Bundle &bundle, const runtime::Measurements &measured);
+/// Nothing where no program became a graph of a GPU.
+std::string graphSection(const runtime::Measurements &measured);
 std::string memorySection(const bundle::Variant &variant);
 std::string scheduleSection(const bundle::Bundle &bundle, const bundle::Variant &variant);
 std::string kernelSection(const bundle::Bundle &bundle, const bundle::Variant &variant,

@@ -71,4 +71,26 @@ std::string totalsSection(const Bundle &bundle, const runtime::Measurements &mea
   return "<h2>Totals</h2>" + table.html();
 }
 
+std::string graphSection(const runtime::Measurements &measured) {
+  if (measured.graphs.empty())
+    return "";
+  std::vector<std::string> headings{"in the graph of"};
+  for (const runtime::GraphCensus &graph : measured.graphs)
+    headings.push_back(graph.entry);
+  Table table(headings);
+  auto add = [&](const char *what, auto countOf) {
+    std::vector<std::string> row{what};
+    for (const runtime::GraphCensus &graph : measured.graphs)
+      row.push_back(formatInteger(countOf(graph)));
+    table.add(row);
+  };
+  add("nodes", [](const runtime::GraphCensus &graph) { return graph.nodes(); });
+  for (const runtime::GraphCount &each : runtime::graphCounts)
+    add(each.text, [&](const runtime::GraphCensus &graph) { return graph.*each.count; });
+  return "<h2>Graphs</h2><p>What the GPU is given for a call without tracing, from the third one on. A chain of "
+         "kernels "
+         "is launched at once, whatever their number; all else may cost the host time at each launch.</p>" +
+         table.html();
+}
+
 } // namespace raddle::report

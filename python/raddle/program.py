@@ -159,8 +159,9 @@ class Program:
 
     def statistics(self):
         """Bytes of state and arena a rank, bytes communicated and copied so far, runs, peak resident bytes, BLAS kernels;
-        of a GPU what was asked of it so far: launch_seconds, graph_launches, single_instructions, device_allocations,
-        synchronisations."""
+        of a GPU what was asked of it so far: launch_seconds and other times of the host, graph_launches,
+        single_instructions, device_allocations, synchronisations; ``graphs``, a dict for each program that became one,
+        with the numbers of its nodes by kind."""
         return self._session.statistics()
 
     def write_report(self, path):

@@ -53,3 +53,130 @@ func.func @rotate(%x: tensor<64x128xf32>) -> tensor<64x128xf32> {
   } -> tensor<64x128xf32>
   return %r : tensor<64x128xf32>
 }
+
+// -----
+
+// Weights of one shape in one bucket that backward reads again are rounded by one kernel, where the first of them is;
+// another shape is a kernel of its own, and so is a weight that is not in memory any more where the next one is rounded.
+ragged.bucket @b ranks 1 shard 12288 : f32 {
+  slots = [#ragged.slot<"q" at 0 shape [64, 64] unit 1>, #ragged.slot<"k" at 4096 shape [64, 64] unit 1>,
+           #ragged.slot<"up" at 8192 shape [32, 64] unit 1>, #ragged.slot<"head" at 10240 shape [32, 64] unit 1>]
+}
+// CHECK-LABEL: func.func @round(
+// CHECK-DAG: %[[Q:.*]] = ragged.slot "q"
+// CHECK-DAG: %[[K:.*]] = ragged.slot "k"
+// CHECK: %[[BOTH:.*]]:2 = exec.dispatch @{{.*}} ins(%[[Q]], %[[K]] : {{.*}} -> tensor<64x64xbf16>, tensor<64x64xbf16>
+// CHECK-NEXT: exec.gemm ins(%{{.*}}, %[[BOTH]]#0
+// CHECK-NEXT: exec.gemm ins(%{{.*}}, %[[BOTH]]#1
+// CHECK: %[[UP:.*]] = exec.dispatch @[[ONE:.*]] ins(%{{.*}} : tensor<32x64xf32>) -> tensor<32x64xbf16>
+// CHECK-NEXT: exec.gemm
+// CHECK: exec.dispatch @[[ONE]] ins(%{{.*}} : tensor<32x64xf32>) -> tensor<32x64xbf16>
+// CHECK-NEXT: exec.gemm
+// CHECK-NEXT: exec.gemm ins(%{{.*}}, %[[BOTH]]#1
+// CHECK-NEXT: exec.gemm ins(%{{.*}}, %[[BOTH]]#0
+#same = affine_map<(i, j) -> (i, j)>
+#left = affine_map<(i, j, k) -> (i, k)>
+#right = affine_map<(i, j, k) -> (j, k)>
+#out = affine_map<(i, j, k) -> (i, j)>
+func.func @round(%x: tensor<64x64xbf16>,
+                 %s: tensor<12288xf32> {ragged.state = "b.param", ragged.bucket = @b, ragged.role = "param"})
+    -> (tensor<64x64xf32>, tensor<64x64xf32>, tensor<64x32xf32>, tensor<64x32xf32>, tensor<64x64xf32>,
+        tensor<64x64xf32>) {
+  %zero = arith.constant 0.0 : f32
+  %narrow = tensor.empty() : tensor<64x64xbf16>
+  %short = tensor.empty() : tensor<32x64xbf16>
+  %e = tensor.empty() : tensor<64x64xf32>
+  %z = linalg.fill ins(%zero : f32) outs(%e : tensor<64x64xf32>) -> tensor<64x64xf32>
+  %e2 = tensor.empty() : tensor<64x32xf32>
+  %z2 = linalg.fill ins(%zero : f32) outs(%e2 : tensor<64x32xf32>) -> tensor<64x32xf32>
+  %qw = ragged.slot "q" of %s in @b : tensor<12288xf32> -> tensor<64x64xf32>
+  %kw = ragged.slot "k" of %s in @b : tensor<12288xf32> -> tensor<64x64xf32>
+  %uw = ragged.slot "up" of %s in @b : tensor<12288xf32> -> tensor<32x64xf32>
+  %hw = ragged.slot "head" of %s in @b : tensor<12288xf32> -> tensor<32x64xf32>
+  %q = linalg.generic {indexing_maps = [#same, #same], iterator_types = ["parallel", "parallel"]}
+      ins(%qw : tensor<64x64xf32>) outs(%narrow : tensor<64x64xbf16>) {
+  ^bb0(%u: f32, %o: bf16):
+    %t = arith.truncf %u : f32 to bf16
+    linalg.yield %t : bf16
+  } -> tensor<64x64xbf16>
+  %a = linalg.generic {indexing_maps = [#left, #right, #out],
+                            iterator_types = ["parallel", "parallel", "reduction"]}
+      ins(%x, %q : tensor<64x64xbf16>, tensor<64x64xbf16>) outs(%z : tensor<64x64xf32>) {
+  ^bb0(%u: bf16, %v: bf16, %o: f32):
+    %l = arith.extf %u : bf16 to f32
+    %r = arith.extf %v : bf16 to f32
+    %m = arith.mulf %l, %r : f32
+    %p = arith.addf %o, %m : f32
+    linalg.yield %p : f32
+  } -> tensor<64x64xf32>
+  %k = linalg.generic {indexing_maps = [#same, #same], iterator_types = ["parallel", "parallel"]}
+      ins(%kw : tensor<64x64xf32>) outs(%narrow : tensor<64x64xbf16>) {
+  ^bb0(%u: f32, %o: bf16):
+    %t = arith.truncf %u : f32 to bf16
+    linalg.yield %t : bf16
+  } -> tensor<64x64xbf16>
+  %b = linalg.generic {indexing_maps = [#left, #right, #out],
+                            iterator_types = ["parallel", "parallel", "reduction"]}
+      ins(%x, %k : tensor<64x64xbf16>, tensor<64x64xbf16>) outs(%z : tensor<64x64xf32>) {
+  ^bb0(%u: bf16, %v: bf16, %o: f32):
+    %l = arith.extf %u : bf16 to f32
+    %r = arith.extf %v : bf16 to f32
+    %m = arith.mulf %l, %r : f32
+    %p = arith.addf %o, %m : f32
+    linalg.yield %p : f32
+  } -> tensor<64x64xf32>
+  %up = linalg.generic {indexing_maps = [#same, #same], iterator_types = ["parallel", "parallel"]}
+      ins(%uw : tensor<32x64xf32>) outs(%short : tensor<32x64xbf16>) {
+  ^bb0(%u: f32, %o: bf16):
+    %t = arith.truncf %u : f32 to bf16
+    linalg.yield %t : bf16
+  } -> tensor<32x64xbf16>
+  %c = linalg.generic {indexing_maps = [#left, #right, #out],
+                            iterator_types = ["parallel", "parallel", "reduction"]}
+      ins(%x, %up : tensor<64x64xbf16>, tensor<32x64xbf16>) outs(%z2 : tensor<64x32xf32>) {
+  ^bb0(%u: bf16, %v: bf16, %o: f32):
+    %l = arith.extf %u : bf16 to f32
+    %r = arith.extf %v : bf16 to f32
+    %m = arith.mulf %l, %r : f32
+    %p = arith.addf %o, %m : f32
+    linalg.yield %p : f32
+  } -> tensor<64x32xf32>
+  %head = linalg.generic {indexing_maps = [#same, #same], iterator_types = ["parallel", "parallel"]}
+      ins(%hw : tensor<32x64xf32>) outs(%short : tensor<32x64xbf16>) {
+  ^bb0(%u: f32, %o: bf16):
+    %t = arith.truncf %u : f32 to bf16
+    linalg.yield %t : bf16
+  } -> tensor<32x64xbf16>
+  %d = linalg.generic {indexing_maps = [#left, #right, #out],
+                            iterator_types = ["parallel", "parallel", "reduction"]}
+      ins(%x, %head : tensor<64x64xbf16>, tensor<32x64xbf16>) outs(%z2 : tensor<64x32xf32>) {
+  ^bb0(%u: bf16, %v: bf16, %o: f32):
+    %l = arith.extf %u : bf16 to f32
+    %r = arith.extf %v : bf16 to f32
+    %m = arith.mulf %l, %r : f32
+    %p = arith.addf %o, %m : f32
+    linalg.yield %p : f32
+  } -> tensor<64x32xf32>
+  %g = linalg.generic {indexing_maps = [#left, #right, #out],
+                            iterator_types = ["parallel", "parallel", "reduction"]}
+      ins(%x, %k : tensor<64x64xbf16>, tensor<64x64xbf16>) outs(%z : tensor<64x64xf32>) {
+  ^bb0(%u: bf16, %v: bf16, %o: f32):
+    %l = arith.extf %u : bf16 to f32
+    %r = arith.extf %v : bf16 to f32
+    %m = arith.mulf %l, %r : f32
+    %p = arith.addf %o, %m : f32
+    linalg.yield %p : f32
+  } -> tensor<64x64xf32>
+  %h = linalg.generic {indexing_maps = [#left, #right, #out],
+                            iterator_types = ["parallel", "parallel", "reduction"]}
+      ins(%x, %q : tensor<64x64xbf16>, tensor<64x64xbf16>) outs(%z : tensor<64x64xf32>) {
+  ^bb0(%u: bf16, %v: bf16, %o: f32):
+    %l = arith.extf %u : bf16 to f32
+    %r = arith.extf %v : bf16 to f32
+    %m = arith.mulf %l, %r : f32
+    %p = arith.addf %o, %m : f32
+    linalg.yield %p : f32
+  } -> tensor<64x64xf32>
+  return %a, %b, %c, %d, %g, %h
+      : tensor<64x64xf32>, tensor<64x64xf32>, tensor<64x32xf32>, tensor<64x32xf32>, tensor<64x64xf32>, tensor<64x64xf32>
+}

@@ -67,15 +67,22 @@ void writeOutputs(const Call &call, uint64_t step, const std::string &folder) {
   }
 }
 
-static DeviceCalls difference(const DeviceCalls &a, const DeviceCalls &b) {
-  return {a.seconds - b.seconds, a.graphLaunches - b.graphLaunches, a.singleInstructions - b.singleInstructions,
-          a.allocations - b.allocations, a.synchronisations - b.synchronisations};
+// What was asked for beside `sum`, from one moment to a later one.
+static void addBetween(DeviceCalls &sum, const DeviceCalls &before, const DeviceCalls &after) {
+  sum.seconds += after.seconds - before.seconds;
+  for (const DevicePhase &phase : devicePhases)
+    sum.*phase.seconds += after.*phase.seconds - before.*phase.seconds;
+  sum.graphLaunches += after.graphLaunches - before.graphLaunches;
+  sum.singleInstructions += after.singleInstructions - before.singleInstructions;
+  sum.allocations += after.allocations - before.allocations;
+  sum.synchronisations += after.synchronisations - before.synchronisations;
 }
 
 void StepReports::start(uint64_t step, std::optional<float> rate) {
-  Step next{step, 0, rate, Clock::now(), session.deviceCalls()};
+  Step next{step, 0, rate, Clock::now(), {}};
+  DeviceCalls before = session.deviceCalls();
   next.call = call.start(step, rate);
-  next.device = difference(session.deviceCalls(), next.device);
+  addBetween(next.device, before, session.deviceCalls());
   finish();
   open = next;
   if (!session.isAsynchronous())
@@ -87,7 +94,9 @@ void StepReports::finish() {
     return;
   Step step = *open;
   open.reset();
+  DeviceCalls before = session.deviceCalls();
   session.finish(step.call);
+  addBetween(step.device, before, session.deviceCalls());
   // The GPU begins it when the one before has ended.
   Clock::time_point begin = std::max(step.begin, ended);
   ended = Clock::now();

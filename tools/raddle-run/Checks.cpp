@@ -60,7 +60,8 @@ void checkOutputs(const Options &options) {
     checkFolder(options.output, "--output");
   else if (!options.output.empty())
     checkParent(options.output, "--output");
-  for (const auto &[path, what] : {std::pair(options.trace, "--trace"), std::pair(options.report, "--report")}) {
+  for (const auto &[path, what] : {std::pair(options.trace, "--trace"), std::pair(options.report, "--report"),
+                                   std::pair(options.graph, "--graph")}) {
     if (path.empty())
       continue;
     if (fs::is_directory(path, error))

@@ -91,6 +91,9 @@ std::optional<Options> parseOptions(int argc, char **argv, bool &failed) {
   app.add_option("--report", options.report,
                  "Write the report of raddle-compile, an HTML file, with the times that kernels took beside what this "
                  "machine's measured limits allow");
+  app.add_option("--graph", options.graph,
+                 "Write the graph that the second call on a GPU becomes to a file in DOT (Graphviz), those of further "
+                 "entry points to its name with .1, .2 and so on; of the first rank");
   app.add_flag("--measure-limits", options.measureLimits,
                "Measure the machine's memory and matrix products for --report and --trace even where they are "
                "remembered from before");

@@ -22,7 +22,7 @@ struct Options {
   uint64_t warmup = 0;
   bool cosine = false;
   std::vector<std::pair<std::string, std::string>> inputs; // name, file
-  std::string output, weights, trace, report;
+  std::string output, weights, trace, report, graph;
   bool measureLimits = false, shareGpus = false;
   bool tune = true;
   std::optional<uint64_t> seed;

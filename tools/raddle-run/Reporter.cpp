@@ -40,11 +40,25 @@ void Reporter::printLine(const std::string &line) const {
 }
 
 static std::string describe(const runtime::DeviceCalls &device) {
-  return ",\"launch_seconds\":" + jsonNumber(device.seconds) +
-         ",\"graph_launches\":" + std::to_string(device.graphLaunches) +
+  std::string text = ",\"launch_seconds\":" + jsonNumber(device.seconds);
+  for (const runtime::DevicePhase &phase : runtime::devicePhases)
+    text += "," + jsonString(phase.key) + ":" + jsonNumber(device.*phase.seconds);
+  return text + ",\"graph_launches\":" + std::to_string(device.graphLaunches) +
          ",\"single_instructions\":" + std::to_string(device.singleInstructions) +
          ",\"device_allocations\":" + std::to_string(device.allocations) +
          ",\"synchronisations\":" + std::to_string(device.synchronisations);
+}
+
+static std::string describe(const std::vector<runtime::GraphCensus> &graphs) {
+  std::string text;
+  for (const runtime::GraphCensus &graph : graphs) {
+    text += (text.empty() ? "{\"entry\":" : ",{\"entry\":") + jsonString(graph.entry) +
+            ",\"nodes\":" + std::to_string(graph.nodes());
+    for (const runtime::GraphCount &each : runtime::graphCounts)
+      text += "," + jsonString(each.key) + ":" + std::to_string(graph.*each.count);
+    text += "}";
+  }
+  return ",\"graphs\":[" + text + "]";
 }
 
 void Reporter::step(uint64_t step, const std::vector<Metric> &metrics, std::optional<float> learningRate,
@@ -85,6 +99,9 @@ void Reporter::summary(const runtime::Session &session, const std::string &entry
   runtime::Statistics statistics = session.statistics();
   if (!active)
     return;
+  for (const runtime::GraphCensus &graph : statistics.graphs)
+    if (!graph.drawingError.empty())
+      std::cerr << "raddle-run: " << graph.drawingError << std::endl;
   if (!options.json) {
     printLine(std::to_string(options.steps) + " calls of " + entry + " on " + std::to_string(session.ranks()) +
               " ranks in " + readable(seconds) + " seconds; state " + std::to_string(statistics.stateBytes) +
@@ -103,9 +120,9 @@ void Reporter::summary(const runtime::Session &session, const std::string &entry
             ",\"planned_bytes\":" + std::to_string(statistics.plannedBytes) +
             ",\"bytes_communicated\":" + std::to_string(statistics.bytesCommunicated) +
             ",\"bytes_copied\":" + std::to_string(statistics.bytesCopied) +
-            ",\"peak_resident_bytes\":" + std::to_string(statistics.peakResidentBytes) +
-            ",\"resident_growth_bytes\":" + std::to_string(statistics.residentGrowthBytes) +
-            describe(statistics.device) + ",\"blas\":" + jsonString(statistics.blas) + "}");
+            ",\"peak_resident_bytes\":" + std::to_string(statistics.peakResidentBytes) + ",\"resident_growth_bytes\":" +
+            std::to_string(statistics.residentGrowthBytes) + describe(statistics.device) + describe(statistics.graphs) +
+            ",\"blas\":" + jsonString(statistics.blas) + "}");
 }
 
 } // namespace raddle::run

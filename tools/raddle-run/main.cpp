@@ -84,6 +84,7 @@ static void run(const Options &options, const std::shared_ptr<Communicator> &wor
   sessionOptions.shareGpus = options.shareGpus;
   sessionOptions.patience = std::chrono::seconds(options.timeout);
   sessionOptions.tune = options.tune;
+  sessionOptions.graphFile = options.graph;
   if (launch ? launch->rank == 0 : !world || world->rank() == 0)
     sessionOptions.tuning = showTuning();
   Session session(options.bundle, sessionOptions);

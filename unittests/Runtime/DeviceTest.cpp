@@ -1,7 +1,10 @@
 // What needs a GPU: the device, and NCCL on it. Ranks share GPU 0; RADDLE_TEST_RANKS of them where the library in
 // NCCL's place lets them (SharedGpuNccl.cpp), else one.
+#include "TestFolder.h"
+
 #include "cuda/Gpu.h"
 #include "cuda/NcclCommunicator.h"
+#include "cuda/SharedLibrary.h"
 #include "exec/Program.h"
 #include "exec/RankThreads.h"
 
@@ -135,6 +138,118 @@ TEST_F(DeviceTest, FillsAnyBytes) {
       std::fill_n(expected.begin() + static_cast<std::ptrdiff_t>(first), count, uint8_t(0xab));
       ASSERT_EQ(array.read(), expected) << count << " bytes from " << first;
     }
+}
+
+// What libraries ask the driver for when they are captured.
+struct MemoryFunctions {
+  Result (*memset8)(Address, unsigned char, size_t, Stream);
+  Result (*memset16)(Address, unsigned short, size_t, Stream);
+  Result (*memset32)(Address, unsigned, size_t, Stream);
+  Result (*memset2D)(Address, size_t, unsigned char, size_t, size_t, Stream);
+  Result (*copy)(Address, Address, size_t, Stream);
+
+  MemoryFunctions() {
+    SharedLibrary library({"libcuda.so.1"}, "NVIDIA's driver cannot be loaded");
+    library.find(memset8, "cuMemsetD8Async");
+    library.find(memset16, "cuMemsetD16Async");
+    library.find(memset32, "cuMemsetD32Async");
+    library.find(memset2D, "cuMemsetD2D8Async");
+    library.find(copy, "cuMemcpyAsync");
+    library.check("NVIDIA's driver");
+  }
+};
+
+// A graph of what `body` asks for on the stream of collectives.
+static size_t captureBeside(Gpu &gpu, const std::function<void(Stream)> &body) {
+  gpu.makeEvents(2);
+  gpu.beginGraph();
+  gpu.record(0, computeStream);
+  gpu.wait(0, communicationStream);
+  body(static_cast<Stream>(gpu.communicationStream()));
+  gpu.record(1, communicationStream);
+  gpu.wait(1, computeStream);
+  return gpu.endGraph();
+}
+
+TEST_F(DeviceTest, KernelsTakeThePlaceOfMemsetsAndCopiesInAGraph) {
+  auto gpu = openCudaGpu(0);
+  gpu->enter();
+  constexpr size_t most = 10000;
+  std::vector<uint8_t> before = numbers<uint8_t>(most, 1);
+  Array<uint8_t> array(*gpu, before), kept(*gpu, before), small(*gpu, before);
+  Address at = reinterpret_cast<Address>(array.data()), from = reinterpret_cast<Address>(small.data());
+  MemoryFunctions functions;
+  size_t graph = captureBeside(*gpu, [&](Stream stream) {
+    driver().check(functions.memset8(at + 3, 0xab, 4099, stream), "bytes");
+    driver().check(functions.memset16(at + 102, 0x1234, 77, stream), "halves");
+    driver().check(functions.memset32(at + 4400, 0x89abcdef, 9, stream), "words");
+    driver().check(functions.memset2D(at + 5000, 10, 5, 10, 6, stream), "rows without gaps");
+    driver().check(functions.memset2D(at + 6000, 16, 6, 10, 3, stream), "rows with gaps");
+    driver().check(functions.copy(at + 7000, from + 1, 999, stream), "a copy");
+    driver().check(functions.copy(at + 8192, from + 256, 1024, stream), "an aligned copy");
+  });
+  GraphCensus census = gpu->census(graph);
+  // The driver may describe rows without gaps as one row, or as rows.
+  EXPECT_EQ(census.replacedMemsets, 4u);
+  EXPECT_EQ(census.replacedCopies, 2u);
+  EXPECT_EQ(census.kernels, 6u);
+  EXPECT_EQ(census.memsets, 1u);
+  EXPECT_EQ(census.copies, 0u);
+  EXPECT_EQ(census.edges, census.nodes() - 1);
+  EXPECT_EQ(census.joins, 0u);
+  std::vector<uint8_t> expected = before;
+  auto fill = [&](size_t first, size_t count, std::vector<uint8_t> pattern) {
+    for (size_t i = 0; i < count; ++i)
+      expected[first + i] = pattern[i % pattern.size()];
+  };
+  fill(3, 4099, {0xab});
+  fill(102, 2 * 77, {0x34, 0x12});
+  fill(4400, 4 * 9, {0xef, 0xcd, 0xab, 0x89});
+  fill(5000, 60, {5});
+  for (size_t row = 0; row < 3; ++row)
+    fill(6000 + 16 * row, 10, {6});
+  std::copy_n(before.begin() + 1, 999, expected.begin() + 7000);
+  std::copy_n(before.begin() + 256, 1024, expected.begin() + 8192);
+  for (int round = 0; round < 3; ++round) {
+    gpu->copy(array.data(), kept.data(), most);
+    gpu->launchGraph(graph);
+    EXPECT_EQ(array.read(), expected) << "launch " << round;
+  }
+}
+
+TEST_F(DeviceTest, GraphsKeepCopiesOfTheHostAndLargeOnes) {
+  auto gpu = openCudaGpu(0);
+  gpu->enter();
+  constexpr uint64_t large = 3u << 20;
+  uint8_t *a = gpu->allocate(large), *b = gpu->allocate(large), *host = gpu->allocateHost(large);
+  gpu->beginGraph();
+  gpu->fill(a, 9, large);
+  gpu->copy(b, a, large);
+  gpu->copy(host, b, 100);
+  size_t graph = gpu->endGraph();
+  EXPECT_EQ(gpu->census(graph).kernels, 1u);
+  EXPECT_EQ(gpu->census(graph).copies, 2u);
+  std::memset(host, 0, 100);
+  gpu->launchGraph(graph);
+  gpu->synchronize();
+  EXPECT_EQ(std::count(host, host + 100, 9), 100);
+}
+
+TEST_F(DeviceTest, DrawsAGraphOrSaysWhyNot) {
+  auto gpu = openCudaGpu(0);
+  gpu->enter();
+  uint8_t *memory = gpu->allocate(16);
+  auto draw = [&](const std::string &path) {
+    gpu->drawGraphs(path);
+    gpu->beginGraph();
+    gpu->fill(memory, 1, 16);
+    return gpu->census(gpu->endGraph()).drawingError;
+  };
+  TestFolder folder;
+  EXPECT_EQ(draw(folder.file("a.dot")), "");
+  EXPECT_EQ(draw(folder.file("b.dot")), "");
+  EXPECT_NE(std::ifstream(folder.file("b.dot.1")).peek(), EOF);
+  EXPECT_NE(draw(folder.file("none/c.dot")).find("cannot write the graph to '"), std::string::npos);
 }
 
 TEST_F(DeviceTest, StampsTellHowLongTheDeviceTook) {

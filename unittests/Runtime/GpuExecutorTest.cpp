@@ -196,6 +196,62 @@ TEST_F(GpuExecutorTest, WaitsForNothingWhileTwoRunsAreUnderWay) {
   }
 }
 
+// A state that is increased `count` times, in one output.
+std::vector<uint8_t> chainBundle(size_t count) {
+  TestBundle b;
+  b.target = "cuda:sm_90";
+  b.numStreams = 1;
+  b.state("counter", 6);
+  uint32_t code = b.code(std::string("ptx\0", 4), fb::CodeFormat::Ptx);
+  b.launched("increment", 2, {1}, 1, code);
+  b.output("y", {6}, false);
+  auto state = [&] { return b.operand(fb::Space::State, 0, 0, {6}); };
+  for (size_t i = 0; i < count; ++i) {
+    auto in = b.builder.CreateVector(std::vector{state()}), out = b.builder.CreateVector(std::vector{state()});
+    b.instruction(fb::Action::Dispatch, fb::CreateDispatch(b.builder, 0, in, out), "next");
+  }
+  b.instruction(fb::Action::Copy, fb::CreateCopy(b.builder, state(), b.operand(fb::Space::Output, 0, 0, {6})), "read");
+  return b.finish();
+}
+
+TEST_F(GpuExecutorTest, ALaterRunAsksForAsMuchWhateverTheNumberOfInstructions) {
+  const Kernels increment{stepKernels()[1]};
+  for (size_t count : {1, 10, 1000}) {
+    std::vector<uint8_t> chain = chainBundle(count);
+    std::string why;
+    ASSERT_TRUE(verifyBundle(chain.data(), chain.size(), why)) << why;
+    auto executor = make(*fb::GetBundle(chain.data()), std::make_unique<RecordingGpu>(log, increment));
+    std::vector<float> y(6);
+    void *outputs[] = {y.data()};
+    for (size_t call = 1; call < 5; ++call) {
+      log.clear();
+      executor->start(0, nullptr, outputs);
+      executor->wait();
+      executor->deliver();
+      EXPECT_EQ(y, std::vector<float>(6, static_cast<float>(call * count)));
+    }
+    EXPECT_EQ(log, (Strings{"launch graph 0", "copy 256", "wait"}));
+    ASSERT_EQ(executor->graphs().size(), 1u);
+    GraphCensus census = executor->graphs()[0];
+    EXPECT_EQ(census.entry, "main");
+    EXPECT_EQ(census.kernels, count);
+    EXPECT_EQ(census.copies, 1u);
+    EXPECT_EQ(census.nodes(), count + 1);
+    EXPECT_EQ(census.edges, count);
+    EXPECT_EQ(census.joins + census.forks, 0u);
+  }
+}
+
+TEST_F(GpuExecutorTest, ThePhasesOfACallAddUp) {
+  auto executor = make();
+  for (int call = 0; call < 4; ++call)
+    run(*executor);
+  DeviceCalls calls = executor->deviceCalls();
+  for (const DevicePhase &phase : devicePhases)
+    EXPECT_GT(calls.*phase.seconds, 0) << phase.key;
+  EXPECT_DOUBLE_EQ(calls.seconds, calls.stageSeconds + calls.submitSeconds + calls.collectSeconds);
+}
+
 TEST_F(GpuExecutorTest, LoadsCodeAndChoosesProductsOnce) {
   auto executor = make();
   EXPECT_EQ(std::count(log.begin(), log.end(), "load"), 1);
@@ -246,16 +302,21 @@ TEST_F(GpuExecutorTest, FindsWrongIndicesThatAreComputed) {
   EXPECT_NO_THROW(run(*executor));
 }
 
-TEST_F(GpuExecutorTest, TracesEveryInstructionWithoutAGraph) {
+TEST_F(GpuExecutorTest, TracesEveryInstructionAndLaunchesNoGraph) {
   auto executor = make(/*trace=*/true);
   run(*executor);
   // One for each instruction, so that the one that fails is known; and before and after all of them.
   EXPECT_EQ(std::count(log.begin(), log.end(), "wait for all"), 7 + 2);
   for (int call = 1; call < 4; ++call) {
     EXPECT_EQ(run(*executor), expected(static_cast<float>(call)));
-    EXPECT_EQ(std::count(log.begin(), log.end(), "begin graph"), 0);
+    // Of the second call one is made, to be counted.
+    EXPECT_EQ(std::count(log.begin(), log.end(), "begin graph"), call == 1);
+    EXPECT_EQ(std::count(log.begin(), log.end(), "launch graph 0"), 0);
     EXPECT_EQ(std::count(log.begin(), log.end(), "wait for all"), 2);
   }
+  ASSERT_EQ(executor->graphs().size(), 1u);
+  EXPECT_EQ(executor->graphs()[0].kernels, 7u);
+  EXPECT_EQ(executor->graphs()[0].edges, 6u);
   ASSERT_EQ(executor->recorded().size(), 2u);
   Measurements measured;
   executor->recorded()[computeStream].addTo(measured);

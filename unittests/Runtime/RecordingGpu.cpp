@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <cstring>
 #include <gtest/gtest.h>
+#include <set>
 #include <utility>
 
 using namespace raddle;
@@ -23,12 +24,15 @@ void RecordingGpu::load(const raddle::bundle::Bundle &bundle) {
     arguments.push_back(bundle.kernels()->Get(static_cast<uint32_t>(i))->num_args());
 }
 
-void RecordingGpu::add(uint32_t stream, const std::string &what, std::function<void()> work) {
+void RecordingGpu::add(uint32_t stream, const std::string &what, std::function<void()> work,
+                       uint64_t GraphCensus::*node) {
   log.push_back(what);
-  Operation operation{stream, [this, work = std::move(work)] {
+  Operation operation{stream,
+                      [this, work = std::move(work)] {
                         work();
                         ++now;
-                      }};
+                      },
+                      node};
   add(std::move(operation));
 }
 
@@ -79,16 +83,18 @@ void RecordingGpu::attention(size_t prepared, void *const *operands) {
 }
 
 void RecordingGpu::copy(void *dst, const void *src, uint64_t bytes) {
-  add(computeStream, "copy " + std::to_string(bytes), [=] { std::memmove(dst, src, bytes); });
+  if (bytes != 0)
+    add(computeStream, "copy " + std::to_string(bytes), [=] { std::memmove(dst, src, bytes); }, &GraphCensus::copies);
 }
 
 void RecordingGpu::fill(void *dst, uint8_t byte, uint64_t bytes) {
-  add(computeStream, "fill " + std::to_string(bytes), [=] { std::memset(dst, byte, bytes); });
+  if (bytes != 0)
+    add(computeStream, "fill " + std::to_string(bytes), [=] { std::memset(dst, byte, bytes); });
 }
 
 void RecordingGpu::record(size_t event, uint32_t stream) {
   ASSERT_LT(event, events);
-  Operation operation{stream, {}, static_cast<int64_t>(event), false, ++serials};
+  Operation operation{stream, {}, nullptr, static_cast<int64_t>(event), false, ++serials};
   recorded[event] = serials;
   add(std::move(operation));
 }
@@ -96,7 +102,7 @@ void RecordingGpu::record(size_t event, uint32_t stream) {
 void RecordingGpu::wait(size_t event, uint32_t stream) {
   ASSERT_LT(event, events);
   auto found = recorded.find(event);
-  add(Operation{stream, {}, static_cast<int64_t>(event), true, found == recorded.end() ? 0 : found->second});
+  add(Operation{stream, {}, nullptr, static_cast<int64_t>(event), true, found == recorded.end() ? 0 : found->second});
 }
 
 void RecordingGpu::stamp(size_t stamp, uint32_t stream) {
@@ -106,7 +112,7 @@ void RecordingGpu::stamp(size_t stamp, uint32_t stream) {
 }
 
 void RecordingGpu::mark(uint32_t number) {
-  Operation operation{runtime::communicationStream, [this, number] { lastMark = number; }};
+  Operation operation{runtime::communicationStream, [this, number] { lastMark = number; }, &GraphCensus::kernels};
   add(std::move(operation));
 }
 
@@ -142,10 +148,36 @@ void RecordingGpu::checkCapture() const {
   EXPECT_FALSE(open) << "nobody waits for the last of the stream of collectives";
 }
 
+// A node depends on the one before it on its stream and on those before the records that the stream waits for.
+GraphCensus RecordingGpu::countNodes() const {
+  GraphCensus census;
+  std::map<uint32_t, std::set<size_t>> next; // what the next node of a stream depends on
+  std::map<uint64_t, std::set<size_t>> records;
+  std::map<size_t, size_t> dependents;
+  for (size_t i = 0; i < captured.size(); ++i) {
+    const Operation &operation = captured[i];
+    std::set<size_t> &dependencies = next[operation.stream];
+    if (operation.event >= 0 && operation.waits)
+      dependencies.insert(records[operation.serial].begin(), records[operation.serial].end());
+    else if (operation.event >= 0)
+      records[operation.serial] = dependencies;
+    if (!operation.node)
+      continue;
+    ++(census.*operation.node);
+    census.edges += dependencies.size();
+    census.joins += dependencies.size() > 1;
+    for (size_t dependency : dependencies)
+      census.forks += ++dependents[dependency] == 2;
+    dependencies = {i};
+  }
+  return census;
+}
+
 size_t RecordingGpu::endGraph() {
   log.push_back("end graph");
   capturing = false;
   checkCapture();
+  censuses.push_back(countNodes());
   graphs.push_back(captured);
   recorded = std::move(recordedBefore);
   return graphs.size() - 1;

@@ -37,6 +37,7 @@ public:
   void measureGemms(const std::function<void(size_t, size_t)> &progress) override;
   size_t prepareAttention(const raddle::runtime::AttentionProblem &problem) override;
   void attention(size_t prepared, void *const *operands) override;
+  /// Of no bytes nothing is asked of a device.
   void copy(void *dst, const void *src, uint64_t bytes) override;
   void fill(void *dst, uint8_t byte, uint64_t bytes) override;
   raddle::runtime::StreamHandle communicationStream() override { return this; }
@@ -54,6 +55,8 @@ public:
   void beginGraph() override;
   size_t endGraph() override;
   void launchGraph(size_t graph) override;
+  const raddle::runtime::GraphCensus &census(size_t graph) const override { return censuses.at(graph); }
+  void drawGraphs(const std::string &path) override {}
   void dropGraphs() override { graphs.clear(); }
   uint64_t workspaceBytes() const override { return 0; }
   bool finished() override;
@@ -72,6 +75,7 @@ private:
   struct Operation {
     uint32_t stream;
     std::function<void()> work;
+    uint64_t raddle::runtime::GraphCensus::*node = nullptr; // what it is in a graph
     int64_t event = -1;
     bool waits = false;
     uint64_t serial = 0;
@@ -88,6 +92,7 @@ private:
   std::vector<raddle::runtime::GemmOperands> prepared;
   std::vector<raddle::runtime::AttentionProblem> attentions;
   std::vector<Operations> graphs;
+  std::vector<raddle::runtime::GraphCensus> censuses;
   Operations pending, captured;
   std::map<size_t, uint64_t> recorded;       // the last record of each event that was asked for
   std::map<size_t, uint64_t> recordedBefore; // a graph
@@ -100,9 +105,11 @@ private:
   raddle::runtime::ThreadPool pool{1};
   bool capturing = false;
 
-  void add(uint32_t stream, const std::string &what, std::function<void()> work);
+  void add(uint32_t stream, const std::string &what, std::function<void()> work,
+           uint64_t raddle::runtime::GraphCensus::*node = &raddle::runtime::GraphCensus::kernels);
   void add(Operation operation) { (capturing ? captured : pending).push_back(std::move(operation)); }
   void checkCapture() const;
+  raddle::runtime::GraphCensus countNodes() const;
   bool advance(uint32_t stream);
   bool runStreams();
 };

@@ -127,7 +127,7 @@ static OwnedPreference makePreference(size_t workspace, const uint64_t (&alignme
   check(library().setPreference(preference, preferWorkspace, &workspace, sizeof(workspace)),
         "cannot describe a choice");
   // Parts of a sum that are added in place need a memset before the call, and a graph with those takes the host long to
-  // launch (FillKernel.h).
+  // launch (MemoryKernels.h).
   constexpr uint32_t addedByKernels = reduceInComputeType | reduceInOutputType;
   check(library().setPreference(preference, preferReductions, &addedByKernels, sizeof(addedByKernels)),
         "cannot describe a choice");

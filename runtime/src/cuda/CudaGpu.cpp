@@ -3,6 +3,7 @@
 #include "DeviceStreams.h"
 #include "Driver.h"
 #include "Gpu.h"
+#include "GraphNodes.h"
 
 #include "raddle/runtime/Error.h"
 
@@ -132,13 +133,21 @@ public:
   size_t endGraph() override {
     Graph graph = nullptr;
     cu.check(cu.streamEndCapture(streams->compute(), &graph), "cannot end a graph");
+    GraphCensus census = replaceMemoryNodes(cu, streams->memoryKernels(), device, graph);
+    if (!drawing.empty())
+      census.drawingError =
+          drawGraph(cu, graph, graphs.empty() ? drawing : drawing + "." + std::to_string(graphs.size()));
     GraphExec executable = nullptr;
     Result result = cu.graphInstantiate(&executable, graph, 0);
     cu.graphDestroy(graph);
     cu.check(result, "cannot make a graph executable");
     graphs.push_back(executable);
+    censuses.push_back(std::move(census));
     return graphs.size() - 1;
   }
+
+  const GraphCensus &census(size_t graph) const override { return censuses[graph]; }
+  void drawGraphs(const std::string &path) override { drawing = path; }
 
   void launchGraph(size_t graph) override {
     cu.check(cu.graphLaunch(graphs[graph], streams->compute()), "cannot launch a graph");
@@ -148,6 +157,7 @@ public:
     for (GraphExec graph : graphs)
       cu.graphExecDestroy(graph);
     graphs.clear();
+    censuses.clear();
   }
 
   uint64_t workspaceBytes() const override {
@@ -175,6 +185,8 @@ private:
   std::vector<Module> modules;
   std::vector<Loaded> kernels;
   std::vector<GraphExec> graphs;
+  std::vector<GraphCensus> censuses; // of each graph
+  std::string drawing;
   std::vector<void *> parameters;
   void *scratch = nullptr;
   uint64_t scratchBytes = 0, allocated = 0;

@@ -18,7 +18,7 @@ DeviceStreams::DeviceStreams(const Driver &driver) : cu(driver) {
     void *host = nullptr;
     cu.check(cu.memHostAlloc(&host, sizeof(*seen), 0), "cannot allocate memory that the GPU can copy");
     seen = static_cast<uint32_t *>(host);
-    filling = std::make_unique<FillKernel>(cu);
+    memory = std::make_unique<MemoryKernels>(cu);
     mark(0);
   } catch (...) {
     release();
@@ -41,7 +41,7 @@ void DeviceStreams::release() {
     cu.memFreeHost(seen);
 }
 
-void DeviceStreams::fill(Address dst, uint8_t byte, uint64_t bytes) { filling->fill(dst, byte, bytes, compute()); }
+void DeviceStreams::fill(Address dst, uint8_t byte, uint64_t bytes) { memory->fill(dst, byte, bytes, compute()); }
 
 static void make(const Driver &cu, std::vector<Event> &events, size_t count, unsigned flags) {
   while (events.size() < count) {
@@ -83,7 +83,7 @@ bool DeviceStreams::reached(size_t event) {
 
 void DeviceStreams::await(size_t event) { cu.check(cu.eventSynchronize(events[event]), "the GPU failed"); }
 
-void DeviceStreams::mark(uint32_t value) { filling->store(number, value, communication()); }
+void DeviceStreams::mark(uint32_t value) { memory->store(number, value, communication()); }
 
 uint32_t DeviceStreams::marked() {
   *seen = 0;

@@ -1,7 +1,7 @@
 // The streams of one GPU, and events between them.
 #pragma once
 
-#include "FillKernel.h"
+#include "MemoryKernels.h"
 
 #include <memory>
 #include <vector>
@@ -21,6 +21,7 @@ public:
 
   Stream compute() const { return streams[0]; }
   Stream communication() const { return streams[1]; }
+  const MemoryKernels &memoryKernels() const { return *memory; }
 
   /// As those of Gpu. Throw Error.
   void fill(Address dst, uint8_t byte, uint64_t bytes);
@@ -40,7 +41,7 @@ public:
 private:
   const Driver &cu;
   Stream streams[2] = {}, beside = nullptr;
-  std::unique_ptr<FillKernel> filling;
+  std::unique_ptr<MemoryKernels> memory;
   std::vector<Event> events, stamps;
   // Of the device, and where the host reads it.
   Address number = 0;

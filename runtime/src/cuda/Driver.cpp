@@ -6,18 +6,41 @@
 
 namespace raddle::runtime::cuda {
 
-void Driver::check(Result result, const std::string &what) const {
-  if (result == 0)
-    return;
+std::string Driver::describe(Result result) const {
   const char *name = nullptr, *text = nullptr;
   getErrorName(result, &name);
   getErrorString(result, &text);
-  throw Error(what + ": " + (text ? text : "unknown error") + " (" + (name ? name : std::to_string(result)) + ")");
+  return std::string(text ? text : "unknown error") + " (" + (name ? name : std::to_string(result)) + ")";
+}
+
+void Driver::check(Result result, const std::string &what) const {
+  if (result != 0)
+    throw Error(what + ": " + describe(result));
+}
+
+// Drivers before CUDA 12.3 lack those of the second version: such a driver's graphs stay as they are captured.
+static void findGraphFunctions(SharedLibrary &library, Driver &driver) {
+  bool found = true;
+  auto find = [&](auto *&function, const char *name) { found &= library.findOptional(function, name); };
+  find(driver.graphGetNodes, "cuGraphGetNodes");
+  find(driver.graphGetEdges, "cuGraphGetEdges_v2");
+  find(driver.graphNodeGetType, "cuGraphNodeGetType");
+  find(driver.graphNodeGetDependencies, "cuGraphNodeGetDependencies_v2");
+  find(driver.graphNodeGetDependentNodes, "cuGraphNodeGetDependentNodes_v2");
+  find(driver.graphMemsetNodeGetParams, "cuGraphMemsetNodeGetParams");
+  find(driver.graphMemcpyNodeGetParams, "cuGraphMemcpyNodeGetParams");
+  find(driver.graphChildGraphNodeGetGraph, "cuGraphChildGraphNodeGetGraph");
+  find(driver.graphAddKernelNode, "cuGraphAddKernelNode_v2");
+  find(driver.graphAddDependencies, "cuGraphAddDependencies_v2");
+  find(driver.graphDestroyNode, "cuGraphDestroyNode");
+  find(driver.graphDebugDotPrint, "cuGraphDebugDotPrint");
+  if (!found)
+    driver.graphGetNodes = nullptr;
 }
 
 static Driver loadDriver() {
   SharedLibrary library({"libcuda.so.1"}, "the bundle is for a GPU, but NVIDIA's driver cannot be loaded");
-  Driver driver;
+  Driver driver{};
   library.find(driver.init, "cuInit");
   library.find(driver.deviceGetCount, "cuDeviceGetCount");
   library.find(driver.deviceGet, "cuDeviceGet");
@@ -55,6 +78,8 @@ static Driver loadDriver() {
   library.find(driver.launchKernel, "cuLaunchKernel");
   library.find(driver.getErrorName, "cuGetErrorName");
   library.find(driver.getErrorString, "cuGetErrorString");
+  library.find(driver.pointerGetAttribute, "cuPointerGetAttribute");
+  findGraphFunctions(library, driver);
   library.check("NVIDIA's driver is too old, it");
   driver.check(driver.init(0), "cannot start NVIDIA's driver");
   return driver;

@@ -6,6 +6,7 @@
 #include "raddle/runtime/Attention.h"
 #include "raddle/runtime/Communicator.h"
 #include "raddle/runtime/CpuOperations.h"
+#include "raddle/runtime/GraphCensus.h"
 
 #include <cstdint>
 #include <functional>
@@ -93,6 +94,10 @@ public:
   virtual void beginGraph() = 0;
   virtual size_t endGraph() = 0;
   virtual void launchGraph(size_t graph) = 0;
+  /// What a graph is made of, without its entry point.
+  virtual const GraphCensus &census(size_t graph) const = 0;
+  /// Graphs from the next one on are written to a file in DOT: the first to this one, the i-th to its name with ".i".
+  virtual void drawGraphs(const std::string &path) = 0;
   /// Forgets all graphs, which communicators must outlive.
   virtual void dropGraphs() = 0;
 

@@ -38,7 +38,7 @@ GpuExecutor::GpuExecutor(const bundle::Bundle &bundle, std::unique_ptr<Gpu> devi
   lowered.reserve(variants);
   for (const bundle::EntryPoint *entry : *bundle.entries())
     for (const bundle::Variant *variant : *entry->variants())
-      lower(*variant);
+      lower(*entry, *variant);
   allocateArrays();
   gpu->rememberGemms(measuring.file);
   for (Lowered &program : lowered)
@@ -94,6 +94,16 @@ void GpuExecutor::fillRepeatedly(uint8_t *memory, uint64_t bytes) {
 DeviceCalls GpuExecutor::deviceCalls() const {
   DeviceCalls result = calls;
   result.allocations = gpu->allocations();
+  return result;
+}
+
+std::vector<GraphCensus> GpuExecutor::graphs() const {
+  std::vector<GraphCensus> result;
+  for (const Lowered &program : lowered)
+    if (program.graph) {
+      result.push_back(gpu->census(*program.graph));
+      result.back().entry = program.entry;
+    }
   return result;
 }
 
@@ -181,9 +191,9 @@ template <typename List, typename Array> static uint64_t layOut(const List *arra
   return total;
 }
 
-void GpuExecutor::lower(const bundle::Variant &variant) {
+void GpuExecutor::lower(const bundle::EntryPoint &entry, const bundle::Variant &variant) {
   Buffers buffers{arena, states, constants};
-  lowered.emplace_back(Program(bundle, variant, nullptr, buffers));
+  lowered.emplace_back(entry.name()->str(), Program(bundle, variant, nullptr, buffers));
   Lowered &program = lowered.back();
   program.inputBytes = layOut(variant.inputs(), program.inputs);
   program.outputBytes = layOut(variant.outputs(), program.outputs);

@@ -28,7 +28,8 @@ struct GemmMeasuring {
 
 /// Everything lies on the device: states, one arena, constants, inputs and outputs, whose values go through memory of
 /// the host that the device copies from and to. A program's first run does one instruction after the other; the second
-/// is kept as a graph, collectives included, and from then on a run is a copy in, one launch of it, and a copy out.
+/// is kept as a graph, collectives included, and from then on a run is a copy in, one launch of it, and a copy out: the
+/// same few calls of the driver for any program.
 class GpuExecutor : public RankExecutor {
 public:
   /// A collective may take `patience`; `threads` of the host draw initial values. Throws Error, also naming every
@@ -45,7 +46,7 @@ public:
 
   /// An index that is not allowed is found by `check` where a caller's input holds it, and by `deliver` where the
   /// program computes it. With tracing every instruction of a first run is waited for, and an error names it.
-  void check(size_t program, void *const *inputs) const override;
+  void check(size_t program, void *const *inputs) override;
   void start(size_t program, void *const *inputs, void *const *outputs) override;
   void wait() override;
   void deliver() override;
@@ -65,6 +66,7 @@ public:
   uint64_t bytesCommunicated() const override { return communicated; }
   uint64_t bytesCopied() const override { return copied; }
   DeviceCalls deviceCalls() const override;
+  std::vector<GraphCensus> graphs() const override;
 
 private:
   /// An array that the caller hands over or gets: where it lies from the start of the arrays of its kind.
@@ -72,8 +74,9 @@ private:
     uint64_t offset, bytes;
   };
   struct Lowered {
-    explicit Lowered(Program &&lowered) : program(std::move(lowered)) {}
+    Lowered(std::string entry, Program &&lowered) : entry(std::move(entry)), program(std::move(lowered)) {}
 
+    std::string entry;
     Program program;
     std::vector<Array> inputs, outputs;
     uint64_t inputBytes = 0, outputBytes = 0, copiedBytes = 0, communicatedBytes = 0;
@@ -128,7 +131,7 @@ private:
 
   void refuseUnsupported() const;
   void uploadConstants();
-  void lower(const bundle::Variant &variant);
+  void lower(const bundle::EntryPoint &entry, const bundle::Variant &variant);
   void sortSteps(Lowered &program, const bundle::Variant &variant);
   size_t prepareGemm(const GemmProblem &problem, void *const *operands);
   void prepare(Lowered &program);
@@ -139,11 +142,14 @@ private:
   void startTracing();
   void submit(Lowered &program);
   void submitTraced(Lowered &program);
-  void submitAll(Lowered &program, bool first);
+  void capture(Lowered &program);
+  /// Asks for each instruction; `times`, where it is not null, gets those of the device.
+  void submitAll(Lowered &program, bool first, InstructionTimes *times);
   void execute(Lowered &program, const Step &step, Cursor &cursor);
   /// Waits for all that was asked for; `step` is the last of it, where that is known.
   void drain(const Lowered &program, const Step *step);
   void synchronize();
+  void awaitEnd(const Started &run);
   void await(const Lowered &program, const std::function<bool()> &done, const Step *step);
   void readReports(const Started &run) const;
   void upload(uint8_t *dst, const uint8_t *src, uint64_t bytes);

@@ -9,38 +9,67 @@
 
 namespace raddle::runtime {
 
-void GpuExecutor::check(size_t index, void *const *inputs) const {
+namespace {
+
+/// Adds the host's time, from one call of `add` to the next, to sums.
+class Stopwatch {
+public:
+  double add(double &sum) {
+    Trace::Clock::time_point now = Trace::Clock::now();
+    double seconds = std::chrono::duration<double>(now - last).count();
+    last = now;
+    sum += seconds;
+    return seconds;
+  }
+
+private:
+  Trace::Clock::time_point last = Trace::Clock::now();
+};
+
+} // namespace
+
+void GpuExecutor::check(size_t index, void *const *inputs) {
+  Stopwatch watch;
   for (auto [input, step] : lowered[index].hostChecks) {
     const CheckCall &call = std::get<CheckCall>(step->call);
     if (std::optional<BadIndex> bad = findBadIndex(inputs[input], call.dtype, call.count, call.range))
       throw Error("rank " + std::to_string(rank()) + ", instruction '" + step->name +
                   "': " + describeBadIndex(call, *bad));
   }
+  watch.add(calls.checkSeconds);
 }
 
 // Copies are no part of the graph: each run has memory of its own on the host, as the one before may be under way.
 void GpuExecutor::start(size_t index, void *const *inputs, void *const *outputs) {
   Lowered &program = lowered[index];
   Started &run = started[(oldest + underWay) % mostStarted];
-  Trace::Clock::time_point begin = Trace::Clock::now();
+  Stopwatch watch;
   gpu->enter();
   for (size_t i = 0; i < program.inputs.size(); ++i)
     std::memcpy(run.arrays + program.inputs[i].offset, inputs[i], program.inputs[i].bytes);
   std::copy(outputs, outputs + program.outputs.size(), run.outputs.begin());
   run.program = &program;
   gpu->copy(deviceArrays, run.arrays, program.inputBytes);
+  calls.seconds += watch.add(calls.stageSeconds);
   submit(program);
+  calls.seconds += watch.add(calls.submitSeconds);
   uint64_t results = reportsOffset(program) - program.inputBytes + program.deviceChecks.size() * sizeof(uint64_t);
   gpu->copy(run.arrays + program.inputBytes, deviceArrays + program.inputBytes, results);
   gpu->record(run.event, computeStream);
   ++program.runs;
   ++underWay;
-  calls.seconds += std::chrono::duration<double>(Trace::Clock::now() - begin).count();
+  calls.seconds += watch.add(calls.collectSeconds);
 }
 
 void GpuExecutor::wait() {
   const Started &run = started[oldest];
+  Stopwatch watch;
   gpu->enter();
+  awaitEnd(run);
+  watch.add(calls.waitSeconds);
+}
+
+void GpuExecutor::awaitEnd(const Started &run) {
   if (!run.program->collectives.empty())
     return await(*run.program, [&] { return gpu->reached(run.event); }, nullptr);
   try {
@@ -52,6 +81,7 @@ void GpuExecutor::wait() {
 }
 
 void GpuExecutor::deliver() {
+  Stopwatch watch;
   const Started &run = started[oldest];
   oldest = (oldest + 1) % mostStarted;
   --underWay;
@@ -61,6 +91,7 @@ void GpuExecutor::deliver() {
     std::memcpy(run.outputs[i], run.arrays + program.inputBytes + program.outputs[i].offset, program.outputs[i].bytes);
   copied += program.copiedBytes;
   communicated += program.communicatedBytes;
+  watch.add(calls.deliverSeconds);
 }
 
 // The first run loads what libraries load late, which must not be in a graph; the second becomes one.
@@ -68,26 +99,32 @@ void GpuExecutor::submit(Lowered &program) {
   if (times)
     return submitTraced(program);
   if (program.runs == 0)
-    return submitAll(program, /*first=*/true);
-  if (!program.graph) {
-    gpu->beginGraph();
-    submitAll(program, /*first=*/false);
-    program.graph = gpu->endGraph();
-  }
+    return submitAll(program, /*first=*/true, nullptr);
+  if (!program.graph)
+    capture(program);
   ++calls.graphLaunches;
   gpu->launchGraph(*program.graph);
+}
+
+void GpuExecutor::capture(Lowered &program) {
+  gpu->beginGraph();
+  submitAll(program, /*first=*/false, nullptr);
+  program.graph = gpu->endGraph();
 }
 
 // It is over when this returns, so that stamps and the host's clock can be read.
 void GpuExecutor::submitTraced(Lowered &program) {
   drain(program, nullptr);
   times->beginRun();
-  submitAll(program, /*first=*/program.runs == 0);
+  submitAll(program, /*first=*/program.runs == 0, &*times);
   drain(program, nullptr);
   times->addTo(traces);
+  // For its census alone. Collectives are left out: all ranks launch what they capture of them.
+  if (program.runs == 1 && program.collectives.empty())
+    capture(program);
 }
 
-void GpuExecutor::submitAll(Lowered &program, bool first) {
+void GpuExecutor::submitAll(Lowered &program, bool first, InstructionTimes *times) {
   gpu->fill(deviceArrays + reportsOffset(program), 0xff, program.deviceChecks.size() * sizeof(uint64_t));
   bool communicates = !program.collectives.empty();
   size_t begun = program.program.events(), ended = begun + 1;

@@ -17,8 +17,10 @@ SharedLibrary::SharedLibrary(std::initializer_list<const char *> names, const st
   throw Error(what + ": " + why);
 }
 
+void *SharedLibrary::lookUpOptional(const char *name) const { return ::dlsym(handle, name); }
+
 void *SharedLibrary::lookUp(const char *name) {
-  void *function = ::dlsym(handle, name);
+  void *function = lookUpOptional(name);
   if (!function)
     missing += std::string(missing.empty() ? "" : ", ") + name;
   return function;

@@ -16,6 +16,12 @@ public:
     function = reinterpret_cast<Function *>(lookUp(name));
   }
 
+  /// Whether there is such a function, which nobody has to have.
+  template <typename Function> bool findOptional(Function *&function, const char *name) {
+    function = reinterpret_cast<Function *>(lookUpOptional(name));
+    return function != nullptr;
+  }
+
   /// Throws Error where functions were not found: `what` lacks these.
   void check(const std::string &what) const;
 
@@ -25,6 +31,7 @@ public:
 private:
   /// Null, and remembered, if there is no such function.
   void *lookUp(const char *name);
+  void *lookUpOptional(const char *name) const;
 
   void *handle = nullptr;
   std::string missing;

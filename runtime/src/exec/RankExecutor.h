@@ -5,6 +5,7 @@
 
 #include "raddle/runtime/Communicator.h"
 #include "raddle/runtime/DeviceCalls.h"
+#include "raddle/runtime/GraphCensus.h"
 #include "raddle/runtime/Trace.h"
 
 #include <string>
@@ -46,7 +47,7 @@ public:
   virtual void load(uint64_t seed, const std::string &weights) = 0;
 
   /// Looks at what a caller hands over, before any rank starts. Throws Error, naming rank and instruction.
-  virtual void check(size_t program, void *const *inputs) const {}
+  virtual void check(size_t program, void *const *inputs) {}
 
   /// Starts a program. `inputs` and `outputs` are this rank's parts, in the host's memory; inputs have been read when
   /// it returns. A CPU has done everything then; of a GPU up to `mostStarted` programs may be under way, whose outputs
@@ -81,6 +82,8 @@ public:
   virtual uint64_t bytesCommunicated() const = 0;
   virtual uint64_t bytesCopied() const = 0;
   virtual DeviceCalls deviceCalls() const { return {}; }
+  /// Of the programs that have become one, in their order.
+  virtual std::vector<GraphCensus> graphs() const { return {}; }
 };
 
 } // namespace raddle::runtime

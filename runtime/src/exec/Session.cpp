@@ -93,6 +93,9 @@ void Session::Implementation::makeCpuRanks(const SessionOptions &options, size_t
   if (options.launch)
     throw InvalidArgument("torchrun starts ranks on GPUs, the bundle is for '" + bundle->target()->str() +
                           "'; mpirun starts ranks on CPUs");
+  if (!options.graphFile.empty())
+    throw InvalidArgument("cannot write a graph to '" + options.graphFile + "': programs become graphs on GPUs, the " +
+                          "bundle is for '" + bundle->target()->str() + "'");
   measureLimits = options.measureLimits;
   shardGroups.resize(count);
   replicaGroups.resize(count);
@@ -184,6 +187,7 @@ Statistics Session::statistics() const {
   result.runs = impl->runs;
   result.blas = blasKernels();
   result.device = deviceCalls();
+  result.graphs = first.graphs();
   return result;
 }
 
@@ -219,6 +223,7 @@ Measurements Session::measurements() const {
   for (const Trace *trace : impl->traces())
     trace->addTo(result);
   result.limits = impl->limitsOfRank();
+  result.graphs = impl->executors[0]->graphs();
   return result;
 }
 

@@ -109,6 +109,8 @@ void Session::Implementation::makeGpuRanks(const SessionOptions &options, size_t
   std::vector<GpuGroups> groups(count);
   // Each of these ends on all ranks before the next begins, so that a failure finds none of them waiting for another.
   onRanks([&](size_t i) { gpus[i] = openCudaGpu((first + static_cast<int>(i)) % found); });
+  if (!options.graphFile.empty() && (options.launch ? options.launch->rank : world ? world->rank() : 0) == 0)
+    gpus[0]->drawGraphs(options.graphFile);
   onRanks([&](size_t i) { groups[i] = connectGpu(options, i, *gpus[i]); });
   if (options.launch)
     world = std::make_shared<StagedCommunicator>(groups[0].all, *gpus[0], options.patience);

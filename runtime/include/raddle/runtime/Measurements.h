@@ -1,6 +1,7 @@
 // What a session measured: how long instructions took, beside what the machine can do.
 #pragma once
 
+#include "raddle/runtime/GraphCensus.h"
 #include "raddle/runtime/MachineLimits.h"
 
 #include <optional>
@@ -21,6 +22,8 @@ struct Measurements {
   /// Of the bundle's instructions that were executed on ranks of this process. A rank's first execution of one, which
   /// touches memory for the first time, counts only where there is no other.
   std::unordered_map<const bundle::Instruction *, Timing> instructions;
+  /// What a first rank's programs would be on a GPU without tracing, where they have no collectives.
+  std::vector<GraphCensus> graphs;
 };
 
 } // namespace raddle::runtime

@@ -6,6 +6,7 @@
 #include "raddle/runtime/Communicator.h"
 #include "raddle/runtime/DType.h"
 #include "raddle/runtime/DeviceCalls.h"
+#include "raddle/runtime/GraphCensus.h"
 #include "raddle/runtime/Launch.h"
 #include "raddle/runtime/Measurements.h"
 
@@ -38,6 +39,9 @@ struct SessionOptions {
   std::shared_ptr<Communicator> world;
   /// Instead of `world`: what torchrun said to this process, which has one rank on a GPU.
   std::optional<Launch> launch;
+  /// On a GPU: the file to which the first graph of the first rank is written in DOT, others to its name with ".1",
+  /// ".2" and so on; `Statistics::graphs` says why one could not be written.
+  std::string graphFile;
   /// Let ranks share GPUs where there are fewer of them, in turn. For tests: NCCL refuses it.
   bool shareGpus = false;
   /// Of ranks on GPUs: how long one waits for the others when they connect, and in a collective.
@@ -98,6 +102,8 @@ struct Statistics {
   uint64_t peakResidentBytes = 0;
   /// Of the first rank of this process.
   DeviceCalls device;
+  /// Of the same rank: the graphs that programs became on a GPU, by their second call.
+  std::vector<GraphCensus> graphs;
   /// By how much that, less the pages of mapped files, had grown then since the session was opened, divided by the
   /// ranks of the process; the largest of all processes. What else the process does counts, too.
   uint64_t residentGrowthBytes = 0;
