@@ -33,7 +33,7 @@ struct Copies {
 };
 
 struct CopyCounts {
-  Copies results, packs;
+  Copies results, packs, addends;
 };
 
 /// Writes one function as a program.
@@ -117,13 +117,7 @@ private:
           exec::DispatchOp::create(builder, loc, TypeRange{}, dispatch.getKernelAttr(), buffersOf(dispatch.getIns()),
                                    buffersOf(dispatch.getTensors()), compute);
         })
-        .Case([&](exec::GemmOp gemm) {
-          SmallVector<Value> ins = buffersOf(gemm.getIns()), outs = buffersOf(gemm.getTensors());
-          exec::GemmOp::create(builder, loc, TypeRange{}, ins, outs, gemm.getMAttr(), gemm.getNAttr(), gemm.getKAttr(),
-                               gemm.getLdAttr(), gemm.getTransAttr(), gemm.getAlphaAttr(), gemm.getBatchAttr(),
-                               gemm.getStrideAAttr(), gemm.getStrideBAttr(), gemm.getStrideCAttr(), gemm.getBiasAttr(),
-                               gemm.getActivationAttr(), gemm.getKeptAttr(), gemm.getSumAttr(), compute);
-        })
+        .Case([&](exec::GemmOp gemm) { writeGemm(gemm); })
         .Case([&](exec::AttentionOp attention) {
           SmallVector<Value> ins = buffersOf(attention.getIns()), outs = buffersOf(attention.getTensors());
           exec::AttentionOp::create(builder, loc, TypeRange{}, ins, outs, attention.getExtentsAttr(),
@@ -155,6 +149,22 @@ private:
         .Case([&](ragged::PackOp pack) { writePack(pack); })
         .Case([&](func::ReturnOp terminator) { writeResults(terminator); })
         .Default([](Operation *op) { llvm_unreachable("verifyFused refuses all others"); });
+  }
+
+  /// What it adds to is copied where that must stay as it is, or could not be computed in its place.
+  void writeGemm(exec::GemmOp gemm) {
+    Location loc = gemm.getLoc();
+    Value addend = gemm.getAddend();
+    if (Place target = placement.lookup(gemm.getTensors()[0]); addend && !(placement.lookup(addend) == target)) {
+      writeCopy(loc, addend, target);
+      counts.addends.add(bytesOf(addend.getType()));
+    }
+    SmallVector<Value> ins = buffersOf(gemm.getIns().drop_back(addend ? 1 : 0)), outs = buffersOf(gemm.getTensors());
+    exec::GemmOp::create(builder, loc, TypeRange{}, ins, outs, gemm.getMAttr(), gemm.getNAttr(), gemm.getKAttr(),
+                         gemm.getLdAttr(), gemm.getTransAttr(), gemm.getAlphaAttr(), gemm.getBatchAttr(),
+                         gemm.getStrideAAttr(), gemm.getStrideBAttr(), gemm.getStrideCAttr(), gemm.getBiasAttr(),
+                         gemm.getActivationAttr(), gemm.getKeptAttr(), gemm.getSumAttr(), gemm.getAccumulateAttr(),
+                         compute);
   }
 
   static exec::Reduction reductionOf(ragged::Reduction reduction) {
@@ -348,9 +358,14 @@ private:
   void explainCopies(exec::ProgramOp program, const CopyCounts &counts) {
     numCopies += counts.results.count;
     numPackCopies += counts.packs.count;
+    numAddendCopies += counts.addends.count;
     remark::analysis(program.getLoc(), remark::RemarkOpts::name("copied").category("schedule-assign"))
         << program.getSymName() << ": " << std::to_string(counts.packs.bytes) << " bytes are copied into buckets, "
         << std::to_string(counts.results.bytes) << " bytes into results";
+    if (counts.addends.count != 0)
+      remark::missed(program.getLoc(), remark::RemarkOpts::name("addend").category("schedule-assign"))
+          << program.getSymName() << ": " << std::to_string(counts.addends.bytes)
+          << " bytes that products are added to are copied, as they are read later or lie elsewhere";
   }
 
   void assignAddresses(exec::ProgramOp program, Placement &placement, ArrayRef<std::pair<Operation *, int64_t>> held) {
