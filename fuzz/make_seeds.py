@@ -1,4 +1,5 @@
-"""Writes the seeds of fuzzers, small files that are whole: `make_seeds.py FOLDER NAME...` fills FOLDER/NAME.
+"""Writes the seeds of fuzzers, small files that are whole: `make_seeds.py FOLDER NAME...` fills FOLDER/NAME anew, with
+the same bytes each time.
 
 `bundle` needs fuzz-bundle-seeds of the sanitizer build. `mlir` takes the cases of the lit tests with the passes of
 their RUN lines; `pt2` and `program` are exported here.
@@ -8,6 +9,7 @@ import io
 import json
 import pathlib
 import re
+import shutil
 import struct
 import subprocess
 import sys
@@ -100,10 +102,13 @@ def write_pt2(folder):
 
 
 def slim(document):
-    """A program's JSON without what the importer does not read or only quotes."""
-    for node in document["graph_module"]["graph"]["nodes"]:
-        node["metadata"] = {}
-    return {key: document[key] for key in ("graph_module", "schema_version", "range_constraints") if key in document}
+    """A program's JSON without what the importer does not read or only quotes, in nested graphs too."""
+    kept = {key: document[key] for key in ("graph_module", "schema_version", "range_constraints") if key in document}
+
+    def without_metadata(entries):
+        return {**entries, "metadata": {}} if "target" in entries and "metadata" in entries else entries
+
+    return json.loads(json.dumps(kept), object_hook=without_metadata)
 
 
 def repacked(data):
@@ -115,7 +120,8 @@ def repacked(data):
             if rest == "models/model.json":
                 content = json.dumps(slim(json.loads(content))).encode()
             if rest.startswith(("models/", "data/weights/", "data/constants/", "byteorder")):
-                new.writestr(f"model/{rest}", content)
+                # Such an entry has the same date whenever it is written.
+                new.writestr(zipfile.ZipInfo(f"model/{rest}"), content)
     return target.getvalue()
 
 
@@ -181,7 +187,8 @@ def main():
     target = pathlib.Path(sys.argv[1])
     for name in sys.argv[2:]:
         folder = target / name
-        folder.mkdir(parents=True, exist_ok=True)
+        shutil.rmtree(folder, ignore_errors=True)
+        folder.mkdir(parents=True)
         WRITERS[name](folder)
 
 

@@ -23,6 +23,13 @@ linalg::GenericOp sumOf(Operation *op) {
   return isOneType && computes(sum, [](double x, double y) { return x + y; }) ? sum : linalg::GenericOp();
 }
 
+/// Whether the op adds tensors that are not of one type.
+bool addsOtherTypes(OpOperand *reader) {
+  linalg::GenericOp op = elementwiseReader(reader, 2);
+  return op && !sumOf(op) && computes(op, [](double x, double y) { return x + y; }) &&
+         op.getMatchingIndexingMap(op.getDpsInputOperand(0)) == op.getMatchingIndexingMap(op.getDpsInputOperand(1));
+}
+
 /// A tree of sums: the ops, the root first, and what they add up.
 struct Sum {
   SmallVector<linalg::GenericOp> ops;
@@ -47,6 +54,8 @@ public:
       seen.insert_range(sum.ops);
       accumulate(sum);
     }
+    if (body.getParentOp()->getContext()->getRemarkEngine())
+      explainTypes();
     return accumulated;
   }
 
@@ -116,9 +125,9 @@ private:
     collectReaders(base, readers);
     if (readers.size() < 2)
       return "a kernel computes what it is added to together with the sum";
-    for (Operation *reader : readers)
-      if (!llvm::is_contained(sum.ops, reader) && !reader->isBeforeInBlock(product))
-        return "what it is added to is read later";
+    // The sum reads it once, everything else before.
+    if (llvm::count_if(readers, [&](Operation *reader) { return !reader->isBeforeInBlock(product); }) > 1)
+      return "what it is added to is read later";
     return nullptr;
   }
 
@@ -165,8 +174,19 @@ private:
 
   void explainApart(Sum &sum) {
     for (Value other : sum.others)
-      remark::missed(sum.products.front().getLoc(), remark::RemarkOpts::name("sum").category("fuse-outline"))
-          << "is not added to another value where that lies: " << whyAlive(sum, other);
+      explain(sum.products.front(), whyAlive(sum, other));
+  }
+
+  void explainTypes() {
+    for (auto gemm : body.getOps<exec::GemmOp>())
+      if (SmallVector<OpOperand *> readers = readersOf(gemm.getTensors()[0]);
+          readers.size() == 1 && addsOtherTypes(readers[0]))
+        explain(gemm, "the sum or what it is added to has another type");
+  }
+
+  static void explain(exec::GemmOp gemm, const char *why) {
+    remark::missed(gemm.getLoc(), remark::RemarkOpts::name("sum").category("fuse-outline"))
+        << "is not added to another value where that lies: " << why;
   }
 
   Block &body;

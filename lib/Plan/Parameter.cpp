@@ -112,10 +112,12 @@ std::vector<Part> partsOf(const std::vector<int64_t> &shape, const Block &block,
 }
 
 int64_t rowMajorUnit(const std::vector<int64_t> &shape, int64_t blockRows) {
+  if (countElements(shape) == 0)
+    return 1;
   int64_t width = shape.empty() ? 1 : shape.back(), height = shape.size() < 2 ? 1 : shape[shape.size() - 2];
   int64_t rows = std::min(blockRows, height);
-  bool fits = shape.size() <= 2 || rows == 0 || height % rows == 0;
-  return std::max<int64_t>((fits ? rows : height) * width, 1);
+  bool fits = shape.size() <= 2 || height % rows == 0;
+  return (fits ? rows : height) * width;
 }
 
 std::string_view layerOf(std::string_view name) {

@@ -17,7 +17,7 @@ int64_t ScaleSlot::offsetOn(int64_t owner) const { return owner == rank ? offset
 int64_t scalesPerUnit(const Parameter &parameter, const PlanOptions &options) {
   const std::vector<int64_t> &shape = parameter.shape;
   Block block = parameter.block.value_or(options.block);
-  if (block.kind == Block::Kind::None || (shape.size() < 2 && !parameter.block))
+  if (block.kind == Block::Kind::None || (shape.size() < 2 && !parameter.block) || *countElements(shape) == 0)
     return 0;
   if (!options.wholeTensors)
     return 1;

@@ -1,14 +1,8 @@
 // Sums of products become products that add to what is in their result's memory.
 
 // RUN: raddle-opt %s --fuse-outline --fuse-verify --split-input-file | FileCheck %s
+// RUN: raddle-opt %s --fuse-outline=epilogues=true --fuse-verify --split-input-file | FileCheck %s --check-prefix=BIAS
 // RUN: raddle-opt %s --fuse-outline --split-input-file -o /dev/null --remark-policy=all --remark-format=emitRemark --remarks-filter=fuse-outline 2>&1 | FileCheck %s --check-prefix=REMARK
-
-#mn = affine_map<(m, n, k) -> (m, n)>
-#mk = affine_map<(m, n, k) -> (m, k)>
-#kn = affine_map<(m, n, k) -> (k, n)>
-#id = affine_map<(m, n) -> (m, n)>
-#product = ["parallel", "parallel", "reduction"]
-#map = ["parallel", "parallel"]
 
 // The gradient of what three linear layers read: in one memory, in the order of the program, whatever that of the sums.
 // CHECK-LABEL: @three
@@ -79,6 +73,7 @@ func.func @residual(%a: tensor<8x8xf32>, %w: tensor<8x8xf32>) -> tensor<8x8xf32>
 // REMARK-DAG: Remark="is not added to another value where that lies: ", Remark="what it is added to is read later"
 // REMARK-DAG: Remark="is not added to another value where that lies: ", Remark="what it is added to is not the program's own memory"
 // REMARK-DAG: Remark="is not added to another value where that lies: ", Remark="a kernel computes what it is added to together with the sum"
+// REMARK-DAG: Remark="is not added to another value where that lies: ", Remark="the sum or what it is added to has another type"
 func.func @alive(%a: tensor<8x8xf32>, %w: tensor<8x8xf32>)
     -> (tensor<8x8xf32>, tensor<8x8xf32>, tensor<8x8xf32>, tensor<8x8xf32>, tensor<8x8xf32>, tensor<8x8xf32>) {
   %zero = arith.constant 0.0 : f32
@@ -153,4 +148,31 @@ func.func @narrow(%a: tensor<8x8xbf16>, %w: tensor<8x8xbf16>) -> tensor<8x8xbf16
     linalg.yield %3 : bf16
   } -> tensor<8x8xbf16>
   return %sum : tensor<8x8xbf16>
+}
+
+// -----
+
+// A GPU's library adds a bias as well. On the CPU a kernel adds it, and the sum with it.
+// BIAS: %[[X:.*]] = exec.gemm ins(%arg0, %arg1 :
+// BIAS: %[[H:.*]] = exec.dispatch @{{.*}} ins(%[[X]]
+// BIAS: exec.gemm ins(%[[H]], %arg1, %arg2, %[[X]] : {{.*}} {accumulate, bias} -> tensor<8x8xf32>
+// CHECK-LABEL: @bias
+// CHECK-NOT: accumulate
+#row = affine_map<(m, n) -> (n)>
+#mn = affine_map<(m, n) -> (m, n)>
+func.func @bias(%a: tensor<8x8xf32>, %w: tensor<8x8xf32>, %b: tensor<8xf32>) -> tensor<8x8xf32> {
+  %zero = arith.constant 0.0 : f32
+  %e = tensor.empty() : tensor<8x8xf32>
+  %f = linalg.fill ins(%zero : f32) outs(%e : tensor<8x8xf32>) -> tensor<8x8xf32>
+  %x = linalg.matmul ins(%a, %w : tensor<8x8xf32>, tensor<8x8xf32>) outs(%f : tensor<8x8xf32>) -> tensor<8x8xf32>
+  %h = linalg.exp ins(%x : tensor<8x8xf32>) outs(%e : tensor<8x8xf32>) -> tensor<8x8xf32>
+  %p = linalg.matmul ins(%h, %w : tensor<8x8xf32>, tensor<8x8xf32>) outs(%f : tensor<8x8xf32>) -> tensor<8x8xf32>
+  %pb = linalg.generic {indexing_maps = [#mn, #row, #mn], iterator_types = ["parallel", "parallel"]}
+      ins(%p, %b : tensor<8x8xf32>, tensor<8xf32>) outs(%e : tensor<8x8xf32>) {
+  ^bb0(%i: f32, %j: f32, %out: f32):
+    %0 = arith.addf %i, %j : f32
+    linalg.yield %0 : f32
+  } -> tensor<8x8xf32>
+  %y = linalg.add ins(%x, %pb : tensor<8x8xf32>, tensor<8x8xf32>) outs(%e : tensor<8x8xf32>) -> tensor<8x8xf32>
+  return %y : tensor<8x8xf32>
 }

@@ -1,4 +1,5 @@
 #include "RandomModels.h"
+#include "raddle/Plan/Scales.h"
 
 #include <gtest/gtest.h>
 
@@ -184,8 +185,12 @@ TEST(ModelPlanner, TakesHugeShapesWithoutElements) {
   c.options.ranks = 4;
   c.options.block = {Block::Kind::Tile, 128, 128};
   c.parameters = {make("w", {512, 256}), make("empty", {int64_t(1) << 40, int64_t(1) << 40, 0})};
-  ModelPlan plan = planChecked(c);
-  EXPECT_EQ(plan.elements, 512 * 256);
+  for (bool whole : {false, true}) {
+    c.options.wholeTensors = whole;
+    ModelPlan plan = planChecked(c);
+    EXPECT_EQ(plan.elements, 512 * 256);
+    EXPECT_EQ(scalesPerUnit(c.parameters[1], c.options), 0);
+  }
 }
 
 TEST(ModelPlanner, RefusesWhatCannotBePlanned) {

@@ -63,7 +63,7 @@ struct Part {
 std::vector<Part> partsOf(const std::vector<int64_t> &shape, const Block &block, bool ofOption);
 
 /// The unit of a tensor that is stored as a whole, row-major: so many whole rows as a block has, which must not begin
-/// in the middle of one of several matrices: then it is a matrix. The last unit may be shorter.
+/// in the middle of one of several matrices: then it is a matrix. The last unit may be shorter. 1 without elements.
 int64_t rowMajorUnit(const std::vector<int64_t> &shape, int64_t blockRows);
 
 /// The layer that a parameter belongs to: its name up to and with the first component that is a number, or nothing.

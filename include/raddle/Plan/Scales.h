@@ -29,7 +29,7 @@ struct ScaleLayout {
 };
 
 /// Scales of a unit of a parameter: one, or of whole rows of blocks, as tensors that lie whole are cut, one a block;
-/// 0 where the parameter has no blocks.
+/// 0 where the parameter has no blocks, or no elements.
 int64_t scalesPerUnit(const Parameter &parameter, const PlanOptions &options);
 
 /// The layout of scales that follows from the cut of the data: whoever owns a block owns its scale. `bits` are those of
