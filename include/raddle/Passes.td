@@ -308,6 +308,15 @@ def FuseOutline : Pass<"fuse-outline", "::mlir::ModuleOp"> {
     attribute `exec.kernel`, and an `exec.dispatch` in its place. Views of contiguous memory stay outside. Equal kernels are
     kept once.
 
+    Sums of products, and of a product and a tensor that dies there, become products with `accumulate`, one after the other in the
+    same memory.
+
+    ```mlir
+    %0 = exec.gemm ins(%dq, %wq) ...                                    %0 = exec.gemm ins(%dq, %wq) ...
+    %1 = exec.gemm ins(%dk, %wk) ...                              -->   %1 = exec.gemm ins(%dk, %wk, %0) ... {accumulate}
+    %2 = linalg.generic ... ins(%0, %1) { addf }
+    ```
+
     With `epilogues` a product computes what `exec.gemm` can do with its result: a bias that is added to each row, GELU in its
     form with tanh (the result before, if something else reads it, is a further result), the derivative of GELU times the
     result, and sums over the result's rows or over what the product sums over, which are gradients of biases.
@@ -329,6 +338,7 @@ def FuseOutline : Pass<"fuse-outline", "::mlir::ModuleOp"> {
                     Statistic<"numKernels", "kernels", "Number of distinct kernels">,
                     Statistic<"numDispatches", "dispatches", "Number of dispatches">,
                     Statistic<"numGemms", "gemms", "Number of library matrix products">,
+                    Statistic<"numAccumulated", "accumulated", "Number of products that are added to what is there">,
                     Statistic<"numFused", "fused", "Number of ops computed inside the kernel of another">,
                     Statistic<"numJoined", "joined", "Number of groups that went into another that walks the same rows">];
 }
@@ -414,6 +424,7 @@ def ScheduleAssign : Pass<"schedule-assign", "::mlir::ModuleOp"> {
   let dependentDialects = ["::raddle::exec::ExecDialect", "::mlir::memref::MemRefDialect"];
   let statistics = [Statistic<"numCopies", "copies", "Number of copies that no placement could avoid">,
                     Statistic<"numPackCopies", "pack-copies", "Number of copies into buckets">,
+                    Statistic<"numAddendCopies", "addend-copies", "Number of copies of what products are added to">,
                     Statistic<"numArenaBytes", "arena-bytes", "Bytes of the largest arena">,
                     Statistic<"numLowerBound", "lower-bound-bytes", "Most bytes alive at once, without gaps">];
 }

@@ -75,6 +75,7 @@ private:
     gemm.add_transpose_a(op.getTrans()[0]);
     gemm.add_transpose_b(op.getTrans()[1]);
     gemm.add_alpha(op.getAlpha().convertToDouble());
+    gemm.add_beta(op.getAccumulate() ? 1 : 0);
     gemm.add_batch(batch);
     gemm.add_stride_a(strideA);
     gemm.add_stride_b(strideB);

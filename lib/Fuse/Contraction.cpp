@@ -234,7 +234,7 @@ std::optional<GemmCall> buildGemm(linalg::LinalgOp op, OpBuilder &builder) {
       builder.getDenseI64ArrayAttr(extents), builder.getDenseI64ArrayAttr(strideA),
       builder.getDenseI64ArrayAttr(strideB), builder.getDenseI64ArrayAttr(strideC), UnitAttr(),
       exec::ActivationAttr::get(builder.getContext(), exec::Activation::None), UnitAttr(),
-      exec::GemmSumAttr::get(builder.getContext(), exec::GemmSum::None), builder.getI64IntegerAttr(0));
+      exec::GemmSumAttr::get(builder.getContext(), exec::GemmSum::None), UnitAttr(), builder.getI64IntegerAttr(0));
   return GemmCall{gemm, replaced};
 }
 

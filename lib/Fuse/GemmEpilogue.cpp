@@ -1,5 +1,6 @@
 #include "GemmEpilogue.h"
 
+#include "Readers.h"
 #include "ScalarFunction.h"
 #include "mlir/Dialect/Linalg/IR/Linalg.h"
 #include "raddle/Dialect/Exec/IR/ExecOps.h"
@@ -22,41 +23,7 @@ double geluGradient(double x) {
   return 0.5 * (1 + t) + 0.5 * x * (1 - t * t) * kSlope * (1 + 3 * kCubic * x * x);
 }
 
-/// The operands by which a value is read, also through views.
-void collectReaders(Value value, SmallVectorImpl<OpOperand *> &readers) {
-  for (OpOperand &use : value.getUses())
-    if (isView(use.getOwner()))
-      collectReaders(use.getOwner()->getResult(0), readers);
-    else
-      readers.push_back(&use);
-}
-
-SmallVector<OpOperand *> readersOf(Value value) {
-  SmallVector<OpOperand *> readers;
-  collectReaders(value, readers);
-  return readers;
-}
-
-Value beforeViews(Value value) {
-  while (Operation *view = value.getDefiningOp()) {
-    if (!isView(view))
-      break;
-    value = view->getOperand(0);
-  }
-  return value;
-}
-
 int64_t elementsOf(Value value) { return cast<RankedTensorType>(value.getType()).getNumElements(); }
-
-/// An elementwise generic that reads the operand as it lies, of so many inputs; null if the reader is none.
-linalg::GenericOp elementwiseReader(OpOperand *reader, int64_t inputs) {
-  auto op = dyn_cast<linalg::GenericOp>(reader->getOwner());
-  if (!op || op.getNumDpsInputs() != inputs || op.getNumDpsInits() != 1 || !op.isDpsInput(reader) ||
-      op.getNumParallelLoops() != op.getNumLoops() || !op.getMatchingIndexingMap(reader).isIdentity() ||
-      !op.getMatchingIndexingMap(op.getDpsInitOperand(0)).isIdentity())
-    return {};
-  return op;
-}
 
 /// Whether the map reads the last dimensions only, as they lie, and they have so many elements.
 bool readsRow(AffineMap map, Value vector, int64_t count) {
@@ -117,11 +84,11 @@ private:
     OpBuilder builder(place);
     SmallVector<Value> ins(gemm.getIns());
     llvm::append_range(ins, further);
-    auto made = exec::GemmOp::create(builder, gemm.getLoc(), types, ins, ValueRange{}, gemm.getMAttr(), gemm.getNAttr(),
-                                     gemm.getKAttr(), gemm.getLdAttr(), gemm.getTransAttr(), gemm.getAlphaAttr(),
-                                     gemm.getBatchAttr(), gemm.getStrideAAttr(), gemm.getStrideBAttr(),
-                                     gemm.getStrideCAttr(), gemm.getBiasAttr(), gemm.getActivationAttr(),
-                                     gemm.getKeptAttr(), gemm.getSumAttr(), gemm.getStreamAttr());
+    auto made = exec::GemmOp::create(
+        builder, gemm.getLoc(), types, ins, ValueRange{}, gemm.getMAttr(), gemm.getNAttr(), gemm.getKAttr(),
+        gemm.getLdAttr(), gemm.getTransAttr(), gemm.getAlphaAttr(), gemm.getBatchAttr(), gemm.getStrideAAttr(),
+        gemm.getStrideBAttr(), gemm.getStrideCAttr(), gemm.getBiasAttr(), gemm.getActivationAttr(), gemm.getKeptAttr(),
+        gemm.getSumAttr(), gemm.getAccumulateAttr(), gemm.getStreamAttr());
     change(made);
     ++fused;
     return made;
@@ -228,13 +195,6 @@ private:
     op.erase();
     eraseUnread(gemm);
     return made;
-  }
-
-  /// With the views of its result, which nothing reads.
-  static void eraseUnread(Operation *op) {
-    for (Operation *view : llvm::make_early_inc_range(op->getUsers()))
-      eraseUnread(view);
-    op->erase();
   }
 
   Block &body;

@@ -1,5 +1,6 @@
 // fuse-outline: library calls, and a function for each kernel.
 #include "../Codegen/Triton/WriteKernel.h"
+#include "Accumulate.h"
 #include "Contraction.h"
 #include "GemmEpilogue.h"
 #include "RowGroups.h"
@@ -53,6 +54,7 @@ struct FuseOutlinePass : raddle::impl::FuseOutlineBase<FuseOutlinePass> {
         numEpilogues += fuseEpilogues(function);
         eraseDead(function);
       }
+      numAccumulated += accumulateProducts(function);
       dropUnitLoops(body);
       foldInits(body);
       eraseDead(function);

@@ -101,6 +101,8 @@ static std::string describeGemm(const Gemm &gemm) {
   std::string text = std::to_string(gemm.m()) + " × " + std::to_string(gemm.n()) + " × " + std::to_string(gemm.k());
   if (gemm.batch() && gemm.batch()->size() != 0)
     text += ", batch " + formatShape(gemm.batch());
+  if (gemm.beta() != 0)
+    text += ", accumulated";
   if (gemm.bias())
     text += ", bias";
   if (gemm.activation() != Activation::None)

@@ -61,11 +61,14 @@ private:
                                    buffers.of(dispatch.getTensors()), compute);
         })
         .Case([&](exec::GemmOp gemm) {
-          SmallVector<Value> ins = buffers.of(gemm.getIns()), outs = buffers.of(gemm.getTensors());
+          copies.writeAddend(gemm);
+          ValueRange factors = gemm.getIns().drop_back(gemm.getAddend() ? 1 : 0);
+          SmallVector<Value> ins = buffers.of(factors), outs = buffers.of(gemm.getTensors());
           exec::GemmOp::create(builder, loc, TypeRange{}, ins, outs, gemm.getMAttr(), gemm.getNAttr(), gemm.getKAttr(),
                                gemm.getLdAttr(), gemm.getTransAttr(), gemm.getAlphaAttr(), gemm.getBatchAttr(),
                                gemm.getStrideAAttr(), gemm.getStrideBAttr(), gemm.getStrideCAttr(), gemm.getBiasAttr(),
-                               gemm.getActivationAttr(), gemm.getKeptAttr(), gemm.getSumAttr(), compute);
+                               gemm.getActivationAttr(), gemm.getKeptAttr(), gemm.getSumAttr(),
+                               gemm.getAccumulateAttr(), compute);
         })
         .Case([&](exec::AttentionOp attention) {
           SmallVector<Value> ins = buffers.of(attention.getIns()), outs = buffers.of(attention.getTensors());
@@ -137,9 +140,14 @@ private:
   void explainCopies(exec::ProgramOp program, const CopyWriter &copies) {
     numCopies += copies.results.count;
     numPackCopies += copies.packs.count;
+    numAddendCopies += copies.addends.count;
     remark::analysis(program.getLoc(), remark::RemarkOpts::name("copied").category("schedule-assign"))
         << program.getSymName() << ": " << std::to_string(copies.packs.bytes) << " bytes are copied into buckets, "
         << std::to_string(copies.results.bytes) << " bytes into results";
+    if (copies.addends.count != 0)
+      remark::missed(program.getLoc(), remark::RemarkOpts::name("addend").category("schedule-assign"))
+          << program.getSymName() << ": " << std::to_string(copies.addends.bytes)
+          << " bytes that products are added to are copied, as they are read later or lie elsewhere";
   }
 
   void checkBudget(exec::ProgramOp program) {

@@ -36,6 +36,15 @@ void CopyWriter::write(ragged::PackOp pack) {
   clear(position, bucket.getElements());
 }
 
+void CopyWriter::writeAddend(exec::GemmOp gemm) {
+  Value addend = gemm.getAddend();
+  Place target = placement.lookup(gemm.getTensors()[0]);
+  if (!addend || placement.lookup(addend) == target)
+    return;
+  copy(gemm.getLoc(), addend, target);
+  addends.add(bytesOf(addend.getType()));
+}
+
 void CopyWriter::write(func::ReturnOp terminator) {
   Location loc = terminator.getLoc();
   SmallVector<std::pair<Value, Place>> intoStates; // buffer, destination

@@ -28,7 +28,10 @@ public:
   /// since the copies into states overwrite them.
   void write(mlir::func::ReturnOp terminator);
 
-  Copies results, packs; // so far
+  /// Copies what a product is added to where that must stay as it is, or could not be computed in its place.
+  void writeAddend(exec::GemmOp gemm);
+
+  Copies results, packs, addends; // so far
 
 private:
   void copy(mlir::Location loc, mlir::Value value, Place place);

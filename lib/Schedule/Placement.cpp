@@ -62,14 +62,51 @@ void Placement::placeArguments() {
   }
 }
 
-/// Reserves a place for a value whose producer writes wherever it is told to.
-bool Placement::claim(Value value, Place place) {
+/// Whether the op writes its results wherever it is told to.
+static bool writesAnywhere(Operation *op) {
+  return isa_and_nonnull<exec::DispatchOp, exec::GemmOp, exec::AttentionOp, ragged::AllReduceOp,
+                         ragged::ReduceScatterOp, ragged::RedistributeOp, ragged::GatherToRootsOp,
+                         ragged::ScatterFromRootsOp>(op);
+}
+
+/// The value that the product which gives `result` is added to, if it may be written over: nothing reads it after the
+/// product, which itself reads it once. Null if not, and for other results.
+static Value dyingAddend(Value result) {
+  auto gemm = result.getDefiningOp<exec::GemmOp>();
+  if (!gemm || !gemm.getAddend() || result != gemm.getTensors()[0])
+    return {};
+  Value addend = lookThroughViews(gemm.getAddend());
+  if (!writesAnywhere(addend.getDefiningOp()))
+    return {};
+  SmallVector<Value> worklist{addend};
+  while (!worklist.empty())
+    for (OpOperand &use : worklist.pop_back_val().getUses()) {
+      Operation *user = use.getOwner();
+      if (isView(user))
+        worklist.push_back(user->getResult(0));
+      else if (user == gemm ? use.getOperandNumber() + 1 != gemm->getNumOperands() : !user->isBeforeInBlock(gemm))
+        return {};
+    }
+  return addend;
+}
+
+/// Reserves a place for a value whose producer writes wherever it is told to, and for what it is added to unless that
+/// is computed before `since`, when the place is in no use yet.
+bool Placement::claim(Value value, Place place, Operation *since) {
   Value base = lookThroughViews(value);
   Operation *producer = base.getDefiningOp();
-  if (!producer || !isa<exec::DispatchOp, exec::GemmOp, exec::AttentionOp, ragged::AllReduceOp, ragged::ReduceScatterOp,
-                        ragged::RedistributeOp, ragged::GatherToRootsOp, ragged::ScatterFromRootsOp>(producer))
+  if (!writesAnywhere(producer) || !claims.insert({base, place}).second)
     return false;
-  return claims.insert({base, place}).second;
+  if (Value addend = dyingAddend(base); addend && !(since && addend.getDefiningOp()->isBeforeInBlock(since)))
+    claim(addend, place, since);
+  return true;
+}
+
+/// Where a result lies because it is added to what is there.
+std::optional<Place> Placement::placeOfAddend(Value result) const {
+  Value addend = dyingAddend(result);
+  // What was claimed is needed as it is.
+  return addend && !claims.contains(addend) ? std::optional(lookup(addend)) : std::nullopt;
 }
 
 /// The arguments with `attribute`, by its value.
@@ -162,15 +199,28 @@ bool Placement::canUpdateInPlace(Value state, Value next) {
   return true;
 }
 
+/// The first op that writes into a bucket of these tensors, so that all of it is in use; null if it holds one tensor,
+/// which is all of it.
+static Operation *firstProducer(ValueRange tensors) {
+  Operation *first = nullptr;
+  for (Value tensor : tensors) {
+    Operation *producer = lookThroughViews(tensor).getDefiningOp();
+    if (writesAnywhere(producer) && (!first || producer->isBeforeInBlock(first)))
+      first = producer;
+  }
+  return tensors.size() > 1 ? first : nullptr;
+}
+
 void Placement::claimPacks() {
   for (auto pack : function.getBody().front().getOps<ragged::PackOp>()) {
     Place whole = allocate(pack.getFull().getType(), "gradients of " + pack.getBucket());
     packs[pack] = whole;
     auto bucket = symbols.lookupNearestSymbolFrom<ragged::BucketOp>(pack, pack.getBucketAttr());
+    Operation *first = firstProducer(pack.getTensors());
     for (auto [slot, operand] : llvm::zip(bucket.getSlots().getAsRange<ragged::SlotAttr>(), pack.getTensorsMutable())) {
       Place place = whole;
       place.offset += slot.getOffset() * elementBytes(getElementTypeOrSelf(pack.getFull()));
-      if (!claim(operand.get(), place))
+      if (!claim(operand.get(), place, first))
         copies.insert(&operand);
     }
   }
@@ -203,7 +253,8 @@ void Placement::placeOps(function_ref<int64_t(ElementsAttr)> addConstant) {
         std::string name = describe(&op);
         if (auto gather = dyn_cast<ragged::GatherOp>(op))
           name = ("parameters of " + gather.getBucket()).str();
-        places[result] = claimed != claims.end() ? claimed->second : allocate(result.getType(), name);
+        std::optional<Place> place = claimed != claims.end() ? claimed->second : placeOfAddend(result);
+        places[result] = place ? *place : allocate(result.getType(), name);
       }
     }
   }

@@ -15,6 +15,10 @@ struct Place {
   exec::Space space;
   int64_t index;
   int64_t offset;
+
+  bool operator==(const Place &other) const {
+    return space == other.space && index == other.index && offset == other.offset;
+  }
 };
 
 /// Bytes of a dense tensor or memref.
@@ -22,7 +26,7 @@ int64_t bytesOf(mlir::Type type);
 
 /// Decides the places of all values of one function. Views lie where they look at; a gradient lies in its slot of the
 /// packed bucket, an output in the caller's memory, the next value of a state in the state, wherever its producer can
-/// write there.
+/// write there. A product that is added to a value lies where that does, if nothing reads the value afterwards.
 class Placement {
 public:
   Placement(mlir::func::FuncOp function, mlir::SymbolTableCollection &symbols) : function(function), symbols(symbols) {}
@@ -50,7 +54,8 @@ private:
   void claimPacks();
   void placeOps(llvm::function_ref<int64_t(mlir::ElementsAttr)> addConstant);
 
-  bool claim(mlir::Value value, Place place);
+  bool claim(mlir::Value value, Place place, mlir::Operation *since = nullptr);
+  std::optional<Place> placeOfAddend(mlir::Value result) const;
   bool canUpdateInPlace(mlir::Value state, mlir::Value next);
 
   mlir::func::FuncOp function;

@@ -245,6 +245,30 @@ TEST(BundleVerifier, RefusesGemmsWithWrongEpilogues) {
                      "unknown activation 9 or sum 0", "unknown activation 0 or sum 9"});
 }
 
+TEST(BundleVerifier, RefusesGemmsWhoseFactorsAreNotFinite) {
+  TestBundle b;
+  b.arenaBytes = 256;
+  auto add = [&](float alpha, float beta) {
+    b.gemm(b.arena(0, {1}), b.arena(64, {1}), b.arena(128, {1}), 1, 1, 1, false, false, alpha, beta);
+  };
+  add(2, 1);
+  add(std::numeric_limits<float>::quiet_NaN(), 1);
+  add(1, -std::numeric_limits<float>::infinity());
+  std::string why = problems(b);
+  EXPECT_EQ(why.find("instruction 0"), std::string::npos) << why;
+  for (const char *text : {"instruction 1 'gemm': alpha: expected a finite number, found nan",
+                           "instruction 2 'gemm': beta: expected a finite number, found -inf"})
+    EXPECT_NE(why.find(text), std::string::npos) << why;
+}
+
+TEST(BundleVerifier, RefusesAGemmThatAddsToAConstant) {
+  TestBundle b;
+  b.arenaBytes = 256;
+  b.constant(std::string(4, 0));
+  b.gemm(b.arena(0, {1}), b.arena(64, {1}), b.operand(fb::Space::Constant, 0, 0, {1}), 1, 1, 1, false, false, 1, 1);
+  expectProblem(b, "operand c");
+}
+
 TEST(BundleVerifier, RefusesAGemmWhoseStridesDoNotMatchItsBatch) {
   TestBundle b;
   b.arenaBytes = 1024;

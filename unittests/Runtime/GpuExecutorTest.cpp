@@ -374,6 +374,38 @@ TEST_F(GpuExecutorTest, AsksForAttentionOnceAndRunsItInTheGraph) {
   }
 }
 
+// y = a b, and twice more of it.
+std::vector<uint8_t> accumulatingBundle() {
+  using Space = fb::Space;
+  TestBundle b;
+  b.target = "cuda:sm_90";
+  b.numStreams = 1;
+  b.input("a", {2, 3}, false);
+  b.input("b", {3, 4}, false);
+  b.output("y", {2, 4}, false);
+  for (float beta : {0.0f, 1.0f, 1.0f})
+    b.gemm(b.operand(Space::Input, 0, 0, {2, 3}), b.operand(Space::Input, 1, 0, {3, 4}),
+           b.operand(Space::Output, 0, 0, {2, 4}), 2, 4, 3, false, false, 1, beta);
+  return b.finish();
+}
+
+TEST_F(GpuExecutorTest, AddsProductsToWhatIsThereStepByStepAndInTheGraph) {
+  std::vector<uint8_t> other = accumulatingBundle();
+  std::string why;
+  ASSERT_TRUE(verifyBundle(other.data(), other.size(), why)) << why;
+  auto executor = make(*fb::GetBundle(other.data()), std::make_unique<RecordingGpu>(log));
+  std::vector<float> a{1, 2, 3, 4, 5, 6}, b(12, 1);
+  for (int call = 0; call < 3; ++call) {
+    std::vector<float> y(8, 1000);
+    void *inputs[] = {a.data(), b.data()}, *outputs[] = {y.data()};
+    executor->start(0, inputs, outputs);
+    executor->wait();
+    executor->deliver();
+    EXPECT_EQ(y, (std::vector<float>{18, 18, 18, 18, 45, 45, 45, 45}));
+  }
+  EXPECT_EQ(std::count(log.begin(), log.end(), "launch graph 0"), 2);
+}
+
 TEST_F(GpuExecutorTest, NamesInstructionsThatItCannotDo) {
   TestBundle b;
   b.target = "cuda:sm_90";

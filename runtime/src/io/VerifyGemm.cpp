@@ -1,5 +1,6 @@
 #include "Verifier.h"
 
+#include <cmath>
 #include <limits>
 
 namespace raddle::runtime::verify {
@@ -104,6 +105,9 @@ void verifyGemm(const bundle::Gemm &gemm, OperandChecker &operands, const std::s
       report.add(where + ": the number of its batches overflows");
       return;
     }
+  for (auto [factor, name] : {std::pair(gemm.alpha(), "alpha"), std::pair(gemm.beta(), "beta")})
+    if (!std::isfinite(factor))
+      report.add(where + ": " + name + ": expected a finite number, found " + std::to_string(factor));
   verifyEpilogue(gemm, c->dtype, batches, operands, where, report);
   verifyMatrix(*a, gemm.transpose_a() ? gemm.k() : gemm.m(), gemm.transpose_a() ? gemm.m() : gemm.k(), gemm.lda(), gemm,
                gemm.stride_a(), where + ": operand a: ", report);

@@ -52,6 +52,8 @@ Work workOf(const bundle::Bundle &bundle, const bundle::Instruction &instruction
     uint64_t bytes = 0;
     for (const bundle::Operand *operand : {gemm.a(), gemm.b(), gemm.c(), gemm.bias(), gemm.aux(), gemm.sums()})
       bytes += operand ? bytesOf(*operand) : 0;
+    if (gemm.beta() != 0) // C is read as well.
+      bytes += bytesOf(*gemm.c());
     return {bytes, flopsOf(gemm)};
   }
   case bundle::Action::Attention: {

@@ -228,6 +228,46 @@ func.func @gemm_lists(%a: tensor<4x8xf32>, %b: tensor<8x8xf32>) {
 
 // -----
 
+// exec_gemm_c1
+func.func @gemm_addend_missing(%a: tensor<4x8xf32>, %b: tensor<8x8xf32>) {
+  // expected-error @+1 {{expects 3 operands in 'ins', is 2}}
+  %c = exec.gemm ins(%a, %b : tensor<4x8xf32>, tensor<8x8xf32>) m 4 n 8 k 8 ld [8, 8, 8] trans [false, false] {accumulate}
+    -> tensor<4x8xf32>
+  return
+}
+
+// -----
+
+// exec_gemm_c1: on buffers that is the first of 'outs'
+func.func @gemm_addend_apart(%a: memref<4x8xf32>, %b: memref<8x8xf32>, %x: memref<4x8xf32>, %c: memref<4x8xf32>) {
+  // expected-error @+1 {{expects 2 operands in 'ins', is 3}}
+  exec.gemm ins(%a, %b, %x : memref<4x8xf32>, memref<8x8xf32>, memref<4x8xf32>) outs(%c : memref<4x8xf32>)
+    m 4 n 8 k 8 ld [8, 8, 8] trans [false, false] {accumulate}
+  return
+}
+
+// -----
+
+// exec_gemm_c7
+func.func @gemm_addend_type(%a: tensor<4x8xbf16>, %b: tensor<8x8xbf16>, %x: tensor<4x8xf32>) {
+  // expected-error @+1 {{expects to be added to 32 elements of 'bf16', is 'tensor<4x8xf32>'}}
+  %c = exec.gemm ins(%a, %b, %x : tensor<4x8xbf16>, tensor<8x8xbf16>, tensor<4x8xf32>) m 4 n 8 k 8 ld [8, 8, 8]
+    trans [false, false] {accumulate} -> tensor<4x8xbf16>
+  return
+}
+
+// -----
+
+// exec_gemm_c7
+func.func @gemm_addend_size(%a: tensor<4x8xf32>, %b: tensor<8x8xf32>, %x: tensor<4x7xf32>) {
+  // expected-error @+1 {{expects to be added to 32 elements of 'f32', is 'tensor<4x7xf32>'}}
+  %c = exec.gemm ins(%a, %b, %x : tensor<4x8xf32>, tensor<8x8xf32>, tensor<4x7xf32>) m 4 n 8 k 8 ld [8, 8, 8]
+    trans [false, false] {accumulate} -> tensor<4x8xf32>
+  return
+}
+
+// -----
+
 // exec_gemm_c3
 func.func @gemm_strides(%a: tensor<2x4x8xf32>, %b: tensor<8x8xf32>) {
   // expected-error @+1 {{expects 1 strides, one a batch loop, is 0}}

@@ -16,6 +16,9 @@ func.func @tensors(%x: tensor<4x8xf32>, %w: tensor<16x8xf32>, %labels: tensor<4x
   // CHECK: exec.gemm ins(%[[Y]], %{{.*}} : tensor<4x8xf32>, tensor<16x8xf32>) m 4 n 16 k 8 ld [8, 8, 16] trans [false, true] -> tensor<4x16xf32>
   %z = exec.gemm ins(%y, %w : tensor<4x8xf32>, tensor<16x8xf32>) m 4 n 16 k 8 ld [8, 8, 16] trans [false, true]
     -> tensor<4x16xf32>
+  // CHECK: exec.gemm ins(%[[Y]], %{{.*}}, %{{.*}} : tensor<4x8xf32>, tensor<16x8xf32>, tensor<4x16xf32>) m 4 n 16 k 8 ld [8, 8, 16] trans [false, true] {accumulate} -> tensor<64xf32>
+  %sum = exec.gemm ins(%y, %w, %z : tensor<4x8xf32>, tensor<16x8xf32>, tensor<4x16xf32>) m 4 n 16 k 8 ld [8, 8, 16]
+    trans [false, true] {accumulate} -> tensor<64xf32>
   // CHECK: exec.attention ins(%{{.*}}, %{{.*}}, %{{.*}} : tensor<4x8xf32>, tensor<4x8xf32>, tensor<4x8xf32>) extents [1, 1, 1, 4, 4, 8, 8] strides [32, 32, 8, 1, 32, 32, 8, 1, 32, 32, 8, 1, 32, 32, 8, 1, 4, 4, 1, 1] scale 5.000000e-01 {causal} -> tensor<4x8xf32>, tensor<4xf32>
   %o, %lse = exec.attention ins(%x, %y, %y : tensor<4x8xf32>, tensor<4x8xf32>, tensor<4x8xf32>)
     extents [1, 1, 1, 4, 4, 8, 8] strides [32, 32, 8, 1, 32, 32, 8, 1, 32, 32, 8, 1, 32, 32, 8, 1, 4, 4, 1, 1] scale 0.5
@@ -62,6 +65,9 @@ exec.program @step arena 1024 streams 2 events 2
   exec.gemm ins(%x, %b : memref<2x4x8xf32>, memref<2x8x8xf32>) outs(%p : memref<2x4x8xf32>) m 4 n 8 k 8 ld [8, 8, 8]
     trans [false, false] {batch = array<i64: 2>, stride_a = array<i64: 32>, stride_b = array<i64: 64>,
                           stride_c = array<i64: 32>}
+  // CHECK: exec.gemm ins({{.*}}) outs({{.*}}) m 4 n 8 k 8 ld [8, 8, 8] trans [false, false] {accumulate}
+  exec.gemm ins(%x1, %b : memref<4x8xf32>, memref<2x8x8xf32>) outs(%y : memref<4x8xf32>) m 4 n 8 k 8 ld [8, 8, 8]
+    trans [false, false] {accumulate}
   // CHECK: exec.collective reduce_scatter mean
   exec.collective reduce_scatter mean %full into %w : memref<256xf32>, memref<128xf32>
   // CHECK: exec.collective all_reduce max

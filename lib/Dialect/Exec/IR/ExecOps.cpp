@@ -185,7 +185,11 @@ template <typename Op> static void addEffects(Op op, SmallVectorImpl<MemoryEffec
 
 void DispatchOp::getEffects(SmallVectorImpl<MemoryEffects::EffectInstance> &effects) { addEffects(*this, effects); }
 
-void GemmOp::getEffects(SmallVectorImpl<MemoryEffects::EffectInstance> &effects) { addEffects(*this, effects); }
+void GemmOp::getEffects(SmallVectorImpl<MemoryEffects::EffectInstance> &effects) {
+  addEffects(*this, effects);
+  if (getAccumulate() && !getOuts().empty())
+    effects.emplace_back(MemoryEffects::Read::get(), &getOutsMutable()[0]);
+}
 
 void AttentionOp::getEffects(SmallVectorImpl<MemoryEffects::EffectInstance> &effects) { addEffects(*this, effects); }
 
@@ -219,7 +223,8 @@ static LogicalResult verifyEpilogue(GemmOp op, ArrayRef<ShapedType> extra, Type 
 }
 
 LogicalResult GemmOp::verify() {
-  size_t ins = 2 + getBias() + (getActivation() == Activation::GeluGradient);
+  bool hasAddend = getAccumulate() && getOuts().empty();
+  size_t ins = 2 + getBias() + (getActivation() == Activation::GeluGradient) + hasAddend;
   size_t results = 1 + getKept() + (getSum() != GemmSum::None);
   if (getIns().size() != ins) // exec_gemm_c1
     return emitOpError("expects ") << ins << " operands in 'ins', is " << getIns().size();
@@ -232,7 +237,7 @@ LogicalResult GemmOp::verify() {
   ShapedType types[] = {cast<ShapedType>(getIns()[0].getType()), cast<ShapedType>(getIns()[1].getType()),
                         cast<ShapedType>(written[0])};
   SmallVector<ShapedType> extra;
-  for (Type type : llvm::drop_begin(getIns().getTypes(), 2))
+  for (Type type : getIns().drop_back(hasAddend).drop_front(2).getTypes())
     extra.push_back(cast<ShapedType>(type));
   for (Type type : llvm::drop_begin(written))
     extra.push_back(cast<ShapedType>(type));
@@ -272,7 +277,11 @@ LogicalResult GemmOp::verify() {
              << last << " of operand " << i << " with rows of " << columns << " and leading dimension " << getLd()[i]
              << ", which has type " << types[i];
   }
-  return verifyEpilogue(*this, extra, types[2].getElementType());
+  auto addend = hasAddend ? cast<ShapedType>(getAddend().getType()) : types[2];
+  if (addend.getElementType() != c || addend.getNumElements() != types[2].getNumElements()) // exec_gemm_c7
+    return emitOpError("expects to be added to ")
+           << types[2].getNumElements() << " elements of " << c << ", is " << addend;
+  return verifyEpilogue(*this, extra, c);
 }
 
 LogicalResult AttentionOp::verify() {

@@ -180,6 +180,13 @@ def Exec_GemmOp : Exec_WorkOp<"gemm", [DeclareOpInterfaceMethods<MemoryEffectsOp
     %c = exec.gemm ins(%a, %b : tensor<4x8xf32>, tensor<16x8xf32>) m 4 n 16 k 8 ld [8, 8, 16] trans [0, 1]
       -> tensor<4x16xf32>
     ```
+    With `accumulate` the product is added to what C holds. On tensors that is the last operand in `ins`; the result takes its memory
+    where nothing reads it afterwards, and a copy of it else. On buffers the first of `outs` is read as well.
+
+    ```mlir
+    %dx = exec.gemm ins(%dk, %wk, %dq : tensor<4x8xf32>, tensor<8x16xf32>, tensor<4x16xf32>) m 4 n 16 k 8 ld [8, 16, 16]
+      trans [0, 0] {accumulate} -> tensor<4x16xf32>
+    ```
     Without a batch there may be more, of C's type. Of v, what C would be without it:
     - `bias`, the next operand, is a row of n elements that is added to each row of v
     - activation `gelu` makes C = gelu(v), in the form with tanh, and `kept` gives v as a further result
@@ -199,6 +206,7 @@ def Exec_GemmOp : Exec_WorkOp<"gemm", [DeclareOpInterfaceMethods<MemoryEffectsOp
     - (exec_gemm_c5) bias, activation and sum are combined as above, without batch and f64
     - (exec_gemm_c6) what belongs to them has C's element type and as many elements as it needs; v and x have rows of n in
       multiples of 8
+    - (exec_gemm_c7) what C is added to has C's element type and as many elements
   }];
   let arguments = (ins Variadic<Exec_Shaped>:$ins, Variadic<Exec_Memory>:$outs,
                        I64Attr:$m, I64Attr:$n, I64Attr:$k, DenseI64ArrayAttr:$ld, DenseBoolArrayAttr:$trans,
@@ -210,11 +218,15 @@ def Exec_GemmOp : Exec_WorkOp<"gemm", [DeclareOpInterfaceMethods<MemoryEffectsOp
                        UnitAttr:$bias,
                        DefaultValuedAttr<Exec_ActivationAttr, "::raddle::exec::Activation::None">:$activation,
                        UnitAttr:$kept, DefaultValuedAttr<Exec_GemmSumAttr, "::raddle::exec::GemmSum::None">:$sum,
-                       DefaultValuedAttr<I64Attr, "0">:$stream);
+                       UnitAttr:$accumulate, DefaultValuedAttr<I64Attr, "0">:$stream);
   let results = (outs Variadic<Exec_Tensor>:$tensors);
   let extraClassDeclaration = [{
     bool hasEpilogue() {
       return getBias() || getActivation() != Activation::None || getSum() != GemmSum::None;
+    }
+    /// On tensors, what the product is added to; null without `accumulate`, and on buffers.
+    ::mlir::Value getAddend() {
+      return getAccumulate() && getOuts().empty() ? getIns().back() : ::mlir::Value();
     }
   }];
   let assemblyFormat = [{
