@@ -140,7 +140,6 @@ class Machine:
         visible = {} if gpu is None else {"CUDA_VISIBLE_DEVICES": str(gpu)}
         return Result([self.start(command, **visible)], seconds)
 
-
     def shared_environment(self):
         return {**SHARED, "LD_LIBRARY_PATH": f"{self.folder / 'shared'}:{self.environment['LD_LIBRARY_PATH']}"}
 
@@ -252,13 +251,17 @@ def wrong_calls(steps):
 
 
 def device_tests(machine, log):
-    """Once for a rank with NVIDIA's NCCL, once for ranks that share a GPU."""
-    for ranks, variables in ((1, {}), (3, {"RADDLE_TEST_RANKS": "3", **machine.shared_environment()})):
-        process = machine.start([machine.folder / "raddle-gpu-tests", "--gtest_brief=1"], **variables)
-        result = Result([process], CASE_SECONDS)
+    """All for a rank with NVIDIA's NCCL, then those of ranks for several that share a GPU. Lines of figures are kept."""
+    shared = {"RADDLE_TEST_RANKS": "3", **machine.shared_environment()}
+    for what, tests, variables in (("1 rank", "*", {}), ("3 ranks", "DeviceTest.*", shared)):
+        command = [machine.folder / "raddle-gpu-tests", "--gtest_brief=1", f"--gtest_filter={tests}"]
+        result = Result([machine.start(command, **variables)], min(2 * CASE_SECONDS, max(log.left(), 1)))
+        *figures, last = result.stdout.strip().splitlines() or [""]
         good = result.status == 0 and not result.hung and "SKIPPED" not in result.stdout
-        text = result.stdout.strip().splitlines()[-1:] if good else [result.problem(), result.stdout[-1500:]]
-        log.result(good, f"raddle-gpu-tests, {ranks} ranks: {' '.join(text)}")
+        for line in figures:
+            if not good or not line.startswith(("[", "Note")):
+                log.line(f"     {line}")
+        log.result(good, f"raddle-gpu-tests, {what}: {last if good else result.problem()}")
 
 
 def refusals(machine, cases, log):
@@ -289,17 +292,6 @@ def sanitize(machine, case, checker, log):
     log.result(good, f"{title(case)}: compute-sanitizer {checker}" + ("" if good else f": {result.problem()}"))
     if not good:
         log.line(result.stdout[-2000:])
-
-
-def check_attention(machine, log):
-    """Calls of cuDNN beside the CPU's runtime; the tool prints a line each, and times."""
-    result = Result([machine.start([machine.folder / "raddle-check-attention"])], min(CASE_SECONDS, max(log.left(), 1)))
-    lines = result.stdout.splitlines()
-    for line in lines:
-        kind, _, text = line.partition(" ")
-        log.result(kind == "pass", text) if kind else log.line(line)
-    if result.hung or not lines:
-        log.result(False, f"attention: {result.problem()}")
 
 
 def describe(machine, log):
@@ -361,8 +353,6 @@ def main():
                 continue
             guarded(compare, machine, case, log, log=log, name=title(case))
     guarded(refusals, machine, cases, log, log=log, name="refusals")
-    if (machine.folder / "raddle-check-attention").exists():
-        guarded(check_attention, machine, log, log=log, name="attention")
     singles = [case for case in cases if case.get("ranks", 1) == 1]
     run_singles(machine, singles, log)
     for case in [case for case in singles if case["name"].endswith("-train")][:TRACES]:

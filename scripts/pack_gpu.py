@@ -189,7 +189,7 @@ def run_on_cpu(folder, name, options):
 def copy_tools(folder):
     """Programs without symbols, their MPI, what ranks that share a GPU have for NCCL, and the libraries that they need
     beside those of every system."""
-    for program in ("raddle-run", "raddle-gpu-tests", "raddle-check-attention"):
+    for program in ("raddle-run", "raddle-gpu-tests"):
         shutil.copy(TOOLS / program, folder / program)
         subprocess.run(["strip", folder / program], check=True)
     shutil.copy(ROOT / "build" / "lib" / "libraddle_mpi.so", folder)

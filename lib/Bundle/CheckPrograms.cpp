@@ -1,8 +1,9 @@
 #include "CheckPrograms.h"
 
-#include "Instructions.h"
+#include "Tables.h"
 #include "mlir/Dialect/LLVMIR/LLVMDialect.h"
 #include "mlir/IR/DialectResourceBlobManager.h"
+#include "raddle/Dialect/Exec/IR/ExecOps.h"
 #include "raddle/Dialect/Ragged/IR/RaggedOps.h"
 #include "raddle/Utils/TensorQueries.h"
 #include "llvm/ADT/DenseSet.h"

@@ -6,40 +6,13 @@ using namespace mlir;
 
 namespace raddle {
 
-std::optional<bundle::DType> dtypeOf(Type element) {
-  if (element.isF32())
-    return bundle::DType::F32;
-  if (element.isF64())
-    return bundle::DType::F64;
-  if (element.isF16())
-    return bundle::DType::F16;
-  if (element.isBF16())
-    return bundle::DType::BF16;
-  if (element.isInteger(64))
-    return bundle::DType::I64;
-  if (element.isInteger(32))
-    return bundle::DType::I32;
-  if (element.isInteger(16))
-    return bundle::DType::I16;
-  if (element.isInteger(8))
-    return element.isUnsignedInteger() ? bundle::DType::U8 : bundle::DType::I8;
-  if (element.isInteger(1))
-    return bundle::DType::Bool;
-  return std::nullopt;
-}
-
-flatbuffers::Offset<flatbuffers::Vector<uint64_t>> writeShape(flatbuffers::FlatBufferBuilder &builder,
-                                                              ArrayRef<int64_t> shape) {
-  std::vector<uint64_t> extents(shape.begin(), shape.end());
-  return builder.CreateVector(extents);
-}
-
 namespace {
 
 class InstructionWriter {
 public:
-  InstructionWriter(flatbuffers::FlatBufferBuilder &builder, const BundleIndices &indices, ArrayRef<uint32_t> states)
-      : builder(builder), indices(indices), states(states) {}
+  InstructionWriter(flatbuffers::FlatBufferBuilder &builder, const llvm::StringMap<uint32_t> &kernels,
+                    ArrayRef<uint32_t> states)
+      : builder(builder), kernels(kernels), states(states) {}
 
   flatbuffers::Offset<bundle::Instruction> write(Operation *op) {
     auto [kind, action] = writeAction(op);
@@ -137,7 +110,7 @@ private:
         .Case([&](exec::DispatchOp op) -> Action {
           auto ins = operands(op.getIns()), outs = operands(op.getOuts());
           return {bundle::Action::Dispatch,
-                  bundle::CreateDispatch(builder, indices.kernels.lookup(op.getKernel()), ins, outs).Union()};
+                  bundle::CreateDispatch(builder, kernels.lookup(op.getKernel()), ins, outs).Union()};
         })
         .Case([&](exec::GemmOp op) { return writeGemm(op); })
         .Case([&](exec::AttentionOp op) { return writeAttention(op); })
@@ -161,7 +134,7 @@ private:
           auto what = builder.CreateString(op.getWhat().str());
           std::optional<uint64_t> ignore = op.getIgnore();
           auto code = op->getAttrOfType<FlatSymbolRefAttr>("exec.check_kernel");
-          int32_t kernel = code ? indices.kernels.lookup(code.getValue()) : -1;
+          int32_t kernel = code ? kernels.lookup(code.getValue()) : -1;
           return {bundle::Action::CheckIndex, bundle::CreateCheckIndex(builder, src, op.getSize(), ignore.has_value(),
                                                                        static_cast<int64_t>(ignore.value_or(0)), what,
                                                                        static_cast<int64_t>(op.getLowest()), kernel)
@@ -176,16 +149,16 @@ private:
   }
 
   flatbuffers::FlatBufferBuilder &builder;
-  const BundleIndices &indices;
+  const llvm::StringMap<uint32_t> &kernels;
   ArrayRef<uint32_t> states;
 };
 
 } // namespace
 
 flatbuffers::Offset<flatbuffers::Vector<flatbuffers::Offset<bundle::Instruction>>>
-writeInstructions(flatbuffers::FlatBufferBuilder &builder, exec::ProgramOp program, const BundleIndices &indices,
-                  ArrayRef<uint32_t> states) {
-  InstructionWriter writer(builder, indices, states);
+writeInstructions(flatbuffers::FlatBufferBuilder &builder, exec::ProgramOp program,
+                  const llvm::StringMap<uint32_t> &kernels, ArrayRef<uint32_t> states) {
+  InstructionWriter writer(builder, kernels, states);
   std::vector<flatbuffers::Offset<bundle::Instruction>> instructions;
   for (Operation *op : program.getInstructions())
     instructions.push_back(writer.write(op));

@@ -38,8 +38,9 @@ SmallVector<int64_t> rowMajorStrides(ArrayRef<int64_t> shape) {
 
 /// Joins neighbours that every operand walks without a jump. Outermost first.
 void mergeLoops(SmallVectorImpl<Loop> &loops) {
-  // The step in C orders rows, columns and batches; the step in A orders what is summed.
-  llvm::stable_sort(loops, [](const Loop &x, const Loop &y) {
+  // The step in C orders rows, columns and batches; the step in A orders what is summed. No two loops of a role are
+  // equal.
+  llvm::sort(loops, [](const Loop &x, const Loop &y) {
     return std::make_pair(x.stride[C], x.stride[A]) > std::make_pair(y.stride[C], y.stride[A]);
   });
   SmallVector<Loop> merged;

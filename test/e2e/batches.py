@@ -14,6 +14,17 @@ import raddle
 TOLERANCES = {torch.float64: 1e-6, torch.float32: 2e-5, torch.bfloat16: 2e-2, torch.float16: 3e-3}
 
 
+class Function(torch.nn.Module):
+    """A function of tensors as a module without parameters."""
+
+    def __init__(self, function):
+        super().__init__()
+        self.function = function
+
+    def forward(self, *args):
+        return self.function(*args)
+
+
 class Functions(torch.nn.Module):
     """All results, and a weighted sum of their floating-point elements that are finite in PyTorch."""
 

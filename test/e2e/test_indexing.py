@@ -2,7 +2,7 @@
 
 import pytest
 import torch
-from batches import compare_gradients, compare_values
+from batches import Function, compare_gradients, compare_values
 from indexing_cases import BAGS, COUNTED, GRADIENTS, ROWS, VALUES
 from parity import compare_training
 from test_operators import Operator
@@ -29,15 +29,6 @@ def test_gradients(group):
     shapes = [shape for _, groups in cases.values() for shapes in groups for shape in shapes]
     batch = ([torch.randn(ROWS, *shape) for shape in shapes],)
     compare_training(Operators(cases), [batch], ranks=1, optimizer="sgd", lr=1e-1)
-
-
-class Function(nn.Module):
-    def __init__(self, function):
-        super().__init__()
-        self.function = function
-
-    def forward(self, *args):
-        return self.function(*args)
 
 
 def test_values():
@@ -165,5 +156,5 @@ REFUSED = {
 def test_shapes_that_depend_on_data(name):
     with pytest.raises(raddle.CompileError) as error:
         raddle.compile(Function(REFUSED[name]), (torch.randn(ROWS, 3),))
-    for word in (name, "depends on the data", "test_indexing.py:"):
+    for word in (name, "depends on the data", "batches.py:"):
         assert word in str(error.value), str(error.value)

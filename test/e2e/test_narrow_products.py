@@ -3,6 +3,7 @@
 import pytest
 import raddle
 import torch
+from batches import Function
 from bundles import read_bundle, variant_of
 from tools import make_bundle
 
@@ -21,15 +22,6 @@ CASES = {
     "heads": (lambda q, k: torch.einsum("bshd,bthd->bhst", q, k), (2, 6, 3, 8), (2, 10, 3, 8)),
     "panels": (lambda x, y: x @ y, (400, 800), (800, 390)),
 }
-
-
-class Function(torch.nn.Module):
-    def __init__(self, function):
-        super().__init__()
-        self.function = function
-
-    def forward(self, *args):
-        return self.function(*args)
 
 
 def check_rounded_once(actual, exact, magnitude):

@@ -11,19 +11,11 @@ import torch
 import torch.nn.functional as F
 
 import raddle
+from batches import Function
 from tools import succeed
 from triton_ir import DTYPES, OP, Program, type_of
 
 needs_triton = pytest.mark.skipif(importlib.util.find_spec("triton") is None, reason="Triton is not installed")
-
-
-class Function(torch.nn.Module):
-    def __init__(self, function):
-        super().__init__()
-        self.function = function
-
-    def forward(self, *args):
-        return self.function(*args)
 
 
 def randn(*shape):

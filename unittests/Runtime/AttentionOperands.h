@@ -1,0 +1,52 @@
+// Calls of attention with operands of random numbers, for tests that compute them twice.
+#pragma once
+
+#include "raddle/runtime/Attention.h"
+
+#include <cstdint>
+#include <ostream>
+#include <random>
+#include <string>
+#include <vector>
+
+/// What a mask has a number for; the rest repeats. The last one hides all keys of some queries.
+enum class MaskOf { None, Keys, Heads, All, EmptyRows };
+
+struct AttentionCase {
+  std::string name;
+  raddle::attention::Extents extents;
+  bool causal = false;
+  MaskOf mask = MaskOf::None;
+  raddle::runtime::DType maskType = raddle::runtime::DType::BF16;
+  bool isTokenMajor = false; // [batch, position, head, element]
+  bool unordered = false;
+  raddle::runtime::DType dtype = raddle::runtime::DType::BF16;
+};
+
+/// GoogleTest names a case so.
+inline void PrintTo(const AttentionCase &c, std::ostream *stream) { *stream << c.name; }
+
+/// All operands of the gradient, of which forward has the first ones, as they are stored. The same numbers each time.
+class AttentionOperands {
+public:
+  explicit AttentionOperands(const AttentionCase &c);
+
+  size_t position(raddle::attention::Operand operand) const;
+  raddle::runtime::AttentionProblem problem(bool backward) const;
+  /// Operand `i` in f32.
+  std::vector<float> values(size_t i) const;
+
+  std::vector<std::vector<uint8_t>> bytes;
+
+private:
+  const AttentionCase &c;
+  std::vector<raddle::attention::Shape> shapes, strides;
+
+  bool hasMask() const { return c.mask != MaskOf::None; }
+  bool isMask(size_t i) const { return hasMask() && i == raddle::attention::maskPosition; }
+  raddle::runtime::DType typeOf(size_t i) const;
+  size_t elementsOf(size_t i) const;
+  raddle::attention::Shape vectorStrides(const raddle::attention::Shape &shape) const;
+  raddle::attention::Shape maskStrides() const;
+  void fill(size_t i, std::mt19937 &generator);
+};
