@@ -37,8 +37,9 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
   mlir::MLIRContext &context = shared.get();
   fuzz::ErrorCount errors(&context);
   llvm::MemoryBufferRef archive(llvm::StringRef(reinterpret_cast<const char *>(data), size), "fuzz.pt2");
-  mlir::OwningOpRef<mlir::ModuleOp> module = importPt2(archive, ImportOptions(), &context);
-  if (!module || failed(verifyWeightSources(*module, archive)))
+  ImportOptions options;
+  options.verifyWeights = true;
+  if (!importPt2(archive, options, &context))
     errors.expectSome();
   readWeights(fuzz::MemoryFile(data, size).path());
   return 0;

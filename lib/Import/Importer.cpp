@@ -2,6 +2,7 @@
 #include "ComplexOps.h"
 #include "Document.h"
 #include "Operators.h"
+#include "WeightSources.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/Func/IR/FuncOps.h"
 #include "mlir/Dialect/Linalg/IR/Linalg.h"
@@ -242,7 +243,10 @@ OwningOpRef<ModuleOp> importPt2(llvm::MemoryBufferRef bytes, const ImportOptions
   llvm::Expected<Document> document = readDocument(*archive);
   if (!document)
     return emitError(loc) << llvm::toString(document.takeError()), nullptr;
-  return Importer(context, loc, *document, *archive, options).run(path);
+  OwningOpRef<ModuleOp> module = Importer(context, loc, *document, *archive, options).run(path);
+  if (module && options.verifyWeights && failed(verifyWeightSources(*module, *archive, path)))
+    return nullptr;
+  return module;
 }
 
 OwningOpRef<ModuleOp> importPt2(StringRef path, const ImportOptions &options, MLIRContext *context) {

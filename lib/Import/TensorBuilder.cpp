@@ -1,6 +1,7 @@
 #include "TensorBuilder.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/Tensor/IR/Tensor.h"
+#include "raddle/Utils/LinalgBuilders.h"
 #include "llvm/ADT/SmallVectorExtras.h"
 #include "llvm/Support/MathExtras.h"
 
@@ -61,33 +62,6 @@ bool broadcastsTo(ArrayRef<int64_t> from, ArrayRef<int64_t> to) {
   return true;
 }
 
-/// Cuts two shapes of the same number of elements into the shortest runs of dimensions with equal products.
-static void commonGroups(ArrayRef<int64_t> from, ArrayRef<int64_t> to,
-                         SmallVectorImpl<ReassociationIndices> &fromGroups,
-                         SmallVectorImpl<ReassociationIndices> &toGroups) {
-  size_t i = 0, j = 0;
-  while (i < from.size() && j < to.size()) {
-    ReassociationIndices left{int64_t(i)}, right{int64_t(j)};
-    int64_t leftSize = from[i++], rightSize = to[j++];
-    while (leftSize != rightSize) {
-      if (leftSize < rightSize) {
-        left.push_back(i);
-        leftSize *= from[i++];
-      } else {
-        right.push_back(j);
-        rightSize *= to[j++];
-      }
-    }
-    fromGroups.push_back(left);
-    toGroups.push_back(right);
-  }
-  // What is left on one side has size 1.
-  for (; i < from.size(); ++i)
-    fromGroups.back().push_back(i);
-  for (; j < to.size(); ++j)
-    toGroups.back().push_back(j);
-}
-
 Value TensorBuilder::reshape(Value value, ArrayRef<int64_t> shape) {
   if (failed())
     return nullptr;
@@ -106,26 +80,7 @@ Value TensorBuilder::reshape(Value value, ArrayRef<int64_t> shape) {
     return value;
   if (to.getNumElements() == 0)
     return fill(shape, from.getElementType(), Scalar::ofInt(0));
-  if (to.getRank() == 0)
-    return tensor::CollapseShapeOp::create(builder, loc, to, value, ArrayRef<ReassociationIndices>{});
-  if (from.getRank() == 0)
-    return tensor::ExpandShapeOp::create(builder, loc, to, value, ArrayRef<ReassociationIndices>{});
-
-  SmallVector<ReassociationIndices> fromGroups, toGroups;
-  commonGroups(from.getShape(), shape, fromGroups, toGroups);
-  if (fromGroups.size() < size_t(from.getRank())) {
-    Shape collapsed = llvm::map_to_vector<4>(fromGroups, [&](const ReassociationIndices &group) {
-      int64_t size = 1;
-      for (int64_t dim : group)
-        size *= from.getDimSize(dim);
-      return size;
-    });
-    auto type = RankedTensorType::get(collapsed, from.getElementType());
-    value = tensor::CollapseShapeOp::create(builder, loc, type, value, fromGroups);
-  }
-  if (toGroups.size() < size_t(to.getRank()))
-    value = tensor::ExpandShapeOp::create(builder, loc, to, value, toGroups);
-  return value;
+  return buildReshape(builder, loc, value, shape);
 }
 
 Value TensorBuilder::insertUnitDim(Value value, int64_t dim) {

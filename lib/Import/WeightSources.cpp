@@ -1,19 +1,14 @@
-#include "Archive.h"
+#include "WeightSources.h"
+
 #include "Arguments.h"
 #include "mlir/Dialect/Func/IR/FuncOps.h"
-#include "raddle/Import/Import.h"
 #include "llvm/ADT/StringSet.h"
 
 using namespace mlir;
 
-namespace raddle {
+namespace raddle::import {
 
-using namespace import;
-
-LogicalResult verifyWeightSources(ModuleOp module, llvm::MemoryBufferRef bytes) {
-  llvm::Expected<Archive> archive = Archive::open(bytes);
-  if (!archive)
-    return emitError(module.getLoc()) << llvm::toString(archive.takeError());
+LogicalResult verifyWeightSources(ModuleOp module, const Archive &archive, StringRef path) {
   bool valid = true;
   llvm::StringSet<> checked;
   for (auto function : module.getOps<func::FuncOp>()) {
@@ -29,13 +24,13 @@ LogicalResult verifyWeightSources(ModuleOp module, llvm::MemoryBufferRef bytes) 
       if (entry && offset && strides && type.hasStaticShape()) {
         needed =
             requiredBytes(type.getShape(), strides.asArrayRef(), offset.getInt(), storageBytes(type.getElementType()));
-        size = archive->sizeOf(entry.getValue());
+        size = archive.sizeOf(entry.getValue());
       }
       if (needed && size && *needed <= *size) {
         // The runtime reads parts of entries, which have no checksum of their own.
         if (!checked.insert(entry.getValue()).second)
           continue;
-        if (llvm::Error damage = archive->check(entry.getValue())) {
+        if (llvm::Error damage = archive.check(entry.getValue())) {
           valid = false;
           emitError(module.getLoc()) << llvm::toString(std::move(damage));
         }
@@ -46,7 +41,7 @@ LogicalResult verifyWeightSources(ModuleOp module, llvm::MemoryBufferRef bytes) 
       if (!needed)
         error << " does not describe a part of an entry";
       else if (!size)
-        error << " names no entry of '" << bytes.getBufferIdentifier() << "'";
+        error << " names no entry of '" << path << "'";
       else
         error << " needs " << *needed << " bytes, the entry has " << *size;
     }
@@ -54,4 +49,4 @@ LogicalResult verifyWeightSources(ModuleOp module, llvm::MemoryBufferRef bytes) 
   return success(valid);
 }
 
-} // namespace raddle
+} // namespace raddle::import

@@ -5,6 +5,7 @@
 #include "mlir/Dialect/Math/IR/Math.h"
 #include "mlir/Dialect/Tensor/IR/Tensor.h"
 #include "mlir/Dialect/Utils/ReshapeOpsUtils.h"
+#include "llvm/ADT/SmallVectorExtras.h"
 
 using namespace mlir;
 
@@ -128,33 +129,56 @@ Value buildContraction(OpBuilder &builder, Location loc, RankedTensorType type, 
                         });
 }
 
-Value buildReshape(OpBuilder &builder, Location loc, Value value, ArrayRef<int64_t> shape) {
-  auto type = cast<RankedTensorType>(value.getType());
-  auto target = RankedTensorType::get(shape, type.getElementType());
-  if (type == target)
-    return value;
-  if (auto groups = getReassociationIndicesForReshape(type, target)) {
-    if (type.getRank() > target.getRank())
-      return tensor::CollapseShapeOp::create(builder, loc, target, value, *groups);
-    return tensor::ExpandShapeOp::create(builder, loc, target, value, *groups);
+/// Cuts two shapes of the same number of elements into the shortest runs of dimensions with equal products.
+static void commonGroups(ArrayRef<int64_t> from, ArrayRef<int64_t> to,
+                         SmallVectorImpl<ReassociationIndices> &fromGroups,
+                         SmallVectorImpl<ReassociationIndices> &toGroups) {
+  size_t i = 0, j = 0;
+  while (i < from.size() && j < to.size()) {
+    ReassociationIndices left{int64_t(i)}, right{int64_t(j)};
+    int64_t leftSize = from[i++], rightSize = to[j++];
+    while (leftSize != rightSize) {
+      if (leftSize < rightSize) {
+        left.push_back(i);
+        leftSize *= from[i++];
+      } else {
+        right.push_back(j);
+        rightSize *= to[j++];
+      }
+    }
+    fromGroups.push_back(left);
+    toGroups.push_back(right);
   }
-  // No grouping of one into the other: through the flat tensor.
-  int64_t elements = type.getNumElements();
-  auto flat = RankedTensorType::get({elements}, type.getElementType());
-  auto allInOne = [](int64_t rank) {
-    SmallVector<ReassociationIndices> groups;
-    if (rank > 0)
-      groups.push_back(llvm::to_vector<2>(llvm::seq<int64_t>(0, rank)));
-    return groups;
-  };
-  if (type.getRank() == 0)
-    value = tensor::ExpandShapeOp::create(builder, loc, flat, value, ArrayRef<ReassociationIndices>{});
-  else if (type.getRank() > 1)
-    value = tensor::CollapseShapeOp::create(builder, loc, flat, value, allInOne(type.getRank()));
-  if (shape.empty())
-    return tensor::CollapseShapeOp::create(builder, loc, target, value, ArrayRef<ReassociationIndices>{});
-  if (shape.size() > 1)
-    value = tensor::ExpandShapeOp::create(builder, loc, target, value, allInOne(shape.size()));
+  // What is left on one side has size 1.
+  for (; i < from.size(); ++i)
+    fromGroups.back().push_back(i);
+  for (; j < to.size(); ++j)
+    toGroups.back().push_back(j);
+}
+
+Value buildReshape(OpBuilder &builder, Location loc, Value value, ArrayRef<int64_t> shape) {
+  auto from = cast<RankedTensorType>(value.getType()), to = tensorLike(value, shape);
+  if (from == to)
+    return value;
+  if (to.getNumElements() == 0)
+    return buildFilled(builder, loc, to, 0.0);
+  if (to.getRank() == 0)
+    return tensor::CollapseShapeOp::create(builder, loc, to, value, ArrayRef<ReassociationIndices>{});
+  if (from.getRank() == 0)
+    return tensor::ExpandShapeOp::create(builder, loc, to, value, ArrayRef<ReassociationIndices>{});
+  SmallVector<ReassociationIndices> fromGroups, toGroups;
+  commonGroups(from.getShape(), shape, fromGroups, toGroups);
+  if (fromGroups.size() < size_t(from.getRank())) {
+    auto collapsed = llvm::map_to_vector(fromGroups, [&](const ReassociationIndices &group) {
+      int64_t size = 1;
+      for (int64_t dim : group)
+        size *= from.getDimSize(dim);
+      return size;
+    });
+    value = tensor::CollapseShapeOp::create(builder, loc, tensorLike(value, collapsed), value, fromGroups);
+  }
+  if (toGroups.size() < size_t(to.getRank()))
+    value = tensor::ExpandShapeOp::create(builder, loc, to, value, toGroups);
   return value;
 }
 

@@ -56,29 +56,19 @@ void printDiagnostic(Diagnostic &diagnostic) {
     print(note);
 }
 
-OwningOpRef<ModuleOp> importArchive(const raddle::ImportOptions &options, MLIRContext &context) {
+OwningOpRef<ModuleOp> readInput(MLIRContext &context) {
   std::string why;
   auto file = openInputFile(o.inputPath, &why);
   if (!file)
     return (void)fail(why), nullptr;
-  OwningOpRef<ModuleOp> module = raddle::importPt2(file->getMemBufferRef(), options, &context);
-  if (!module || failed(raddle::verifyWeightSources(*module, file->getMemBufferRef())))
-    return nullptr;
-  return module;
-}
-
-OwningOpRef<ModuleOp> readInput(MLIRContext &context) {
   if (o.isArchive()) {
     raddle::ImportOptions options;
     if (o.batch)
       options.batch = o.batch;
     options.ranks = o.ranks;
-    return importArchive(options, context);
+    options.verifyWeights = true;
+    return raddle::importPt2(file->getMemBufferRef(), options, &context);
   }
-  std::string why;
-  auto file = openInputFile(o.inputPath, &why);
-  if (!file)
-    return (void)fail(why), nullptr;
   llvm::SourceMgr sources;
   sources.AddNewSourceBuffer(std::move(file), SMLoc());
   return parseSourceFile<ModuleOp>(sources, ParserConfig(&context));

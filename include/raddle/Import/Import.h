@@ -17,6 +17,8 @@ struct ImportOptions {
   int64_t ranks = 1;
   /// Accept a file without a dynamic batch dimension; its shapes are then those of one rank.
   bool allowStaticBatch = true;
+  /// Read all weights once and compare their checksums: the runtime reads parts of entries, which have none.
+  bool verifyWeights = false;
 };
 
 /// Imports a `.pt2` archive of `torch.export.save` in functional form (`run_decompositions({})`).
@@ -34,10 +36,6 @@ mlir::OwningOpRef<mlir::ModuleOp> importPt2(llvm::StringRef path, const ImportOp
 /// As above from memory. The identifier of `archive` is the path that the module gives as `nn.weights`.
 mlir::OwningOpRef<mlir::ModuleOp> importPt2(llvm::MemoryBufferRef archive, const ImportOptions &options,
                                             mlir::MLIRContext *context);
-
-/// Checks that every `nn.source` of the module's functions names an entry of the archive and lies inside its bytes, and
-/// that the checksums of these entries are right. Reports all that do not. Reads all weights once.
-llvm::LogicalResult verifyWeightSources(mlir::ModuleOp module, llvm::MemoryBufferRef archive);
 
 /// Registers `--import-pt2` with the options `--batch` and `--ranks` for tools made with `mlirTranslateMain`.
 void registerImportTranslation();
