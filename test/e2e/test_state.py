@@ -88,3 +88,7 @@ def test_statistics_after_a_step():
     # A rank has its half of the parameters and of two moments.
     assert statistics["state_bytes"] >= 3 * floats * parameters // 2
     assert statistics["bytes_communicated"] > 0
+    # Those of a device: a CPU has none, and makes no graph.
+    phases = ("launch", "check", "stage", "submit", "collect", "wait", "deliver")
+    assert [statistics[f"{phase}_seconds"] for phase in phases] == [0] * len(phases)
+    assert statistics["graphs"] == []

@@ -133,6 +133,13 @@ TEST(GpuRanksTest, AreOneGraphWithTheirCollectives) {
     EXPECT_EQ(gpus.logs[0], (RecordingGpu::Strings{first.front(), "launch graph 0", first.end()[-2], "wait"}));
     EXPECT_EQ(gpus.logs[1], gpus.logs[0]);
   }
+  // The streams part and meet again; all nodes count once.
+  ASSERT_EQ(gpus.executors[0]->graphs().size(), 1u);
+  GraphCensus census = gpus.executors[0]->graphs()[0];
+  EXPECT_GT(census.kernels, 3u);
+  EXPECT_GT(census.forks, 0u);
+  EXPECT_GT(census.joins, 0u);
+  EXPECT_GE(census.edges, census.nodes());
   // One slice of 12 numbers came in each step.
   EXPECT_EQ(gpus.executors[0]->bytesCommunicated(), 5 * 48u);
 }
@@ -142,6 +149,9 @@ TEST(GpuRanksTest, TraceBothStreams) {
   std::vector<float> y;
   gpus.step(1, y);
   ASSERT_EQ(gpus.executors[1]->recorded().size(), 2u);
+  // A graph with collectives is not captured to be counted alone.
+  gpus.step(2, y);
+  EXPECT_TRUE(gpus.executors[1]->graphs().empty());
 }
 
 TEST(GpuRanksTest, NameTheCollectiveThatDoesNotEnd) {

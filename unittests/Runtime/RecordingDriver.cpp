@@ -216,7 +216,7 @@ static void runKernel(const Node &node) {
     return;
   }
   bool fills = node.kernel == "fill";
-  uint64_t bytesOfThread = fills ? 4 : 16;
+  constexpr uint64_t bytesOfThread = 16;
   EXPECT_GE(node.blocks * threads * bytesOfThread, node.bytes);
   EXPECT_LT((node.blocks - 1) * threads * bytesOfThread, node.bytes);
   auto *dst = reinterpret_cast<uint8_t *>(node.dst);

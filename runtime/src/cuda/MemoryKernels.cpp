@@ -2,10 +2,11 @@
 
 namespace raddle::runtime::cuda {
 
-// Bytes of a thread: those of `word`, or of four words. Threads of a block.
-static constexpr uint64_t filledBytes = 4, copiedBytes = 16, threads = 256;
+// Bytes and threads: a thread's are four words, as they go through memory fastest.
+static constexpr uint64_t bytesOfThread = 16, threads = 256;
 
-/// fill(dst, word, bytes): each thread stores a word, or its bytes where that is not aligned or not whole.
+/// fill(dst, word, bytes): each thread stores four words, or where these are not aligned or not whole, words and bytes,
+/// with `word` turned by as many bytes as went before: a word alone is stored at once.
 /// copy(dst, src, bytes): each thread copies four words, or their bytes.
 static constexpr const char *code = R"(
 .version 7.0
@@ -27,26 +28,36 @@ static constexpr const char *code = R"(
   mul.wide.u32 %at, %block, %size;
   cvt.u64.u32 %low, %thread;
   add.u64 %at, %at, %low;
-  shl.b64 %at, %at, 2;
+  shl.b64 %at, %at, 4;
   setp.ge.u64 %outside, %at, %bytes;
   @%outside ret;
-  add.u64 %end, %at, 4;
+  add.u64 %end, %at, 16;
   min.u64 %end, %end, %bytes;
   sub.u64 %low, %end, %at;
-  setp.eq.u64 %whole, %low, 4;
+  setp.eq.u64 %whole, %low, 16;
   add.u64 %at, %at, %dst;
   add.u64 %end, %end, %dst;
+  and.b64 %low, %at, 15;
+  setp.eq.and.u64 %aligned, %low, 0, %whole;
+  @!%aligned bra PARTS;
+  st.global.v4.u32 [%at], {%word, %word, %word, %word};
+  ret;
+PARTS:
+  sub.u64 %low, %end, %at;
+  setp.ge.u64 %whole, %low, 4;
   and.b64 %low, %at, 3;
   setp.eq.and.u64 %aligned, %low, 0, %whole;
-  @!%aligned bra BYTES;
+  @!%aligned bra BYTE;
   st.global.u32 [%at], %word;
-  ret;
-BYTES:
+  add.u64 %at, %at, 4;
+  bra NEXT;
+BYTE:
   st.global.u8 [%at], %word;
-  shr.b32 %word, %word, 8;
+  shf.r.wrap.b32 %word, %word, %word, 8;
   add.u64 %at, %at, 1;
+NEXT:
   setp.lt.u64 %outside, %at, %end;
-  @%outside bra BYTES;
+  @%outside bra PARTS;
   ret;
 }
 
@@ -106,8 +117,8 @@ MemoryKernels::MemoryKernels(const Driver &driver) : cu(driver) {
 
 MemoryKernels::~MemoryKernels() { cu.moduleUnload(module); }
 
-static unsigned blocksFor(uint64_t bytes, uint64_t bytesOfThread) {
-  uint64_t blockBytes = threads * bytesOfThread;
+static unsigned blocksFor(uint64_t bytes) {
+  constexpr uint64_t blockBytes = threads * bytesOfThread;
   return static_cast<unsigned>((bytes + blockBytes - 1) / blockBytes);
 }
 
@@ -123,7 +134,7 @@ void MemoryKernels::store(Address dst, uint32_t value, Stream stream) const {
 
 void MemoryKernels::launch(Address dst, uint32_t word, uint64_t bytes, Stream stream) const {
   void *parameters[] = {&dst, &word, &bytes};
-  cu.check(cu.launchKernel(filling, blocksFor(bytes, filledBytes), 1, 1, threads, 1, 1, 0, stream, parameters, nullptr),
+  cu.check(cu.launchKernel(filling, blocksFor(bytes), 1, 1, threads, 1, 1, 0, stream, parameters, nullptr),
            "cannot fill memory");
 }
 
@@ -136,13 +147,13 @@ static Result addNode(const Driver &cu, GraphNode &node, Graph graph, const std:
 Result MemoryKernels::addFill(GraphNode &node, Graph graph, const std::vector<GraphNode> &dependencies, Address dst,
                               uint32_t word, uint64_t bytes) const {
   void *parameters[] = {&dst, &word, &bytes};
-  return addNode(cu, node, graph, dependencies, filling, blocksFor(bytes, filledBytes), parameters);
+  return addNode(cu, node, graph, dependencies, filling, blocksFor(bytes), parameters);
 }
 
 Result MemoryKernels::addCopy(GraphNode &node, Graph graph, const std::vector<GraphNode> &dependencies, Address dst,
                               Address src, uint64_t bytes) const {
   void *parameters[] = {&dst, &src, &bytes};
-  return addNode(cu, node, graph, dependencies, copying, blocksFor(bytes, copiedBytes), parameters);
+  return addNode(cu, node, graph, dependencies, copying, blocksFor(bytes), parameters);
 }
 
 } // namespace raddle::runtime::cuda
