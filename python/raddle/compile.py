@@ -164,7 +164,8 @@ def compile(
     With ``dtype="bf16"`` matrix products, convolutions and attention take bf16 and add in f32, as under
     ``torch.autocast(dtype=torch.bfloat16)``; norms, losses, sums and the optimizer compute in f32. Results have the
     types that they have without it. In training parameters stay f32 and are gathered in bf16 where products alone read
-    them; in inference those are held in bf16. ``reduce_dtype`` is the type that gradients are reduced over the ranks in, ``"f32"`` or ``"bf16"``.
+    them; in inference those are held in bf16. ``reduce_dtype`` is the type that gradients are reduced over the ranks
+    in, ``"f32"`` or ``"bf16"``.
 
     The ranks form ``replicas`` groups, each of which holds a copy of all parameters and states, cut over its ranks.
     ``memory_budget`` is the number of bytes that a rank may use for states and intermediate results: buckets of
@@ -195,8 +196,8 @@ def compile(
     the constants that are, by their resource keys: a list of names or a regular expression.
 
     Of a step, ``optimizer`` is ``"sgd"`` or ``"adamw"``, ``lr`` the learning rate of steps that are not told another,
-    ``weight_decay``, ``momentum`` (of sgd), ``betas`` and ``eps`` (of adamw) are as in ``torch.optim``; ``clip_norm`` is
-    the largest global norm of the gradient, None for no limit. ``seed`` is that of everything random.
+    ``weight_decay``, ``momentum`` (of sgd), ``betas`` and ``eps`` (of adamw) are as in ``torch.optim``; ``clip_norm``
+    is the largest global norm of the gradient, None for no limit. ``seed`` is that of everything random.
 
     ``quant``, ``vwn``, ``bypass``, ``accumulate``, ``groups`` and ``decay_mask`` are names of later releases: anything
     but their defaults is refused.

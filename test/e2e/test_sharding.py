@@ -1,4 +1,5 @@
-"""Collectives and layouts on any number of ranks give what whole tensors give; replicas and budgets change no result."""
+"""Collectives and layouts on any number of ranks give what whole tensors give; replicas and budgets change no
+result."""
 
 import functools
 import json
