@@ -8,12 +8,12 @@ with one figure:
 
 - `seconds` of a step: the median of a round's steps but the first, then the median of the rounds; `ratio` is
   FSDP2 / Raddle, the median of the rounds' ratios, as the sides of a round run one after the other.
-- `peak_bytes` of a rank: the growth of the peak resident size (VmHWM, less RssFile: pages of mapped files, which processes
-  share, such as code and FSDP2's weights) to the end of the last step. Raddle's counts from
-  when a bundle is opened, FSDP2's from when a tiny model has been trained, so that what PyTorch loads at first use is
-  not counted. It is a process's own where ranks are processes, the largest of them; the process's divided by its ranks
-  where they are threads. `ratio` is Raddle / FSDP2; `planned_bytes` is what Raddle says that a rank needs, `over_plan`
-  the growth by it.
+- `peak_bytes` of a rank: the growth of the peak resident size (VmHWM, less RssFile: pages of mapped files, which
+  processes share, such as code and FSDP2's weights) to the end of the last step. Raddle's counts from when a bundle is
+  opened, FSDP2's from when a tiny model has been trained, so that what PyTorch loads at first use is not counted. It is
+  a process's own where ranks are processes, the largest of them; the process's divided by its ranks where they are
+  threads. `ratio` is Raddle / FSDP2; `planned_bytes` is what Raddle says that a rank needs, `over_plan` the growth by
+  it.
 - `overlap`: the share of the time of communication in which the same rank computes, the mean of ranks, from a traced
   run.
 

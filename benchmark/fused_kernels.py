@@ -129,7 +129,8 @@ def sides(case, folder, threads):
 
 
 def difference(runs):
-    """The largest difference between Raddle's results and eager PyTorch's, in units of each result's largest element."""
+    """The largest difference between Raddle's results and eager PyTorch's, in units of each result's largest
+    element."""
     for run in runs.values():
         run.checking = True
     expected, found = runs["pytorch"](), runs["raddle"]()

@@ -10,7 +10,8 @@ kernels that write states are timed.
 All sides are captured as graphs. What is timed is a graph that first overwrites the L2 cache, minus one that does only
 that. Results are compared with eager PyTorch's before. Prints one JSON object a case, with medians; `bytes` are those
 of all tensors that come and go, each once, `gb_per_s` is what that makes, beside that of a kernel that reads
-and writes 1 GiB, and ratios are PyTorch / Raddle. `--kernels` adds the time of each kernel and the bytes of its operands.
+and writes 1 GiB, and ratios are PyTorch / Raddle. `--kernels` adds the time of each kernel and the bytes of its
+operands.
 """
 
 import argparse

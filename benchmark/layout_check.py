@@ -103,8 +103,8 @@ class LeastPadding:
     """A bound from below on the padding of any plan of a model in blocks, as a ratio, by the number of ranks.
 
     Some rank holds at least the mean, in aligned parts; of the units from some size on, some rank holds at least the
-    mean number, rounded up; and where a slice for one unit is more than a bucket of twice the largest layer fills, the layers
-    fill so many of these, and the rest is in others.
+    mean number, rounded up; and where a slice for one unit is more than a bucket of twice the largest layer fills, the
+    layers fill so many of these, and the rest is in others.
     """
 
     def __init__(self, params, block):
@@ -143,8 +143,8 @@ class LeastPadding:
         return any(unit * ranks > limit and count * unit > self.elements / 100 for unit, count in self.counts.items())
 
     def allows(self, padding, ranks, goal):
-        """Whether padding is within the goal above the bound, or, as a rank holds whole units, within one unit a rank. In
-        a model that is starved, buckets are mostly empty and the bound is not reached: then it is a quarter."""
+        """Whether padding is within the goal above the bound, or, as a rank holds whole units, within one unit a rank.
+        In a model that is starved, buckets are mostly empty and the bound is not reached: then it is a quarter."""
         least = self(ranks)
         if self.is_starved(ranks):
             return 1 + padding < 1.25 * (1 + least)

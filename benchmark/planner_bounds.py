@@ -3,10 +3,10 @@
     python benchmark/planner_bounds.py                                      # all of them: minutes
     python benchmark/planner_bounds.py --models primes,giant --ranks 96,3000 --blocks rows:1 --layout
 
-One JSON object a line: `padding` in percent, `least` (a bound from below on it), `seconds`, and `within`: whether padding is
-within the goal (0.5 % up to 1,024 ranks, 1 % up to 16,384, 1.5 % beyond) or one unit a rank above that bound
-(`LeastPadding.allows`). With `--layout` each layout is checked against the shapes. The last line counts; exit status 1 where
-something is not within.
+One JSON object a line: `padding` in percent, `least` (a bound from below on it), `seconds`, and `within`: whether
+padding is within the goal (0.5 % up to 1,024 ranks, 1 % up to 16,384, 1.5 % beyond) or one unit a rank above that bound
+(`LeastPadding.allows`). With `--layout` each layout is checked against the shapes. The last line counts; exit status 1
+where something is not within.
 """
 
 import argparse

@@ -5,8 +5,8 @@
 
 Columns, each for matrices whose blocks of 128 x 128 elements must stay whole:
 
-- FSDP2: every parameter by itself, on dimension 0, an equal number of rows for each rank, which cuts blocks; and the same with
-  an equal number of blocks of 128 rows.
+- FSDP2: every parameter by itself, on dimension 0, an equal number of rows for each rank, which cuts blocks; and the
+  same with an equal number of blocks of 128 rows.
 - LCM: a layer is one buffer; tensors start at, and slices are, multiples of the least common multiple of the blocks of
   128 rows, small tensors between them (the rule of Megatron-FSDP).
 - rows: a layer is one buffer in the given order; units are blocks of 128 rows, the least feasible slice (the layout of

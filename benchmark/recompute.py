@@ -1,9 +1,9 @@
 """What `--recompute` costs and saves: seconds of a training step and memory for none, auto and block, in one run.
 
 Models: the demo's Llama, a BERT encoder of MiniLM's sizes, a convolutional network with skips. Every mode runs in a
-process of its own, the modes in turn, round after round; the losses of all modes are compared first. Prints a JSON object
-a model and mode: the median of the steps' seconds, planned bytes of arena and state of all ranks, the growth of the peak
-resident size from just before the bundle is loaded, and each divided by that of `none`.
+process of its own, the modes in turn, round after round; the losses of all modes are compared first. Prints a JSON
+object a model and mode: the median of the steps' seconds, planned bytes of arena and state of all ranks, the growth of
+the peak resident size from just before the bundle is loaded, and each divided by that of `none`.
 """
 
 import argparse

@@ -1,10 +1,11 @@
 """Seconds of the compiler's stages on graphs of 1,000, 10,000 and 100,000 nodes, and how they grow.
 
-A block is exported once; the files repeat its nodes, each block with parameters of its own. `--shape` says what the block
-is: `layers` a residual block of norm, linear layers, views and elementwise operators, `chain` one elementwise operator,
-`parameters` the sum with a parameter, `wide` the product with one parameter that all blocks share. Prints one JSON object a graph: wall seconds of the stages up to `--stop-after`,
-of their passes, and microseconds a node. A last object has each stage's exponent of growth between the smallest and the
-largest graph, the logarithm of the times' ratio to the base of the sizes' ratio: 1 is linear.
+A block is exported once; the files repeat its nodes, each block with parameters of its own. `--shape` says what the
+block is: `layers` a residual block of norm, linear layers, views and elementwise operators, `chain` one elementwise
+operator, `parameters` the sum with a parameter, `wide` the product with one parameter that all blocks share. Prints one
+JSON object a graph: wall seconds of the stages up to `--stop-after`, of their passes, and microseconds a node. A last
+object has each stage's exponent of growth between the smallest and the largest graph, the logarithm of the times' ratio
+to the base of the sizes' ratio: 1 is linear.
 """
 
 import argparse

@@ -1,12 +1,13 @@
-"""Time of whole models beside PyTorch: a sentence embedder, the demo's training step, a Llama's forward pass, attention.
+"""Time of whole models beside PyTorch: a sentence embedder, the demo's training step, a Llama's forward pass,
+attention.
 
     python benchmark/whole_models.py                      # all models, on one and on two threads
     python benchmark/whole_models.py llama --threads=1 --no-compile
 
 - minilm: all-MiniLM-L6's shape with random weights, forward, 8 windows of 128 tokens with a mask of what is padded.
 - train: a step of AdamW of the demo's Llama on one rank, 8 windows of 128 bytes.
-- llama: forward of a Llama of 12 layers, width 768, 12 heads of which 4 have keys, inner width 2048, on 512 tokens; its last
-  vectors, without the head.
+- llama: forward of a Llama of 12 layers, width 768, 12 heads of which 4 have keys, inner width 2048, on 512 tokens; its
+  last vectors, without the head.
 - attention: causal attention alone, of 8 heads of width 64, on 2048 positions.
 
 Results are compared first. Then each side runs once a round, in turn, on the same number of threads; a ratio is the

@@ -46,7 +46,8 @@ def progress(text):
 
 
 def compile_llama(module, batch):
-    """Exports and compiles the training step with the tools; a report shows what some steps take. Returns the program."""
+    """Exports and compiles the training step with the tools; a report shows what some steps take. Returns the
+    program."""
     FOLDER.mkdir(parents=True, exist_ok=True)
     source, bundle = FOLDER / "llama.pt2", FOLDER / "llama.raddle"
     progress("exporting and compiling the Llama")
@@ -97,14 +98,16 @@ def compare_training():
     """Trains twice from the same weights on the same batches; returns the figures of the last line."""
     module = make_llama(TOKENS, SEED)
     parameters = sum(parameter.numel() for parameter in module.parameters())
-    print(f"Llama of {parameters:,} parameters, {RANKS} ranks, {STEPS} steps of {BATCH} x {TOKENS} bytes of Python source")
+    batch = f"{BATCH} x {TOKENS} bytes of Python source"
+    print(f"Llama of {parameters:,} parameters, {RANKS} ranks, {STEPS} steps of {batch}")
     batches = draw_batches(source_bytes(), STEPS, BATCH, TOKENS, SEED)
     program = compile_llama(module, batches[0])
     ours, seconds = train(batches, lambda batch: program.step(batch, batch)["loss"], f"Raddle, {RANKS} ranks")
     theirs, seconds_pytorch = train(batches, pytorch_step(module), "PyTorch")
     differences = [abs(a - b) / abs(b) for a, b in zip(ours, theirs)]
     for index in range(0, STEPS, LINE_EVERY):
-        print(f"step {index + 1:3}  loss {ours[index]:.6f}  PyTorch {theirs[index]:.6f}  difference {differences[index]:.1e}")
+        losses = f"loss {ours[index]:.6f}  PyTorch {theirs[index]:.6f}"
+        print(f"step {index + 1:3}  {losses}  difference {differences[index]:.1e}")
     return {
         "ranks": program.ranks,
         "steps": STEPS,

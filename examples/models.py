@@ -15,7 +15,8 @@ BYTES = 256
 
 
 class ByteLlamaForCausalLM(LlamaForCausalLM):
-    """A Llama whose forward takes token ids and labels, int64 of one shape (batch, tokens), and returns the loss alone."""
+    """A Llama whose forward takes token ids and labels, int64 of one shape (batch, tokens), and returns the loss
+    alone."""
 
     def forward(self, input_ids, labels):
         return super().forward(input_ids=input_ids, labels=labels, use_cache=False).loss
@@ -26,8 +27,9 @@ QUERIES_PER_HEAD = 3
 
 
 def make_llama(tokens, seed, width=384):
-    """A Llama of six layers with random weights, for windows of `tokens` bytes; `width`, the size of its hidden vectors,
-    is a multiple of 192. The demo's has about ten million parameters, one of twice the width four times as many."""
+    """A Llama of six layers with random weights, for windows of `tokens` bytes; `width`, the size of its hidden
+    vectors, is a multiple of 192. The demo's has about ten million parameters, one of twice the width four times as
+    many."""
     if width % (HEAD_SIZE * QUERIES_PER_HEAD):
         raise ValueError(f"width: expected a multiple of {HEAD_SIZE * QUERIES_PER_HEAD}, found {width}")
     torch.manual_seed(seed)

@@ -251,7 +251,8 @@ def wrong_calls(steps):
 
 
 def device_tests(machine, log):
-    """All for a rank with NVIDIA's NCCL, then those of ranks for several that share a GPU. Lines of figures are kept."""
+    """All for a rank with NVIDIA's NCCL, then those of ranks for several that share a GPU. Lines of figures are
+    kept."""
     shared = {"RADDLE_TEST_RANKS": "3", **machine.shared_environment()}
     for what, tests, variables in (("1 rank", "*", {}), ("3 ranks", "DeviceTest.*", shared)):
         command = [machine.folder / "raddle-gpu-tests", "--gtest_brief=1", f"--gtest_filter={tests}"]

@@ -1,4 +1,5 @@
-"""Puts the headers that calls of cuDNN are compiled with into a folder, once: those of cuDNN, of its frontend and of CUDA.
+"""Puts the headers that calls of cuDNN are compiled with into a folder, once: those of cuDNN, of its frontend and of
+CUDA.
 
     .venv/bin/python scripts/cuda_headers.py .venv/cuda
 
@@ -28,7 +29,8 @@ PLATFORMS = ["manylinux_2_28_x86_64", "manylinux_2_27_x86_64", "manylinux_2_17_x
 
 
 def pip(*arguments):
-    options = ["--no-deps", "--only-binary=:all:", "--python-version=3.12", *(f"--platform={name}" for name in PLATFORMS)]
+    platforms = [f"--platform={name}" for name in PLATFORMS]
+    options = ["--no-deps", "--only-binary=:all:", "--python-version=3.12", *platforms]
     result = subprocess.run(
         [sys.executable, "-m", "pip", *arguments, *options, *WHEELS], stdout=subprocess.PIPE, text=True
     )

@@ -2,8 +2,8 @@
 
     .venv/bin/python scripts/operators_table.py [--check]
 
-It reads what the sweeps of test/e2e have found, `opinfo.json` and `architectures.json`, and asks the importer which operators
-it knows. With --check nothing is written; it fails if the page is not what it would write.
+It reads what the sweeps of test/e2e have found, `opinfo.json` and `architectures.json`, and asks the importer which
+operators it knows. With --check nothing is written; it fails if the page is not what it would write.
 """
 
 import argparse
@@ -133,7 +133,8 @@ def architectures_section(architectures):
     head = ["architecture", "inference", "gradients", "what fails"]
     parts = [ARCHITECTURES]
     for listed in (True, False):
-        rows = [row(name, entry) for name, entry in sorted(architectures.items()) if entry.get("listed", False) == listed]
+        chosen = [each for each in sorted(architectures.items()) if each[1].get("listed", False) == listed]
+        rows = [row(name, entry) for name, entry in chosen]
         parts.append(table(head, rows))
     return "\n".join(parts)
 

@@ -3,10 +3,10 @@
     .venv/bin/python scripts/pack_gpu.py FOLDER [--only MODELS] [--option=--gpu-kernels=triton]
     scripts/check-gpu FOLDER        # on the host, which needs a driver, cuBLASLt, cuDNN, NCCL and Python with NumPy
 
-The cases are the demo's Llama ("demo"), trained, all-MiniLM ("minilm") on the demo's sentences, a small BERT of its widths in
-inference and training, an MLP, and architectures of test/e2e/architectures.py, inference and training: those of USUAL, or all
-with --all. Some are packed for several ranks as well; one CPU's results of the whole batch are what they must equal. Some are
-packed with --dtype=bf16, too. FOLDER.tar.xz holds the folder, about half as large.
+The cases are the demo's Llama ("demo"), trained, all-MiniLM ("minilm") on the demo's sentences, a small BERT of its
+widths in inference and training, an MLP, and architectures of test/e2e/architectures.py, inference and training: those
+of USUAL, or all with --all. Some are packed for several ranks as well; one CPU's results of the whole batch are what
+they must equal. Some are packed with --dtype=bf16, too. FOLDER.tar.xz holds the folder, about half as large.
 """
 
 import argparse
@@ -38,7 +38,8 @@ TOKENS = 128
 OPTIMIZER = ["--mode=train", "--optimizer=adamw", "--lr=1e-3", "--weight-decay=0.01", "--clip-norm=1.0"]
 # Architectures, by the names of their cases.
 USUAL = {
-    "qwen3", "mistral", "phi-3", "gpt-2", "opt", "bert", "vit", "resnet", "mixtral", "gemma-3", "falcon", "bloom", "electra",
+    "qwen3", "mistral", "phi-3", "gpt-2", "opt", "bert", "vit", "resnet", "mixtral", "gemma-3", "falcon", "bloom",
+    "electra",
 }
 # Cases for several ranks: how they are started, and options of the compiler beside those of one rank. Where there are
 # fewer than four GPUs, four must be refused.
@@ -97,7 +98,8 @@ def make_bert(vocabulary=512, layers=1, width=384):
 
 
 def minilm():
-    """all-MiniLM-L6-v2 and sentences, with zeros for words that the sentences lack: they take no room when compressed."""
+    """all-MiniLM-L6-v2 and sentences, with zeros for words that the sentences lack: they take no room when
+    compressed."""
     module, tokenizer = load_minilm()
     tokens = tokenizer(SENTENCES, padding=True, return_tensors="pt")
     with torch.no_grad():

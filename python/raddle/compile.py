@@ -162,41 +162,48 @@ def compile(
     shared with it afterwards.
 
     With ``dtype="bf16"`` matrix products, convolutions and attention take bf16 and add in f32, as under
-    ``torch.autocast(dtype=torch.bfloat16)``; norms, losses, sums and the optimizer compute in f32. Results have
-    the types that they have without it. In training parameters stay f32 and are gathered in bf16 where products alone read
-    them; in inference those are held in bf16.
-    ``reduce_dtype`` is the type that gradients are reduced over the ranks in, ``"f32"`` or ``"bf16"``.
+    ``torch.autocast(dtype=torch.bfloat16)``; norms, losses, sums and the optimizer compute in f32. Results have the
+    types that they have without it. In training parameters stay f32 and are gathered in bf16 where products alone read
+    them; in inference those are held in bf16. ``reduce_dtype`` is the type that gradients are reduced over the ranks
+    in, ``"f32"`` or ``"bf16"``.
 
     The ranks form ``replicas`` groups, each of which holds a copy of all parameters and states, cut over its ranks.
     ``memory_budget`` is the number of bytes that a rank may use for states and intermediate results: buckets of
     parameters are held between forward and backward while they fit, and gathered again where not; by default, as few
     bytes as that allows.
 
-    ``recompute`` says what backward computes a second time, with the same results, rather than hold since forward: "none";
-    "auto", what is cheaper to compute than to hold, or with a ``memory_budget`` as much as it takes; "block", everything but
-    what passes from the parameters of one bucket to those of the next. By default
-    "auto" on CPUs, where it costs next to no time, and "none" on a GPU.
+    ``recompute`` says what backward computes a second time, with the same results, rather than hold since forward:
+    ``"none"``; ``"auto"``, what is cheaper to compute than to hold, or with a ``memory_budget`` as much as it takes;
+    ``"block"``, everything but what passes from the parameters of one bucket to those of the next. By default
+    ``"auto"`` on CPUs, where it costs next to no time, and ``"none"`` on a GPU.
 
     ``cpu`` says which processors run the program: ``"native"``, the best that this machine's has, or a level of the
     x86-64 ABI, ``"x86-64-v2"``, ``"x86-64-v3"`` (AVX2) or ``"x86-64-v4"`` (AVX-512), for a bundle that goes elsewhere.
-    ``opt_level`` is LLVM's level of optimisation of kernels for the CPU, 0 to 3: 0 compiles several times faster, and what
-    it makes is much slower.
+    ``opt_level`` is LLVM's level of optimisation of kernels for the CPU, 0 to 3: 0 compiles several times faster, and
+    what it makes is much slower.
 
     ``trace`` records how long every instruction takes, for ``Program.write_report`` and ``Program.write_trace``.
 
-    ``gpu_kernels`` says what generates kernels for a GPU: ``"nvvm"``, Raddle itself; ``"triton"``, which must be installed beside
-    this Python, or be that of the environment variable RADDLE_PYTHON, and Raddle what Triton's language cannot express;
-    ``"auto"``, Triton where it is installed.
+    ``gpu_kernels`` says what generates kernels for a GPU: ``"nvvm"``, Raddle itself; ``"triton"``, which must be
+    installed beside this Python, or be that of the environment variable RADDLE_PYTHON, and Raddle what Triton's
+    language cannot express; ``"auto"``, Triton where it is installed.
 
-    ``gpu_attention`` says what computes attention on a GPU: ``"cudnn"``, calls of that library where it takes the vectors
-    (bf16 and f16), without the scores of all pairs in memory; ``"cudnn-unordered"``, the same in less scratch memory, but
-    gradients differ in their last bits from run to run; ``"decompose"``, matrix products and kernels.
+    ``gpu_attention`` says what computes attention on a GPU: ``"cudnn"``, calls of that library where it takes the
+    vectors (bf16 and f16), without the scores of all pairs in memory; ``"cudnn-unordered"``, the same in less scratch
+    memory, but gradients differ in their last bits from run to run; ``"decompose"``, matrix products and kernels.
 
     Of MLIR, ``param_arguments`` names the leading arguments of ``@main``, which are parameters, and ``param_constants``
     the constants that are, by their resource keys: a list of names or a regular expression.
 
-    Raises CompileError with the compiler's message, ValueError for arguments that make no sense, and
-    NotImplementedError for options that this release lacks.
+    Of a step, ``optimizer`` is ``"sgd"`` or ``"adamw"``, ``lr`` the learning rate of steps that are not told another,
+    ``weight_decay``, ``momentum`` (of sgd), ``betas`` and ``eps`` (of adamw) are as in ``torch.optim``; ``clip_norm``
+    is the largest global norm of the gradient, None for no limit. ``seed`` is that of everything random.
+
+    ``quant``, ``vwn``, ``bypass``, ``accumulate``, ``groups`` and ``decay_mask`` are names of later releases: anything
+    but their defaults is refused.
+
+    Raises CompileError with the compiler's message, ValueError for arguments that make no sense, FileNotFoundError for
+    a path where no file is, and NotImplementedError for options that this release lacks.
     """
     options = dict(locals())
     if mode not in ("infer", "train"):

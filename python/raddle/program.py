@@ -44,8 +44,8 @@ def _from_runtime(tensor, array):
 
 def machine_limits(threads=0, again=False):
     """What ``threads`` threads of this machine (0: as many as it has processors) can do at most, measured once and
-    remembered, or measured ``again``: a dict with ``threads``, ``memory_bytes_per_second`` (read and written, beyond the
-    caches) and ``gemm_flops_per_second`` (products of square f32 matrices)."""
+    remembered, or measured ``again``: a dict with ``threads``, ``memory_bytes_per_second`` (read and written, beyond
+    the caches) and ``gemm_flops_per_second`` (products of square f32 matrices)."""
     return _raddle.machine_limits(threads, again)
 
 
@@ -96,7 +96,10 @@ def _problem(expected, value, ranks):
 class Program:
     """A bundle and its state on all ranks. ``compile`` makes one; ``Program(path)`` loads a bundle from a file.
 
-    With ``trace=True`` it records how long every instruction takes, for ``write_report`` and ``write_trace``.
+    ``weights`` is a file of weights, ``.pt2`` or ``.safetensors``, in place of the bundle's; ``threads`` those of each
+    rank, 0 for the processors divided by the ranks; ``seed`` that of random numbers, None for the bundle's. Raises
+    RuntimeError for files that cannot be read. With ``trace=True`` it records how long every instruction takes, for
+    ``write_report`` and ``write_trace``.
     """
 
     def __init__(self, path, weights=None, threads=0, seed=None, folder=None, trace=False):
@@ -113,20 +116,30 @@ class Program:
         return self._session.ranks
 
     def __call__(self, *args):
-        """Runs the module and returns its output tensors as a flat tuple. Raises ValueError for wrong arguments."""
+        """Runs the module on the arguments of ``compile``, of the same shapes and dtypes.
+
+        Returns its output tensors as a flat tuple. Raises ValueError for wrong arguments, or where the program was
+        compiled for training, which has ``eval``.
+        """
         return tuple(self._run("main", args)[1])
 
     def step(self, *batch, lr=None):
-        """One step of training on a global batch; ``lr`` replaces the learning rate of ``compile``.
+        """One step of training on a global batch; ``lr`` replaces the learning rate of ``compile`` in this step.
 
-        Returns a mapping with ``loss`` (the mean over ranks) and ``grad_norm`` (before clipping); they are read from the
-        runtime when asked for: GPUs compute the step meanwhile, and up to two steps are under way. An error of a step
-        may be raised by a later call. The module's other outputs are those of ``eval``.
+        Returns a ``Metrics`` of two floats, ``loss`` (the mean over ranks) and ``grad_norm`` (before clipping); they
+        are read from the runtime when asked for: GPUs compute the step meanwhile, and up to two steps are under way.
+        The module's other outputs are those of ``eval``. Raises ValueError for wrong arguments, or where the program
+        was compiled for inference; an error of a step, a RuntimeError, may be raised by a later call.
         """
         return Metrics(*self._start("train_step", batch, lr))
 
     def eval(self, *batch):
-        """The forward pass of training on a global batch, without a change of state; a mapping with ``loss``."""
+        """The forward pass of training on a global batch, without a change of state.
+
+        Returns a ``Metrics`` with ``loss`` (the mean over ranks), and the module's other outputs by number:
+        ``output_1`` is the second. Outputs that have the batch as dimension 0 are those of the whole batch, others the
+        mean over ranks. Raises ValueError as ``step`` does.
+        """
         return Metrics(*self._start("eval", batch))
 
     def state_dict(self):
@@ -166,7 +179,8 @@ class Program:
 
     def write_report(self, path):
         """Writes the report, an HTML file: what was planned, and the mean time of kernels and library calls so far with
-        their bytes and FLOP per second beside the machine's measured limits. Raises RuntimeError without ``trace=True``."""
+        their bytes and FLOP per second beside the machine's measured limits. Raises RuntimeError without
+        ``trace=True``."""
         self._session.write_report(os.fspath(path))
 
     def write_trace(self, path):

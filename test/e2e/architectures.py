@@ -1,7 +1,7 @@
 """Published architectures in tiny random configurations, and what they are compared by.
 
-A case is a module and a batch. The module returns its loss and the model's output, so that one file serves inference and
-training. Sizes differ from each other wherever a model lets them, so that mixed up dimensions show.
+A case is a module and a batch. The module returns its loss and the model's output, so that one file serves inference
+and training. Sizes differ from each other wherever a model lets them, so that mixed up dimensions show.
 """
 
 import contextlib
@@ -23,8 +23,8 @@ PIXELS = 32
 CLASSES = 5
 OUTPUT_TOLERANCE = 1e-4  # of the largest value of an output
 GRADIENT_TOLERANCE = 1e-3  # of the largest gradient of a parameter
-# Of the largest gradient of the model. A smaller one is compared as if it were as large: the tolerance is then the last digit
-# of f32 beside the largest one (a key's bias has no gradient in exact arithmetic).
+# Of the largest gradient of the model. A smaller one is compared as if it were as large: the tolerance is then the last
+# digit of f32 beside the largest one (a key's bias has no gradient in exact arithmetic).
 SMALLEST_GRADIENT = 1e-4
 # A power of two rounds nothing, and a large one keeps the digits of small gradients beside the parameters.
 LEARNING_RATE = 1024.0

@@ -354,7 +354,8 @@ class Speech(nn.Module):
 
     @staticmethod
     def alignments(scores, targets, lengths):
-        """The logarithm of the probability of `targets`, over all ways to stretch them and put blanks (class 0) between."""
+        """The logarithm of the probability of `targets`, over all ways to stretch them and put blanks (class 0)
+        between."""
         states = torch.stack([torch.zeros_like(targets), targets], 2).flatten(1)
         states = F.pad(states, (0, 1))
         emitted = scores.gather(2, states.unsqueeze(1).expand(-1, scores.shape[1], -1))

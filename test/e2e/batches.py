@@ -109,7 +109,8 @@ def compare_values(cases, tolerance=None):
 
 
 def compare_gradients(cases, tolerance=None):
-    """Asserts that the gradient of the weighted sum of all results is PyTorch's for all arguments, made finite first."""
+    """Asserts that the gradient of the weighted sum of all results is PyTorch's for all arguments, made finite
+    first."""
     finite = lambda value: value.nan_to_num(0.75, 0.25, -0.25) if value.is_floating_point() else value
     cases = {name: (function, [finite(value) for value in values]) for name, (function, values) in cases.items()}
     module = Functions(cases)

@@ -1,7 +1,8 @@
-"""Damages files of five kinds, deterministically: `damage(kind, whole, index)` gives the index-th damaged form of a file.
+"""Damages files of five kinds, deterministically: `damage(kind, whole, index)` gives the index-th damaged form of a
+file.
 
-Every kind is damaged as bytes (flips, cuts, grown lengths, pieces that change places) and as what it is: the entries of an
-archive and the JSON in them, the words of a FlatBuffer, a header in front of data, the tokens of a text.
+Every kind is damaged as bytes (flips, cuts, grown lengths, pieces that change places) and as what it is: the entries of
+an archive and the JSON in them, the words of a FlatBuffer, a header in front of data, the tokens of a text.
 """
 
 import io

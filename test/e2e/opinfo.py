@@ -234,8 +234,8 @@ def _short(error):
 
 
 def export_static(module, path):
-    """As raddle.export, with every dimension fixed: dimension 0 of a sample is no batch. Of an operator that changes its
-    tensors, copies are what is changed."""
+    """As raddle.export, with every dimension fixed: dimension 0 of a sample is no batch. Of an operator that changes
+    its tensors, copies are what is changed."""
     export = lambda: torch.export.export(module, module.inputs, strict=False).run_decompositions({})
     with torch.no_grad():
         program = export()
@@ -275,7 +275,8 @@ def _run_pytorch(op, samples):
 
 
 def _compare(found, expected, what, exact=lambda: None):
-    """What is wrong with results. `exact` computes them with more digits, for where PyTorch's own are rounding errors."""
+    """What is wrong with results. `exact` computes them with more digits, for where PyTorch's own are rounding
+    errors."""
     if len(found) != len(expected):
         return f"wrong value: {len(found)} results, expected {len(expected)}"
     for index, (a, b) in enumerate(zip(found, expected)):
@@ -338,7 +339,8 @@ def _train(path, module, results, gradients, exact):
 
 
 def try_samples(op, samples):
-    """Exports, compiles and compares samples as one module. Raises NotApplicable where PyTorch or its export refuses."""
+    """Exports, compiles and compares samples as one module. Raises NotApplicable where PyTorch or its export
+    refuses."""
     with warnings.catch_warnings(), tempfile.TemporaryDirectory(prefix="raddle-opinfo-") as folder:
         warnings.simplefilter("ignore")
         module, results, gradients = _run_pytorch(op, samples)

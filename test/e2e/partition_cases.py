@@ -1,7 +1,7 @@
 """Small models that between them need every op of Raddle's dialects, and batches for them.
 
-A case is a module, a function that draws a batch of some rows, and the ops of which it is the test: they must occur in the
-program at some stage. Sizes divide by no number of ranks.
+A case is a module, a function that draws a batch of some rows, and the ops of which it is the test: they must occur in
+the program at some stage. Sizes divide by no number of ranks.
 """
 
 import torch

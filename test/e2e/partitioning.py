@@ -8,8 +8,8 @@ from tools import succeed
 import raddle
 
 MESHES = [(2, 1), (3, 1), (4, 1), (5, 1), (6, 1), (8, 1), (4, 2), (6, 2)]  # ranks, replicas
-# What is asked of each parameter: nothing, so that any element may be the last on a rank; that rows stay together; that all
-# of it is on one rank.
+# What is asked of each parameter: nothing, so that any element may be the last on a rank; that rows stay together; that
+# all of it is on one rank.
 LAYOUTS = {"planned": None, "blocks": "rows 3", "roots": "whole"}
 STEPS = 3
 TOLERANCE = 1e-6  # of a loss; of the norm of a parameter

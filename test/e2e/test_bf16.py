@@ -15,9 +15,9 @@ import raddle
 MARGIN = 1.5
 # Errors below it are those of few roundings, whose sum is a matter of chance.
 CHANCE = 1e-3
-# Sums over ranks differ in the last digit of f32: the first step shows no more. Later that tips a rounding here and there,
-# and momentum makes more of it, up to the error that bf16 has anyway. Gradients that are reduced in bf16 are rounded
-# once more.
+# Sums over ranks differ in the last digit of f32: the first step shows no more. Later that tips a rounding here and
+# there, and momentum makes more of it, up to the error that bf16 has anyway. Gradients that are reduced in bf16 are
+# rounded once more.
 FIRST_STEP = 1e-5
 BETWEEN_RANKS = 1e-2
 STEPS = 6
@@ -166,8 +166,8 @@ def test_ranks_equal_one(name):
     compare(ranks=4)
     wide = compare(ranks=2)
     narrow = compare(ranks=2, reduce_dtype="bf16")
-    # All that is left in f32 are norms and, of the step, loss and gradient's norm; of two layers one may be gathered again,
-    # where that takes less memory.
+    # All that is left in f32 are norms and, of the step, loss and gradient's norm; of two layers one may be gathered
+    # again, where that takes less memory.
     whole = raddle.compile(module, batches[0], mode="train", ranks=2, opt_level=0, **OPTIONS)
     for batch in batches:
         whole.step(*batch)

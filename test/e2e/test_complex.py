@@ -1,4 +1,5 @@
-"""Complex numbers equal PyTorch's: inputs, results, parameters, buffers, gradients; operators that are not there are named."""
+"""Complex numbers equal PyTorch's: inputs, results, parameters, buffers, gradients; operators that are not there are
+named."""
 
 import numpy
 import torch

@@ -1,7 +1,7 @@
 """1,000 and more damaged files of five kinds: each is read, or refused with a message; nothing crashes, hangs or stays.
 
-The bulk goes through the drivers of the fuzzers, many files a process and with sanitizers; some of each kind through the
-tools as users run them. test_damage.py has what a message has to name.
+The bulk goes through the drivers of the fuzzers, many files a process and with sanitizers; some of each kind through
+the tools as users run them. test_damage.py has what a message has to name.
 """
 
 import json
@@ -63,7 +63,8 @@ def test_drivers(seeds, tmp_path, kind):
 
 @pytest.fixture(scope="module")
 def model(tmp_path_factory):
-    """A bundle, and its weights once more as a .safetensors file whose tensors have the names of the archive's entries."""
+    """A bundle, and its weights once more as a .safetensors file whose tensors have the names of the archive's
+    entries."""
     torch.manual_seed(0)
     folder = tmp_path_factory.mktemp("model")
     _, bundle = make_bundle(Mlp(), mlp_batches(1)[0], folder, mode="infer")

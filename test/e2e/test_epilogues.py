@@ -10,7 +10,8 @@ from tools import succeed
 
 
 class Layers(torch.nn.Module):
-    """Linear layers with both forms of GELU, one that nothing reads but the next product, and a bias without activation."""
+    """Linear layers with both forms of GELU, one that nothing reads but the next product, and a bias without
+    activation."""
 
     def __init__(self, approximate):
         super().__init__()

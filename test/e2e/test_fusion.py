@@ -1,4 +1,5 @@
-"""What fusion leaves: a remark for every tensor in memory between kernels, no kernel twice, one update for each bucket."""
+"""What fusion leaves: a remark for every tensor in memory between kernels, no kernel twice, one update for each
+bucket."""
 
 import re
 

@@ -12,7 +12,8 @@ from torch_mlir import fx
 
 PLUGIN = ROOT / "build" / "lib" / "RaddlePlugin.so"
 
-# From tensors to the LLVM dialect. Wrappers are asked for first, before functions of libm are declared, which have none.
+# From tensors to the LLVM dialect. Wrappers are asked for first, before functions of libm are declared, which have
+# none.
 LOWERING = """builtin.module(
   func.func(llvm-request-c-wrappers), convert-elementwise-to-linalg,
   one-shot-bufferize{bufferize-function-boundaries function-boundary-type-conversion=identity-layout-map},

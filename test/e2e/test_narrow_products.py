@@ -25,7 +25,8 @@ CASES = {
 
 
 def check_rounded_once(actual, exact, magnitude):
-    """`magnitude` is the product of absolute values: the error of a sum in f32, of 800 terms at most, is a part of it."""
+    """`magnitude` is the product of absolute values: the error of a sum in f32, of 800 terms at most, is a part of
+    it."""
     bound = exact.abs() * 2.0 ** -SIGNIFICANT[actual.dtype] + magnitude * 800 * 2.0**-24
     # Below the smallest normal number of f16, steps are of one size.
     bound += 2.0**-25 if actual.dtype == torch.float16 else 0

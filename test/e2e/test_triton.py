@@ -1,4 +1,5 @@
-"""Kernels in Triton's language: what they compute, against PyTorch, and that Triton makes code of them. Needs no GPU."""
+"""Kernels in Triton's language: what they compute, against PyTorch, and that Triton makes code of them. Needs no
+GPU."""
 
 import importlib.util
 import pathlib

@@ -1,7 +1,8 @@
-"""Evaluates functions in Triton's language, as text of MLIR's generic form, with torch on the CPU: all programs at once.
+"""Evaluates functions in Triton's language, as text of MLIR's generic form, with torch on the CPU: all programs at
+once.
 
-Every value has the programs as its first dimension. An access outside of an array, and an element that is written twice or not
-at all, is an error.
+Every value has the programs as its first dimension. An access outside of an array, and an element that is written twice
+or not at all, is an error.
 """
 
 import re
@@ -142,7 +143,8 @@ class Program:
             return UNARY[symbol if symbol in UNARY else symbol.removesuffix("f")](*operands)
         if op in ("cmpi", "cmpf"):
             predicate = int(re.search(r"predicate = (\d+)", rest)[1])
-            # Ordered comparisons of floats: equal, greater, greater or equal, less, less or equal; 13 is "not equal or unordered".
+            # Ordered comparisons of floats: equal, greater, greater or equal, less, less or equal; 13 is "not equal or
+            # unordered".
             table = {1: 0, 2: 4, 3: 5, 4: 2, 5: 3, 13: 1} if op == "cmpf" else {i: i for i in range(6)}
             return COMPARE[table[predicate]](*operands)
         if op == "select":

@@ -1,4 +1,5 @@
 // From a model to a bundle.
+#include "../CommandLine.h"
 #include "Options.h"
 #include "mlir/IR/AsmState.h"
 #include "mlir/IR/Diagnostics.h"
@@ -27,7 +28,6 @@
 #include "llvm/Support/Process.h"
 #include "llvm/Support/SourceMgr.h"
 #include "llvm/Support/ToolOutputFile.h"
-#include <CLI/CLI.hpp>
 #include <chrono>
 #include <filesystem>
 #include <thread>
@@ -316,7 +316,7 @@ int main(int argc, char **argv) {
   } catch (const CLI::Success &request) {
     return app.exit(request);
   } catch (const CLI::ParseError &error) {
-    (void)fail(error.what());
+    (void)fail(raddle::describeError(app, error));
     return 1;
   }
   if (failed(raddle::compile::checkOptions(app, o)))

@@ -1,6 +1,6 @@
 #include "Options.h"
 
-#include <CLI/CLI.hpp>
+#include "../CommandLine.h"
 
 #include <iostream>
 
@@ -53,7 +53,7 @@ std::optional<Options> parseOptions(int argc, char **argv, bool &failed) {
     app.exit(done);
     return std::nullopt;
   } catch (const CLI::ParseError &error) {
-    problems.push_back(error.what());
+    problems.push_back(describeError(app, error));
   }
   if (std::optional<Block> parsed = parseBlock(block))
     options.block = *parsed;

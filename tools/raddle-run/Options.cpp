@@ -1,6 +1,6 @@
 #include "Options.h"
 
-#include <CLI/CLI.hpp>
+#include "../CommandLine.h"
 
 #include <cmath>
 #include <cstdlib>
@@ -105,7 +105,7 @@ std::optional<Options> parseOptions(int argc, char **argv, bool &failed) {
     app.exit(done);
     return std::nullopt;
   } catch (const CLI::ParseError &error) {
-    std::cerr << "raddle-run: error: " << error.what() << "\n";
+    std::cerr << "raddle-run: error: " << describeError(app, error) << "\n";
     failed = true;
     return std::nullopt;
   }

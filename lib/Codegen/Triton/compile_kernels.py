@@ -2,9 +2,9 @@
 
     python compile_kernels.py FOLDER ARCH CACHE
 
-FOLDER/kernels.json lists {"name", "warps"} of functions whose text is FOLDER/NAME.ttir, ARCH is a number such as 90. Writes
-FOLDER/NAME.cubin and FOLDER/results.json, a list of {"name", "warps", "ctas", "shared", "scratch"}, sizes in bytes, or of
-{"name", "error"}. Code is kept in the folder CACHE by the hash of all that it depends on.
+FOLDER/kernels.json lists {"name", "warps"} of functions whose text is FOLDER/NAME.ttir, ARCH is a number such as 90.
+Writes FOLDER/NAME.cubin and FOLDER/results.json, a list of {"name", "warps", "ctas", "shared", "scratch"}, sizes in
+bytes, or of {"name", "error"}. Code is kept in the folder CACHE by the hash of all that it depends on.
 
 Exits with 3 where this Python has no Triton.
 """
