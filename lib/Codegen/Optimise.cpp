@@ -22,7 +22,7 @@ std::unique_ptr<llvm::Module> translateCode(ModuleOp module, llvm::LLVMContext &
   OwningOpRef<ModuleOp> code = ModuleOp::create(module.getLoc());
   OpBuilder builder(code->getBodyRegion());
   for (Operation &op : *module.getBody())
-    if (isa<LLVM::LLVMDialect>(op.getDialect()))
+    if (isa_and_nonnull<LLVM::LLVMDialect>(op.getDialect()))
       builder.clone(op);
   std::unique_ptr<llvm::Module> translated = translateModuleToLLVMIR(*code, context, "kernels");
   if (!translated)

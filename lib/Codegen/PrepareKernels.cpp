@@ -25,7 +25,8 @@ struct InPlace {
   Pairs sometimes; // in others the two are apart
 };
 
-/// Kernels are functions on tensors that become pointers; scalars have none.
+/// Kernels are functions on tensors that become pointers; scalars have none. Upstream's passes take the dialect of
+/// every op for granted.
 static LogicalResult checkKernels(ArrayRef<func::FuncOp> kernels) {
   LogicalResult result = success();
   for (func::FuncOp kernel : kernels) {
@@ -39,6 +40,10 @@ static LogicalResult checkKernels(ArrayRef<func::FuncOp> kernels) {
         result = kernel.emitError("expects arguments and results of a kernel to be tensors of static shape of numbers, "
                                   "has ")
                  << part;
+    kernel.walk([&](Operation *op) {
+      if (!op->getDialect())
+        result = op->emitOpError("is of an unknown dialect: it cannot become code");
+    });
   }
   return result;
 }

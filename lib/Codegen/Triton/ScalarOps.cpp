@@ -112,7 +112,7 @@ Value TileEvaluator::applyCast(Operation *op, Value operand) {
 static StringRef libraryFunction(Operation *op) {
   if (isa<arith::RemFOp>(op))
     return "__nv_fmod";
-  StringRef name = isa<math::MathDialect>(op->getDialect()) ? deviceFunction(op) : StringRef();
+  StringRef name = isa_and_nonnull<math::MathDialect>(op->getDialect()) ? deviceFunction(op) : StringRef();
   return !name.empty() ? name
                        : llvm::StringSwitch<StringRef>(op->getName().getStringRef())
                              .Case("math.copysign", "__nv_copysign")
