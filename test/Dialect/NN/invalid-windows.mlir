@@ -233,3 +233,13 @@ func.func @f(%g: tensor<2x3x6x6xf32>) {
   %o = nn.sum_pool_grad %g {kernel = array<i64: 3, 3>, stride = array<i64: 1, 1>, padding = array<i64: -2, 0>, dilation = array<i64: 1, 1>} : tensor<2x3x6x6xf32> -> tensor<2x3x8x8xf32>
   return
 }
+
+// -----
+
+// nn_sum_pool_c2
+func.func @f(%x: tensor<2x3x8x8xf32>) {
+  // expected-error @+1 {{expects windows of at most 16777216 positions in a dimension, has 4611686018427387904}}
+  %sum = nn.sum_pool %x {kernel = array<i64: 3, 4611686018427387904>, stride = array<i64: 2, 2>, padding = array<i64: 1, 1>, dilation = array<i64: 1, 1>}
+    : tensor<2x3x8x8xf32> -> tensor<2x3x4x4xf32>
+  return
+}

@@ -157,6 +157,9 @@ Windows MaxPoolGradOp::getWindows() { return windowsOf(*this, getInputGrad(), ge
 Windows SumPoolOp::getWindows() { return windowsOf(*this, getInput(), getOut(), getKernel()); }
 Windows SumPoolGradOp::getWindows() { return windowsOf(*this, getInputGrad(), getOutGrad(), getKernel()); }
 
+/// Decomposed, a dimension's window is a constant of a byte a position.
+static constexpr int64_t kMostPositions = 1 << 24;
+
 template <typename OpTy>
 static LogicalResult verifyPooling(OpTy op, StringRef name, Value input, Value out, Value indices) {
   // nn_max_pool_c1, nn_max_pool_grad_c1, nn_sum_pool_c1, nn_sum_pool_grad_c1
@@ -168,6 +171,10 @@ static LogicalResult verifyPooling(OpTy op, StringRef name, Value input, Value o
     return failure();
   if (indices && shapeOf(indices) != shapeOf(out))
     return op.emitOpError("expects 'indices' of the shape of '") << name << "', is " << indices.getType();
+  for (int64_t positions : op.getKernel())
+    if (positions > kMostPositions)
+      return op.emitOpError("expects windows of at most ")
+             << kMostPositions << " positions in a dimension, has " << positions;
   return verifyWindows(op, op.getWindows()); // nn_max_pool_c2, nn_max_pool_grad_c2, nn_sum_pool_c2, nn_sum_pool_grad_c2
 }
 

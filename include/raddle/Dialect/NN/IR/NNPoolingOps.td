@@ -19,7 +19,7 @@ def NN_MaxPoolOp : NN_WindowOp<"max_pool"> {
     Constraints:
     - (nn_max_pool_c1) `input` has a rank of at least 3; `out` has its rank, element type, N and C; `indices` has the
       shape of `out`
-    - (nn_max_pool_c2) `kernel`, `stride`, `padding` and `dilation` as for `nn.conv`
+    - (nn_max_pool_c2) `kernel`, `stride`, `padding` and `dilation` as for `nn.conv`, `kernel` up to 2^24
   }];
   let arguments = (ins NN_FloatTensor:$input, DenseI64ArrayAttr:$kernel, DenseI64ArrayAttr:$stride,
                        DenseI64ArrayAttr:$padding, DenseI64ArrayAttr:$dilation);
@@ -52,7 +52,7 @@ def NN_SumPoolOp : NN_WindowOp<"sum_pool"> {
 
     Constraints:
     - (nn_sum_pool_c1) `input` has a rank of at least 3; `out` has its rank, element type, N and C
-    - (nn_sum_pool_c2) `kernel`, `stride`, `padding` and `dilation` as for `nn.conv`
+    - (nn_sum_pool_c2) `kernel`, `stride`, `padding` and `dilation` as for `nn.conv`, `kernel` up to 2^24
   }];
   let arguments = (ins NN_FloatTensor:$input, DenseI64ArrayAttr:$kernel, DenseI64ArrayAttr:$stride,
                        DenseI64ArrayAttr:$padding, DenseI64ArrayAttr:$dilation);
