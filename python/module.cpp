@@ -186,7 +186,7 @@ nb::dict describeStatistics(const Session &session) {
   result["bytes_copied"] = statistics.bytesCopied;
   result["runs"] = statistics.runs;
   result["peak_resident_bytes"] = statistics.peakResidentBytes;
-  result["launch_seconds"] = statistics.device.seconds;
+  result["launch_seconds"] = statistics.device.seconds();
   for (const DevicePhase &phase : devicePhases)
     result[phase.key] = statistics.device.*phase.seconds;
   result["graphs"] = describeGraphs(statistics.graphs);

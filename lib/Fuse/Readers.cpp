@@ -20,15 +20,6 @@ SmallVector<OpOperand *> readersOf(Value value) {
   return readers;
 }
 
-Value beforeViews(Value value) {
-  while (Operation *view = value.getDefiningOp()) {
-    if (!isView(view))
-      break;
-    value = view->getOperand(0);
-  }
-  return value;
-}
-
 linalg::GenericOp elementwiseReader(OpOperand *reader, int64_t inputs) {
   auto op = dyn_cast<linalg::GenericOp>(reader->getOwner());
   if (!op || op.getNumDpsInputs() != inputs || op.getNumDpsInits() != 1 || !op.isDpsInput(reader) ||

@@ -1,4 +1,4 @@
-// Who reads a value, also through views, and what a view shows.
+// Who reads a value, also through views.
 #ifndef RADDLE_LIB_FUSE_READERS_H
 #define RADDLE_LIB_FUSE_READERS_H
 
@@ -8,9 +8,6 @@ namespace raddle {
 
 /// The operands by which a value is read, also through views.
 llvm::SmallVector<mlir::OpOperand *> readersOf(mlir::Value value);
-
-/// The value whose elements a chain of views shows.
-mlir::Value beforeViews(mlir::Value value);
 
 /// An elementwise generic that reads the operand as it lies, of so many inputs; null if the reader is none.
 mlir::linalg::GenericOp elementwiseReader(mlir::OpOperand *reader, int64_t inputs);

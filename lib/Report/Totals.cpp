@@ -88,8 +88,7 @@ std::string graphSection(const runtime::Measurements &measured) {
   for (const runtime::GraphCount &each : runtime::graphCounts)
     add(each.text, [&](const runtime::GraphCensus &graph) { return graph.*each.count; });
   return "<h2>Graphs</h2><p>What the GPU is given for a call without tracing, from the third one on. A chain of "
-         "kernels "
-         "is launched at once, whatever their number; all else may cost the host time at each launch.</p>" +
+         "kernels is launched at once, whatever their number; all else may cost the host time at each launch.</p>" +
          table.html();
 }
 

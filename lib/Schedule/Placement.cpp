@@ -14,16 +14,6 @@ int64_t bytesOf(Type type) {
   return shaped.getNumElements() * elementBytes(shaped.getElementType());
 }
 
-/// The value whose memory a chain of reshapes shows.
-static Value lookThroughViews(Value value) {
-  while (Operation *op = value.getDefiningOp()) {
-    if (!isView(op))
-      break;
-    value = op->getOperand(0);
-  }
-  return value;
-}
-
 LogicalResult Placement::run(function_ref<int64_t(ElementsAttr)> addConstant) {
   placeArguments();
   if (failed(placeResults()))
@@ -75,7 +65,7 @@ static Value dyingAddend(Value result) {
   auto gemm = result.getDefiningOp<exec::GemmOp>();
   if (!gemm || !gemm.getAddend() || result != gemm.getTensors()[0])
     return {};
-  Value addend = lookThroughViews(gemm.getAddend());
+  Value addend = beforeViews(gemm.getAddend());
   if (!writesAnywhere(addend.getDefiningOp()))
     return {};
   SmallVector<Value> worklist{addend};
@@ -93,7 +83,7 @@ static Value dyingAddend(Value result) {
 /// Reserves a place for a value whose producer writes wherever it is told to, and for what it is added to unless that
 /// is computed before `since`, when the place is in no use yet.
 bool Placement::claim(Value value, Place place, Operation *since) {
-  Value base = lookThroughViews(value);
+  Value base = beforeViews(value);
   Operation *producer = base.getDefiningOp();
   if (!writesAnywhere(producer) || !claims.insert({base, place}).second)
     return false;
@@ -204,7 +194,7 @@ bool Placement::canUpdateInPlace(Value state, Value next) {
 static Operation *firstProducer(ValueRange tensors) {
   Operation *first = nullptr;
   for (Value tensor : tensors) {
-    Operation *producer = lookThroughViews(tensor).getDefiningOp();
+    Operation *producer = beforeViews(tensor).getDefiningOp();
     if (writesAnywhere(producer) && (!first || producer->isBeforeInBlock(first)))
       first = producer;
   }

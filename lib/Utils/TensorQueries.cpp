@@ -55,4 +55,13 @@ Value castSource(Operation *op) {
 
 bool isView(Operation *op) { return isa<tensor::CollapseShapeOp, tensor::ExpandShapeOp>(op); }
 
+Value beforeViews(Value value) {
+  while (Operation *view = value.getDefiningOp()) {
+    if (!isView(view))
+      break;
+    value = view->getOperand(0);
+  }
+  return value;
+}
+
 } // namespace raddle

@@ -69,7 +69,6 @@ void writeOutputs(const Call &call, uint64_t step, const std::string &folder) {
 
 // What was asked for beside `sum`, from one moment to a later one.
 static void addBetween(DeviceCalls &sum, const DeviceCalls &before, const DeviceCalls &after) {
-  sum.seconds += after.seconds - before.seconds;
   for (const DevicePhase &phase : devicePhases)
     sum.*phase.seconds += after.*phase.seconds - before.*phase.seconds;
   sum.graphLaunches += after.graphLaunches - before.graphLaunches;

@@ -40,7 +40,7 @@ void Reporter::printLine(const std::string &line) const {
 }
 
 static std::string describe(const runtime::DeviceCalls &device) {
-  std::string text = ",\"launch_seconds\":" + jsonNumber(device.seconds);
+  std::string text = ",\"launch_seconds\":" + jsonNumber(device.seconds());
   for (const runtime::DevicePhase &phase : runtime::devicePhases)
     text += "," + jsonString(phase.key) + ":" + jsonNumber(device.*phase.seconds);
   return text + ",\"graph_launches\":" + std::to_string(device.graphLaunches) +
@@ -77,7 +77,7 @@ void Reporter::step(uint64_t step, const std::vector<Metric> &metrics, std::opti
   if (learningRate)
     line += options.json ? ",\"lr\":" + jsonNumber(*learningRate) : "  lr " + readable(*learningRate);
   line += options.json ? ",\"seconds\":" + jsonNumber(seconds) : "  seconds " + readable(seconds);
-  if (options.json && device.seconds > 0)
+  if (options.json && device.seconds() > 0)
     line += describe(device);
   line += options.json ? "}" : "";
   printLine(line);

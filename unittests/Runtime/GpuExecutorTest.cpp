@@ -152,7 +152,7 @@ TEST_F(GpuExecutorTest, RunsStepByStepThenAsOneGraph) {
     EXPECT_EQ(run(*executor), expected(call));
     EXPECT_EQ(log, between({"launch graph 0"}));
   }
-  EXPECT_GT(executor->deviceCalls().seconds, 0);
+  EXPECT_GT(executor->deviceCalls().seconds(), 0);
 }
 
 TEST_F(GpuExecutorTest, ALaterRunIsOneLaunchThatAllocatesNothingAndWaitsForNothing) {
@@ -249,7 +249,7 @@ TEST_F(GpuExecutorTest, ThePhasesOfACallAddUp) {
   DeviceCalls calls = executor->deviceCalls();
   for (const DevicePhase &phase : devicePhases)
     EXPECT_GT(calls.*phase.seconds, 0) << phase.key;
-  EXPECT_DOUBLE_EQ(calls.seconds, calls.stageSeconds + calls.submitSeconds + calls.collectSeconds);
+  EXPECT_DOUBLE_EQ(calls.seconds(), calls.stageSeconds + calls.submitSeconds + calls.collectSeconds);
 }
 
 TEST_F(GpuExecutorTest, LoadsCodeAndChoosesProductsOnce) {

@@ -33,6 +33,9 @@ mlir::Value castSource(mlir::Operation *op);
 /// Whether the op only reinterprets memory: it has no kernel, its result lies where its operand does.
 bool isView(mlir::Operation *op);
 
+/// The value whose elements, and memory, a chain of views shows.
+mlir::Value beforeViews(mlir::Value value);
+
 } // namespace raddle
 
 #endif // RADDLE_UTILS_TENSORQUERIES_H

@@ -42,7 +42,7 @@ StringRef deviceFunction(Operation *op) {
 void callDeviceMath(ModuleOp kernels) {
   SmallVector<Operation *> ops;
   kernels.walk([&](Operation *op) {
-    if (isa_and_nonnull<math::MathDialect>(op->getDialect()) && !deviceFunction(op).empty())
+    if (isa<math::MathDialect>(op->getDialect()) && !deviceFunction(op).empty())
       ops.push_back(op);
   });
   OpBuilder builder(kernels.getContext());

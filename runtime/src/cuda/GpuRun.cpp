@@ -14,12 +14,10 @@ namespace {
 /// Adds the host's time, from one call of `add` to the next, to sums.
 class Stopwatch {
 public:
-  double add(double &sum) {
+  void add(double &sum) {
     Trace::Clock::time_point now = Trace::Clock::now();
-    double seconds = std::chrono::duration<double>(now - last).count();
+    sum += std::chrono::duration<double>(now - last).count();
     last = now;
-    sum += seconds;
-    return seconds;
   }
 
 private:
@@ -50,15 +48,15 @@ void GpuExecutor::start(size_t index, void *const *inputs, void *const *outputs)
   std::copy(outputs, outputs + program.outputs.size(), run.outputs.begin());
   run.program = &program;
   gpu->copy(deviceArrays, run.arrays, program.inputBytes);
-  calls.seconds += watch.add(calls.stageSeconds);
+  watch.add(calls.stageSeconds);
   submit(program);
-  calls.seconds += watch.add(calls.submitSeconds);
+  watch.add(calls.submitSeconds);
   uint64_t results = reportsOffset(program) - program.inputBytes + program.deviceChecks.size() * sizeof(uint64_t);
   gpu->copy(run.arrays + program.inputBytes, deviceArrays + program.inputBytes, results);
   gpu->record(run.event, computeStream);
   ++program.runs;
   ++underWay;
-  calls.seconds += watch.add(calls.collectSeconds);
+  watch.add(calls.collectSeconds);
 }
 
 void GpuExecutor::wait() {

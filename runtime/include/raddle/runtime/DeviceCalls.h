@@ -7,10 +7,8 @@ namespace raddle::runtime {
 
 /// Sums over all calls of `run`, and what was before the first; all zero where a rank computes on the host.
 struct DeviceCalls {
-  /// That the rank's thread spent on calls without waiting for the device.
-  double seconds = 0;
-  /// Of these: to bring inputs to memory that the device copies and to ask for the copy; to ask for the program; to ask
-  /// for the copy of its results.
+  /// That the rank's thread spent on calls without waiting for the device: to bring inputs to memory that the device
+  /// copies and to ask for the copy; to ask for the program; to ask for the copy of its results.
   double stageSeconds = 0, submitSeconds = 0, collectSeconds = 0;
   /// Beside these: to look at the indices that a caller hands over, to wait for the end of calls, and to hand over
   /// their results.
@@ -23,6 +21,9 @@ struct DeviceCalls {
   uint64_t allocations = 0;
   /// Waits until the device has nothing to do. The wait for the results of a call is none of them.
   uint64_t synchronisations = 0;
+
+  /// On calls without waiting for the device.
+  double seconds() const { return stageSeconds + submitSeconds + collectSeconds; }
 };
 
 /// A name for JSON, and the seconds.
