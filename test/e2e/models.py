@@ -95,3 +95,21 @@ def demo_models():
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
     return module
+
+
+class Shared(nn.Module):
+    """One layer three times, whose gradient is a sum of three products, beside one that shares its bucket."""
+
+    def __init__(self, dtype=torch.float32):
+        super().__init__()
+        self.layer = nn.Linear(13, 13, bias=False, dtype=dtype)
+        self.last = nn.Linear(13, 7, dtype=dtype)
+
+    def forward(self, x, y):
+        for _ in range(3):
+            x = torch.tanh(self.layer(x))
+        return nn.functional.mse_loss(self.last(x), y)
+
+
+def shared_batches(steps=4, dtype=torch.float32):
+    return [(torch.randn(12, 13, dtype=dtype), torch.randn(12, 7, dtype=dtype)) for _ in range(steps)]

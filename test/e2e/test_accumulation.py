@@ -4,7 +4,7 @@ several times, residual connections."""
 import pytest
 import torch
 from bundles import read_bundle, variant_of
-from models import TinyBert, bert_batches, tiny_llama, token_batches
+from models import Shared, TinyBert, bert_batches, shared_batches, tiny_llama, token_batches
 from parity import assert_close, assert_same_state, train_pytorch
 from tools import make_bundle, succeed
 from torch import nn
@@ -12,20 +12,6 @@ from torch import nn
 import raddle
 
 LAYERS = 2  # of the small models
-
-
-class Shared(nn.Module):
-    """One layer three times, whose gradient is a sum of three products, beside one that shares its bucket."""
-
-    def __init__(self, dtype=torch.float32):
-        super().__init__()
-        self.layer = nn.Linear(13, 13, bias=False, dtype=dtype)
-        self.last = nn.Linear(13, 7, dtype=dtype)
-
-    def forward(self, x, y):
-        for _ in range(3):
-            x = torch.tanh(self.layer(x))
-        return nn.functional.mse_loss(self.last(x), y)
 
 
 class Residual(nn.Module):
@@ -41,10 +27,6 @@ class Residual(nn.Module):
         return torch.sigmoid(x + self.third(torch.relu(x)))
 
 
-def shared_batches(dtype=torch.float32):
-    return [(torch.randn(12, 13, dtype=dtype), torch.randn(12, 7, dtype=dtype)) for _ in range(4)]
-
-
 # Two layers of a transformer each sum three gradients of projections; a Llama's also those of gate and up. A BERT adds them to
 # the gradient that goes past the layers.
 TRAINED = {
@@ -52,7 +34,7 @@ TRAINED = {
     "llama-tied": (lambda: tiny_llama(tied=True), token_batches, LAYERS * 3),
     "bert": (TinyBert, bert_batches, LAYERS * 4),
     "shared": (Shared, shared_batches, 2),
-    "shared-f64": (lambda: Shared(torch.float64), lambda: shared_batches(torch.float64), 2),
+    "shared-f64": (lambda: Shared(torch.float64), lambda: shared_batches(dtype=torch.float64), 2),
 }
 
 
@@ -94,6 +76,13 @@ def test_bf16_sums_stay_as_precise_as_they_are(tmp_path):
     torch.manual_seed(0)
     _, bundle = make_bundle(tiny_llama(), token_batches()[0], tmp_path, "--dtype=bf16")
     assert accumulated_and_copied(bundle, "train_step")[0] == 0
+
+
+def test_gradients_of_weights_are_f32_and_add_up(tmp_path):
+    """`test_bf16.py` trains it."""
+    torch.manual_seed(0)
+    _, bundle = make_bundle(Shared(), shared_batches()[0], tmp_path, "--dtype=bf16")
+    assert accumulated_and_copied(bundle, "train_step") == (2, 0)
 
 
 def test_a_gpu_adds_as_well(tmp_path):

@@ -4,7 +4,7 @@ import copy
 
 import pytest
 import torch
-from models import VOCABULARY, TinyBert, bert_batches, tiny_llama, token_batches
+from models import VOCABULARY, Shared, TinyBert, bert_batches, shared_batches, tiny_llama, token_batches
 from parity import train_pytorch
 from torch import nn
 from transformers import AutoModelForCausalLM, MixtralConfig, ResNetConfig, ResNetModel, ViTConfig, ViTModel
@@ -74,6 +74,7 @@ MODELS = {
     "vit": (vision_transformer, picture_batches),
     "resnet": (residual_network, picture_batches),
     "mixture": (Mixture, token_batches),
+    "shared": (Shared, shared_batches),
 }
 
 
