@@ -9,7 +9,7 @@ using namespace raddle;
 using namespace raddle::runtime;
 
 AttentionOperands::AttentionOperands(const AttentionCase &c)
-    : c(c), shapes(attention::shapesOf(c.extents, hasMask(), true)) {
+    : c(c), shapes(attention::shapesOf(c.extents, hiding(), true)) {
   for (size_t i = 0; i < shapes.size(); ++i) {
     strides.push_back(isMask(i) ? maskStrides() : vectorStrides(shapes[i]));
     bytes.emplace_back(elementsOf(i) * byteSize(typeOf(i)));
@@ -21,7 +21,7 @@ AttentionOperands::AttentionOperands(const AttentionCase &c)
 }
 
 size_t AttentionOperands::position(attention::Operand operand) const {
-  return attention::positionOf(operand, hasMask());
+  return attention::positionOf(operand, hiding());
 }
 
 DType AttentionOperands::typeOf(size_t i) const {
@@ -33,12 +33,12 @@ AttentionProblem AttentionOperands::problem(bool backward) const {
   p.extents = c.extents;
   p.scale = 1.0f / std::sqrt(static_cast<float>(c.extents[attention::Width]));
   p.causal = c.causal;
-  p.hasMask = hasMask();
-  p.maskType = c.maskType;
+  p.hiding = hiding();
+  p.hidingType = c.maskType;
   p.dtype = c.dtype;
   p.backward = backward;
   p.unordered = c.unordered && backward;
-  size_t count = attention::shapesOf(c.extents, p.hasMask, backward).size();
+  size_t count = attention::shapesOf(c.extents, p.hiding, backward).size();
   p.strides.assign(strides.begin(), strides.begin() + static_cast<std::ptrdiff_t>(count));
   return p;
 }

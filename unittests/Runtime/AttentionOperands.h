@@ -42,8 +42,10 @@ private:
   const AttentionCase &c;
   std::vector<raddle::attention::Shape> shapes, strides;
 
-  bool hasMask() const { return c.mask != MaskOf::None; }
-  bool isMask(size_t i) const { return hasMask() && i == raddle::attention::maskPosition; }
+  raddle::attention::Hiding hiding() const {
+    return c.mask == MaskOf::None ? raddle::attention::Hiding::Nothing : raddle::attention::Hiding::Mask;
+  }
+  bool isMask(size_t i) const { return c.mask != MaskOf::None && i == raddle::attention::hidingPosition; }
   raddle::runtime::DType typeOf(size_t i) const;
   size_t elementsOf(size_t i) const;
   raddle::attention::Shape vectorStrides(const raddle::attention::Shape &shape) const;
