@@ -286,7 +286,8 @@ def FuseAttention : Pass<"fuse-attention", "::mlir::func::FuncOp"> {
     (`Bundle/GpuAttention.h`); a boolean mask becomes one that is added there.
 
     A mask that compares positions only, key < length of the batch's element, key <= query, or both, is not read: calls have a flag
-    for causality, and those of the CPU an operand of lengths. Remarks named `mask` say what else such a mask does.
+    for causality, and those of the CPU an operand of lengths, from which a mask of [B, 1, 1, T] is made for cuDNN. Remarks named
+    `mask` say what else such a mask compares.
 
     ```mlir
     %q = linalg.transpose ins(%x : tensor<1x4x2x8xf32>) outs(%e : tensor<1x2x4x8xf32>) permutation = [0, 2, 1, 3]

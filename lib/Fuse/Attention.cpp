@@ -248,6 +248,23 @@ Value makeAdditive(Operation *op, Value mask, Type element) {
   });
 }
 
+/// Of lengths that lie side by side, or of one for all: the mask [B, 1, 1, T] of the vectors' type that hides by −inf
+/// what they hide.
+Value makeAdditive(Operation *op, const VisibleKeys &visible, int64_t keys, Type element) {
+  OpBuilder builder(op);
+  Location loc = op->getLoc();
+  int64_t count = typeOf(visible.lengths).getNumElements();
+  Value lengths = buildReshape(builder, loc, visible.lengths, count);
+  auto type = RankedTensorType::get({count, 1, 1, keys}, element);
+  return buildElementwise(builder, loc, type, lengths, projection(builder.getContext(), kRank, 0),
+                          [&](const Scalars &s, ValueRange args) {
+                            Value isVisible = arith::CmpIOp::create(s.builder, s.loc, arith::CmpIPredicate::slt,
+                                                                    s.position(kRank - 1, args[0].getType()), args[0]);
+                            Value hidden = s.constant(element, -std::numeric_limits<double>::infinity());
+                            return s.select(isVisible, s.constant(element, 0.0), hidden);
+                          });
+}
+
 struct FuseAttentionPass : raddle::impl::FuseAttentionBase<FuseAttentionPass> {
   using FuseAttentionBase::FuseAttentionBase;
 
@@ -291,12 +308,13 @@ private:
   /// What the mask hides, in words that the library has if possible.
   void addHidden(Operation *op, Value mask, CallBuilder &call) {
     RankedTensorType query = typeOf(op->getOperand(0)), key = typeOf(op->getOperand(1));
+    int64_t keys = key.getDimSize(2);
     StringRef reason;
-    std::optional<VisibleKeys> visible = readMask(mask, query.getDimSize(2), key.getDimSize(2), reason);
-    if (visible && visible->lengths && cudnn) {
-      reason = "cuDNN before 9.25 has no result where a length is zero";
+    std::optional<VisibleKeys> visible = readMask(mask, query.getDimSize(2), keys, reason);
+    // Lengths of some rows of a matrix would have to be gathered first.
+    if (visible && visible->lengths && cudnn &&
+        typeOf(visible->lengths).getNumElements() != (visible->step ? query.getDimSize(0) : 1))
       visible.reset();
-    }
     if (!visible) {
       if (!reason.empty())
         remark::missed(op->getLoc(), remark::RemarkOpts::name("mask").category("fuse-attention"))
@@ -309,7 +327,9 @@ private:
     ++numMasks;
     if (visible->causal)
       call.hideLaterKeys();
-    if (visible->lengths)
+    if (visible->lengths && cudnn)
+      call.addMask(makeAdditive(op, *visible, keys, query.getElementType()));
+    else if (visible->lengths)
       call.addLengths(visible->lengths, visible->step);
   }
 

@@ -3,10 +3,8 @@
 // RUN: raddle-opt %s --split-input-file --pass-pipeline='builtin.module(func.func(fuse-attention,canonicalize,cse))' | FileCheck %s
 // RUN: raddle-opt %s --split-input-file --pass-pipeline='builtin.module(func.func(fuse-attention))' \
 // RUN:   --remarks-filter="fuse-attention" 2>&1 >/dev/null | FileCheck %s --check-prefix=REMARK
-// RUN: raddle-opt %s --split-input-file --pass-pipeline='builtin.module(func.func(fuse-attention{cudnn}))' \
+// RUN: raddle-opt %s --split-input-file --pass-pipeline='builtin.module(func.func(fuse-attention{cudnn},canonicalize,cse))' \
 // RUN:   | FileCheck %s --check-prefix=CUDNN
-// RUN: raddle-opt %s --split-input-file --pass-pipeline='builtin.module(func.func(fuse-attention{cudnn}))' \
-// RUN:   --remarks-filter="fuse-attention" 2>&1 >/dev/null | FileCheck %s --check-prefix=CUDNN-REMARK
 
 // Forward and backward take the lengths; nothing computes the mask. The order of `>` is the other way round.
 // CHECK-LABEL: @forward_and_backward
@@ -17,8 +15,18 @@
 // CHECK-NEXT: exec.attention ins(%[[Q]], %[[Q]], %[[Q]], %[[N]], %[[CALL]]#0, %[[CALL]]#1, %[[G]] :
 // CHECK-SAME: {backward, lengths}
 // CUDNN-LABEL: @forward_and_backward
-// CUDNN-COUNT-2: masked
-// CUDNN-REMARK-COUNT-2: cuDNN before 9.25 has no result where a length is zero
+// CUDNN-SAME: %[[Q:.*]]: tensor<2x3x4x8xbf16>, %[[N:.*]]: tensor<2xi64>
+// CUDNN: %[[ADDED:.*]] = linalg.generic {indexing_maps = [#[[BATCH:.*]], #[[ALL:.*]]],
+// CUDNN-SAME: ins(%[[N]] : tensor<2xi64>) outs(%{{.*}} : tensor<2x1x1x4xbf16>)
+// CUDNN: linalg.index 3
+// CUDNN: arith.cmpi slt
+// CUDNN: arith.select
+// CUDNN-NOT: linalg.generic
+// CUDNN: exec.attention ins(%[[Q]], %[[Q]], %[[Q]], %[[ADDED]] :
+// CUDNN-SAME: 4, 0, 0, 1,
+// CUDNN-SAME: {masked}
+// CUDNN: exec.attention ins(%[[Q]], %[[Q]], %[[Q]], %[[ADDED]],
+// CUDNN-SAME: {backward, masked}
 func.func @forward_and_backward(%q: tensor<2x3x4x8xbf16>, %lengths: tensor<2xi64>, %g: tensor<2x3x4x8xbf16>)
     -> tensor<2x3x4x8xbf16> {
   %positions = tensor.empty() : tensor<4xi64>
@@ -51,11 +59,15 @@ func.func @forward_and_backward(%q: tensor<2x3x4x8xbf16>, %lengths: tensor<2xi64
 
 // -----
 
-// Both, of lengths of i32, for each query.
+// Both, of lengths of i32, for each query: a GPU's mask has no dimension of queries.
 // CHECK-LABEL: @with_causality
 // CHECK-SAME: %[[Q:.*]]: tensor<2x3x4x8xbf16>, %[[N:.*]]: tensor<2xi32>
 // CHECK-NEXT: exec.attention ins(%[[Q]], %[[Q]], %[[Q]], %[[N]] :
 // CHECK-SAME: {causal, lengths}
+// CUDNN-LABEL: @with_causality
+// CUDNN: exec.attention
+// CUDNN-SAME: 4, 0, 0, 1,
+// CUDNN-SAME: {causal, masked}
 func.func @with_causality(%q: tensor<2x3x4x8xbf16>, %lengths: tensor<2xi32>) -> tensor<2x3x4x8xbf16> {
   %positions = tensor.empty() : tensor<4xi64>
   %range = linalg.generic {indexing_maps = [affine_map<(t) -> (t)>],
@@ -226,6 +238,10 @@ func.func @otherwise_used(%q: tensor<2x3x4x8xbf16>, %lengths: tensor<2xi64>) -> 
 // CHECK: exec.attention
 // CHECK-SAME: strides [96, 32, 8, 1, 96, 32, 8, 1, 96, 32, 8, 1, 2, 0, 0, 0, 96, 32, 8, 1, 12, 4, 1, 1]
 // CHECK-SAME: {lengths}
+// CUDNN-LABEL: @column
+// CUDNN: tensor.expand_shape
+// CUDNN: exec.attention
+// CUDNN-SAME: {masked}
 func.func @column(%q: tensor<2x3x4x8xbf16>, %lengths: tensor<2x2xi64>) -> tensor<2x3x4x8xbf16> {
   %positions = tensor.empty() : tensor<4xi64>
   %range = linalg.generic {indexing_maps = [affine_map<(t) -> (t)>],
@@ -258,6 +274,10 @@ func.func @column(%q: tensor<2x3x4x8xbf16>, %lengths: tensor<2x2xi64>) -> tensor
 // CHECK: exec.attention
 // CHECK-SAME: strides [96, 32, 8, 1, 96, 32, 8, 1, 96, 32, 8, 1, 0, 0, 0, 0, 96, 32, 8, 1, 12, 4, 1, 1]
 // CHECK-SAME: {lengths}
+// CUDNN-LABEL: @one_for_all
+// CUDNN: exec.attention
+// CUDNN-SAME: 0, 0, 0, 1,
+// CUDNN-SAME: {masked}
 func.func @one_for_all(%q: tensor<2x3x4x8xbf16>, %length: tensor<i64>) -> tensor<2x3x4x8xbf16> {
   %positions = tensor.empty() : tensor<4xi64>
   %range = linalg.generic {indexing_maps = [affine_map<(t) -> (t)>],

@@ -2,6 +2,7 @@
 
 #include "raddle/runtime/Convert.h"
 
+#include <algorithm>
 #include <cmath>
 #include <limits>
 
@@ -68,6 +69,7 @@ attention::Shape AttentionOperands::maskStrides() const {
   int64_t heads = c.extents[attention::KeyHeads] * c.extents[attention::Repeat];
   switch (c.mask) {
   case MaskOf::Keys:
+  case MaskOf::Lengths:
     return {keys, 0, 0, 1};
   case MaskOf::Heads:
     return {0, queries * keys, keys, 1};
@@ -83,9 +85,12 @@ void AttentionOperands::fill(size_t i, std::mt19937 &generator) {
   std::vector<float> wide(elementsOf(i));
   size_t keys = static_cast<size_t>(c.extents[attention::Keys]);
   for (size_t e = 0; e < wide.size(); ++e) {
-    bool isHidden = c.mask == MaskOf::Keys ? e % keys > keys / 2 + e / keys * 7 : e / keys % 7 == 3 || e % 3 == 0;
+    size_t row = e / keys, key = e % keys, rows = std::max<size_t>(wide.size() / keys, 2);
+    bool isHidden = c.mask == MaskOf::Keys      ? key > keys / 2 + row * 7
+                    : c.mask == MaskOf::Lengths ? key >= row * keys / (rows - 1)
+                                                : row % 7 == 3 || e % 3 == 0;
     wide[e] = normal(generator);
-    if (isMask(i) && (c.mask == MaskOf::Keys || c.mask == MaskOf::EmptyRows))
+    if (isMask(i) && c.mask != MaskOf::Heads && c.mask != MaskOf::All)
       wide[e] = isHidden ? -std::numeric_limits<float>::infinity() : 0.0f;
   }
   convertElements(wide.data(), DType::F32, bytes[i].data(), typeOf(i), wide.size());
