@@ -10,7 +10,8 @@ from models import demo_models
 from tools import json_lines, make_bundle, succeed
 
 TOLERANCE = 0.02
-# Large beside what libraries need in any process.
+# Of a process: pages of libraries that it had not touched before, MPI's connections.
+LIBRARY_BYTES = 1 << 20
 WIDTH, LAYERS = 3072, 4
 BATCH = 8
 
@@ -58,8 +59,9 @@ def check_growth(bundle, ranks, processes, *inputs):
     # The bundle, and the code of it that is loaded.
     share = 2 * bundle.stat().st_size // (1 if processes else ranks)
     assert planned <= summary["planned_bytes"] <= planned + share
-    found = summary["resident_growth_bytes"] / summary["planned_bytes"]
-    assert abs(found - 1) <= TOLERANCE, f"{'processes' if processes else 'threads'}: {found}"
+    found, planned = summary["resident_growth_bytes"], summary["planned_bytes"]
+    where = f"{'processes' if processes else 'threads'}: {found} bytes of {planned}"
+    assert (1 - TOLERANCE) * planned <= found <= (1 + TOLERANCE) * planned + LIBRARY_BYTES, where
 
 
 @pytest.mark.parametrize("ranks", [2, 4, 8])
@@ -72,7 +74,6 @@ def test_growth_of_memory_is_the_plan(tmp_path, ranks):
 
 @pytest.mark.parametrize("ranks", [2, 4, 8])
 def test_growth_of_the_demo_is_the_plan(tmp_path, ranks):
-    """A rank has 60 MB or more, of which libraries and MPI's connections are little enough."""
     windows = torch.randint(0, 256, (BATCH, 128))
     llama = demo_models().make_llama(windows.shape[1], seed=0)
     _, bundle = make_bundle(llama, (windows, windows), tmp_path, "--optimizer=adamw", ranks=ranks)

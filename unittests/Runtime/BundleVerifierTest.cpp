@@ -450,8 +450,7 @@ TEST(BundleVerifier, RefusesADispatchWithTheWrongNumberOfArguments) {
   b.arenaBytes = 64;
   b.code("code");
   b.kernel("k", 2, 1, 0);
-  std::vector<flatbuffers::Offset<fb::Operand>> one = {b.arena(0, {1})};
-  b.instruction(fb::Action::Dispatch, fb::CreateDispatch(b.builder, 0, b.builder.CreateVector(one)));
+  b.dispatch(0, {b.arena(0, {1})}, {}, "");
   expectProblem(b, "kernel 'k' takes 2 arguments, found 1");
 }
 

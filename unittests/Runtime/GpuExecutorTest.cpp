@@ -46,22 +46,16 @@ std::vector<uint8_t> stepBundle() {
   auto rows = [&] { return b.operand(Space::Input, 1, 0, {2}, fb::DType::I64); };
   auto shifted = [&] { return b.arena(512, {2}, fb::DType::I64); };
   auto state = [&] { return b.operand(Space::State, 0, 0, {2, 3}); };
-  auto list = [&](std::vector<flatbuffers::Offset<fb::Operand>> operands) { return b.builder.CreateVector(operands); };
-  auto dispatch = [&](uint32_t kernel, std::vector<flatbuffers::Offset<fb::Operand>> in,
-                      std::vector<flatbuffers::Offset<fb::Operand>> out, const char *name) {
-    auto inputs = list(in), outputs = list(out);
-    b.instruction(fb::Action::Dispatch, fb::CreateDispatch(b.builder, kernel, inputs, outputs), name);
-  };
   auto check = [&](flatbuffers::Offset<fb::Operand> src, int32_t kernel, const char *name) {
     auto what = b.builder.CreateString("row of a table");
     b.instruction(fb::Action::CheckIndex, fb::CreateCheckIndex(b.builder, src, 8, false, 0, what, 0, kernel), name);
   };
   check(rows(), -1, "given");
-  dispatch(2, {rows()}, {shifted()}, "shift");
+  b.dispatch(2, {rows()}, {shifted()}, "shift");
   check(shifted(), 3, "computed");
-  dispatch(0, {x(), state()}, {b.arena(0, {2, 3})}, "sum");
+  b.dispatch(0, {x(), state()}, {b.arena(0, {2, 3})}, "sum");
   b.gemm(b.arena(0, {2, 3}), b.operand(Space::Constant, 0, 0, {3, 4}), b.operand(Space::Output, 0, 0, {2, 4}), 2, 4, 3);
-  dispatch(1, {state()}, {state()}, "next");
+  b.dispatch(1, {state()}, {state()}, "next");
   b.instruction(fb::Action::Zero, fb::CreateZero(b.builder, b.arena(0, {2, 3})), "clear");
   return b.finish();
 }
@@ -103,7 +97,7 @@ protected:
   }
   std::unique_ptr<GpuExecutor> make(const fb::Bundle &bundle, std::unique_ptr<Gpu> gpu, bool trace = false) {
     return std::make_unique<GpuExecutor>(bundle, std::move(gpu), GpuGroups{alone, alone, alone}, trace,
-                                         std::chrono::seconds(1), /*threads=*/2);
+                                         std::chrono::minutes(1), /*threads=*/2);
   }
 
   std::vector<float> run(GpuExecutor &executor, std::vector<int64_t> rows = {3, 6}) {
@@ -206,10 +200,8 @@ std::vector<uint8_t> chainBundle(size_t count) {
   b.launched("increment", 2, {1}, 1, code);
   b.output("y", {6}, false);
   auto state = [&] { return b.operand(fb::Space::State, 0, 0, {6}); };
-  for (size_t i = 0; i < count; ++i) {
-    auto in = b.builder.CreateVector(std::vector{state()}), out = b.builder.CreateVector(std::vector{state()});
-    b.instruction(fb::Action::Dispatch, fb::CreateDispatch(b.builder, 0, in, out), "next");
-  }
+  for (size_t i = 0; i < count; ++i)
+    b.dispatch(0, {state()}, {state()}, "next");
   b.instruction(fb::Action::Copy, fb::CreateCopy(b.builder, state(), b.operand(fb::Space::Output, 0, 0, {6})), "read");
   return b.finish();
 }
@@ -262,7 +254,7 @@ TEST_F(GpuExecutorTest, MeasuresProductsBeforeAnythingIsLoaded) {
   std::vector<std::pair<size_t, size_t>> progress;
   GemmMeasuring measuring{"choices.txt", [&](size_t done, size_t all) { progress.emplace_back(done, all); }};
   GpuExecutor executor(bundle, std::make_unique<RecordingGpu>(log, stepKernels()), GpuGroups{alone, alone, alone},
-                       false, std::chrono::seconds(1), /*threads=*/1, measuring);
+                       false, std::chrono::minutes(1), /*threads=*/1, measuring);
   EXPECT_EQ(progress, (std::vector<std::pair<size_t, size_t>>{{1, 1}}));
   // On numbers, which are zero again in states and outputs.
   auto measured = std::find(log.begin(), log.end(), "gemm 0");

@@ -1,5 +1,6 @@
 #include "TestBundle.h"
 #include "TestFolder.h"
+#include "TestKernels.h"
 
 #include "raddle/runtime/BundleFile.h"
 #include "raddle/runtime/Error.h"
@@ -163,21 +164,16 @@ TEST(Session, ABadIndexOnOneRankStopsAllAndTheSessionGoesOn) {
 }
 
 static std::vector<uint8_t> kernelCall(const std::string &symbol) {
-  std::ifstream file(RADDLE_TEST_KERNEL, std::ios::binary);
-  std::string object{std::istreambuf_iterator<char>(file), {}};
   TestBundle b;
   b.ranks = 2;
-  b.code(object);
+  b.code(testKernels());
   b.kernel(symbol, 3, 1000, 0);
   float bias = 0.5f;
   b.constant(std::string(reinterpret_cast<const char *>(&bias), sizeof(bias)));
   b.input("x", {1000}, true);
   b.output("y", {1000}, true);
-  std::vector<flatbuffers::Offset<fb::Operand>> in = {b.operand(fb::Space::Input, 0, 0, {1000}),
-                                                      b.operand(fb::Space::Constant, 0, 0, {1})};
-  std::vector<flatbuffers::Offset<fb::Operand>> out = {b.operand(fb::Space::Output, 0, 0, {1000})};
-  auto ins = b.builder.CreateVector(in), outs = b.builder.CreateVector(out);
-  b.instruction(fb::Action::Dispatch, fb::CreateDispatch(b.builder, 0, ins, outs), "scale");
+  b.dispatch(0, {b.operand(fb::Space::Input, 0, 0, {1000}), b.operand(fb::Space::Constant, 0, 0, {1})},
+             {b.operand(fb::Space::Output, 0, 0, {1000})}, "scale");
   return b.finish();
 }
 

@@ -80,6 +80,12 @@ void TestBundle::gemm(flatbuffers::Offset<fb::Operand> a, flatbuffers::Offset<fb
               "gemm");
 }
 
+void TestBundle::dispatch(uint32_t kernel, const std::vector<flatbuffers::Offset<fb::Operand>> &ins,
+                          const std::vector<flatbuffers::Offset<fb::Operand>> &outs, const std::string &name) {
+  auto read = builder.CreateVector(ins), written = builder.CreateVector(outs);
+  instruction(fb::Action::Dispatch, fb::CreateDispatch(builder, kernel, read, written), name);
+}
+
 void TestBundle::collective(fb::CollectiveKind kind, fb::Reduction reduction, flatbuffers::Offset<fb::Operand> src,
                             flatbuffers::Offset<fb::Operand> dst, fb::Group group,
                             const std::vector<fb::Piece> &pieces) {

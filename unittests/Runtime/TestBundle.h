@@ -60,6 +60,9 @@ public:
   void collective(fb::CollectiveKind kind, fb::Reduction reduction, flatbuffers::Offset<fb::Operand> src,
                   flatbuffers::Offset<fb::Operand> dst, fb::Group group = fb::Group::All,
                   const std::vector<fb::Piece> &pieces = {});
+  /// A kernel's call on the stream that computes.
+  void dispatch(uint32_t kernel, const std::vector<flatbuffers::Offset<fb::Operand>> &ins,
+                const std::vector<flatbuffers::Offset<fb::Operand>> &outs, const std::string &name);
 
   /// The FlatBuffer. Call once.
   std::vector<uint8_t> finish();

@@ -27,6 +27,7 @@ public:
 
   explicit Trace(int rank) : rank(rank) {}
   void add(const Event &event) { events.push_back(event); }
+  const std::vector<Event> &recorded() const { return events; }
 
   /// Adds what was recorded to `measurements`.
   void addTo(Measurements &measurements) const;
