@@ -9,6 +9,8 @@ namespace raddle {
 
 /// The element that a view shows at `at`.
 static std::optional<Element> sourceOf(tensor::ExpandShapeOp view, ArrayRef<AffineExpr> at) {
+  if (!view.getResultType().hasStaticShape())
+    return std::nullopt;
   ArrayRef<int64_t> shape = view.getResultType().getShape();
   SmallVector<AffineExpr> source;
   for (const ReassociationIndices &group : view.getReassociationIndices()) {
@@ -25,7 +27,7 @@ static std::optional<Element> sourceOf(tensor::CollapseShapeOp view, ArrayRef<Af
   SmallVector<AffineExpr> source(shape.size(), getAffineConstantExpr(0, view.getContext()));
   for (auto [group, index] : llvm::zip(view.getReassociationIndices(), at)) {
     auto isWide = [&](int64_t dim) { return shape[dim] != 1; };
-    if (llvm::count_if(group, isWide) > 1)
+    if (llvm::count_if(group, isWide) > 1) // a dynamic extent is wide, too
       return std::nullopt;
     if (const int64_t *wide = llvm::find_if(group, isWide); wide != group.end())
       source[*wide] = index;
@@ -50,10 +52,12 @@ static std::optional<Element> sourceOf(BlockArgument argument, ArrayRef<AffineEx
   if (!op)
     return std::nullopt;
   OpOperand *operand = op.getMatchingOpOperand(argument);
-  if (op.isDpsInit(operand))
+  AffineMap map = op.getMatchingIndexingMap(operand);
+  // Other maps could double an index with each op on the way.
+  if (op.isDpsInit(operand) || !map.isProjectedPermutation(/*allowZeroInResults=*/true))
     return std::nullopt;
   SmallVector<AffineExpr> at;
-  for (AffineExpr index : op.getMatchingIndexingMap(operand).getResults())
+  for (AffineExpr index : map.getResults())
     at.push_back(index.replaceDims(loops));
   return Element{operand->get(), at};
 }

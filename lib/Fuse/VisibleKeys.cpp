@@ -149,7 +149,8 @@ private:
       if (auto wider = next->value.getDefiningOp<arith::ExtSIOp>())
         next->value = wider.getIn();
       auto type = dyn_cast<RankedTensorType>(next->value.getType());
-      if (!type || !(type.getElementType().isSignlessInteger(32) || type.getElementType().isSignlessInteger(64)))
+      if (!type || !type.hasStaticShape() ||
+          !(type.getElementType().isSignlessInteger(32) || type.getElementType().isSignlessInteger(64)))
         continue;
       AffineExpr place = getAffineConstantExpr(0, context);
       for (auto [index, extent] : llvm::zip(next->at, type.getShape()))
