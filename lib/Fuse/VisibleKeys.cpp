@@ -28,7 +28,10 @@ bool isBoolean(const Element &element, bool wanted) {
 /// Collects conditions that are all to hold where a key is visible.
 class MaskReader {
 public:
-  MaskReader(MLIRContext *context, int64_t queries, int64_t keys) : context(context) {
+  MaskReader(MLIRContext *context, ArrayRef<int64_t> mask, int64_t queries, int64_t keys)
+      : context(context), lowest(kRank, 0) {
+    for (int64_t extent : mask)
+      highest.push_back(extent - 1);
     query = index(2, queries);
     key = index(3, keys);
   }
@@ -107,8 +110,15 @@ private:
   /// a < b, or a ≤ b.
   bool addOrder(const Element &a, const Element &b, bool strict) {
     std::optional<AffineExpr> low = positionOf(a), high = positionOf(b);
-    if (low && high && simplify(*low - *high + (strict ? 1 : 0)) == simplify(key - query))
-      return visible.causal = true;
+    if (low && high) {
+      // It is not to exceed zero.
+      AffineExpr difference = simplify(*low - *high + (strict ? 1 : 0));
+      std::optional<int64_t> most = getBoundForAffineExpr(difference, kRank, 0, lowest, highest, /*isUpper=*/true);
+      if (most && *most <= 0)
+        return true;
+      if (difference == simplify(key - query))
+        return visible.causal = true;
+    }
     if (low && !high && strict && *low == key && addLengths(b))
       return true;
     if (low || high)
@@ -184,6 +194,7 @@ private:
 
   MLIRContext *context;
   AffineExpr query, key;
+  SmallVector<std::optional<int64_t>> lowest, highest; // of the mask's indices
   unsigned conditions = 0;
 };
 
@@ -191,7 +202,7 @@ private:
 
 std::optional<VisibleKeys> readMask(Value mask, int64_t queries, int64_t keys, StringRef &reason) {
   auto type = cast<RankedTensorType>(mask.getType());
-  MaskReader reader(mask.getContext(), queries, keys);
+  MaskReader reader(mask.getContext(), type.getShape(), queries, keys);
   Element element{mask, {}};
   for (auto [dim, extent] : llvm::enumerate(type.getShape()))
     element.at.push_back(reader.index(dim, extent));

@@ -200,6 +200,29 @@ func.func @added(%q: tensor<2x3x4x8xbf16>, %lengths: tensor<2xi64>) -> tensor<2x
 
 // -----
 
+// Every index is at least zero: nothing is hidden.
+// CHECK-LABEL: @always
+// CHECK: exec.attention ins(%{{[^,]*}}, %{{[^,]*}}, %{{[^,]*}} :
+// CHECK-SAME: scale 1.000000e+00 ->
+func.func @always(%q: tensor<2x3x4x8xbf16>) -> tensor<2x3x4x8xbf16> {
+  %zero = arith.constant 0 : i64
+  %empty = tensor.empty() : tensor<1x1x4x1xi1>
+  %mask = linalg.generic {indexing_maps = [affine_map<(b, h, s, t) -> (b, h, s, t)>],
+      iterator_types = ["parallel", "parallel", "parallel", "parallel"]} outs(%empty : tensor<1x1x4x1xi1>) {
+  ^bb0(%old: i1):
+    %i = linalg.index 2 : index
+    %s = arith.index_cast %i : index to i64
+    %c = arith.cmpi sge, %s, %zero : i64
+    linalg.yield %c : i1
+  } -> tensor<1x1x4x1xi1>
+  %out, %lse = nn.attention %q, %q, %q mask %mask {scale = 1.0 : f64}
+    : tensor<2x3x4x8xbf16>, tensor<2x3x4x8xbf16>, tensor<2x3x4x8xbf16> mask tensor<1x1x4x1xi1>
+    -> tensor<2x3x4x8xbf16>, tensor<2x3x4xf32>
+  return %out : tensor<2x3x4x8xbf16>
+}
+
+// -----
+
 // Something else reads the mask: it is still there, but not for the call.
 // CHECK-LABEL: @otherwise_used
 // CHECK: %[[MASK:.*]] = tensor.expand_shape

@@ -47,6 +47,9 @@ MASKS = {
         & (torch.arange(keys)[None, :] <= torch.arange(queries)[:, None]),
         True,
     ),
+    "and_always": (
+        lambda lengths, queries, keys: visible(lengths, keys) & (torch.arange(queries)[:, None] >= 0), False,
+    ),
     "added_triangle": (
         lambda lengths, queries, keys: torch.where(visible(lengths, keys), 0.0, float("-inf"))
         + torch.full((queries, keys), float("-inf")).triu(1),
