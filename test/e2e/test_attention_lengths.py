@@ -5,7 +5,7 @@ import math
 
 import pytest
 import torch
-from bundles import read_bundle, variant_of
+from bundles import operands_of, read_bundle, variant_of
 from tools import make_bundle
 from torch import nn
 from torch.nn import functional as F
@@ -142,7 +142,7 @@ def test_mask_is_not_read(name, tmp_path):
         assert call.get("causal", False) == MASKS[name][1]
         assert call["inputs"][3]["dtype"] == "I64" and math.prod(call["inputs"][3]["shape"]) == BATCH
     # Nothing of the size of a mask is left.
-    operands = [o for each in instructions for o in each["action"].get("inputs", []) + each["action"].get("outputs", [])]
+    operands = [operand for each in instructions for side in operands_of(each) for operand in side]
     assert "Bool" not in {operand.get("dtype") for operand in operands}
 
 

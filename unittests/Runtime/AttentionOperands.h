@@ -9,8 +9,8 @@
 #include <string>
 #include <vector>
 
-/// What a mask has a number for; the rest repeats. `EmptyRows` hides all keys of some queries, `Lengths` all of the first
-/// element of the batch, none of the last, and between them those from some key on.
+/// What a mask has a number for; the rest repeats. `EmptyRows` hides all keys of some queries, `Lengths` all of the
+/// first element of the batch, none of the last, and between them those from some key on.
 enum class MaskOf { None, Keys, Heads, All, EmptyRows, Lengths };
 
 struct AttentionCase {
