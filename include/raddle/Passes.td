@@ -285,6 +285,10 @@ def FuseAttention : Pass<"fuse-attention", "::mlir::func::FuncOp"> {
     types, empty tensors and gradients of masks are left to `nn-decompose`, and with `cudnn` what that library lacks
     (`Bundle/GpuAttention.h`); a boolean mask becomes one that is added there.
 
+    A mask that compares positions only, key < length of the batch's element, key <= query, or both, is not read: calls have a flag
+    for causality, and those of the CPU an operand of lengths, from which a mask of [B, 1, 1, T] is made for cuDNN. Remarks named
+    `mask` say what else such a mask compares.
+
     ```mlir
     %q = linalg.transpose ins(%x : tensor<1x4x2x8xf32>) outs(%e : tensor<1x2x4x8xf32>) permutation = [0, 2, 1, 3]
     %out, %lse = nn.attention %q, %k, %v {scale = 0.5 : f64} : ...
@@ -298,6 +302,7 @@ def FuseAttention : Pass<"fuse-attention", "::mlir::func::FuncOp"> {
                         "Whether a GPU may sum gradients in another order each time, which takes less memory">];
   let statistics = [Statistic<"numCalls", "calls", "Number of library calls">,
                     Statistic<"numTransposes", "transposes", "Number of transposes that calls follow">,
+                    Statistic<"numMasks", "masks", "Number of masks that are lengths or causality">,
                     Statistic<"numLeft", "left", "Number of attentions and gradients left to decomposition">];
 }
 

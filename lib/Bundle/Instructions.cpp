@@ -91,10 +91,10 @@ private:
   Action writeAttention(exec::AttentionOp op) {
     auto ins = operands(op.getIns()), outs = operands(op.getOuts());
     auto extents = writeShape(builder, op.getExtents()), strides = writeShape(builder, op.getStrides());
-    return {bundle::Action::Attention,
-            bundle::CreateAttention(builder, ins, outs, op.getBackward(), op.getMasked(), op.getCausal(),
-                                    op.getScale().convertToDouble(), extents, strides, op.getUnordered())
-                .Union()};
+    return {bundle::Action::Attention, bundle::CreateAttention(builder, ins, outs, op.getBackward(), op.getMasked(),
+                                                               op.getCausal(), op.getScale().convertToDouble(), extents,
+                                                               strides, op.getUnordered(), op.getLengths())
+                                           .Union()};
   }
 
   flatbuffers::Offset<flatbuffers::Vector<const bundle::Piece *>> writePieces(exec::CollectiveOp op) {

@@ -1,4 +1,6 @@
 // fuse-attention: library calls of attention.
+#include "VisibleKeys.h"
+
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/Func/IR/FuncOps.h"
 #include "mlir/Dialect/Linalg/IR/Linalg.h"
@@ -102,12 +104,18 @@ public:
 
   /// Dimensions of one element repeat.
   void addMask(Value mask) {
-    if (!mask)
-      return;
-    masked = true;
+    hiding = attention::Hiding::Mask;
     ins.push_back(mask);
     append(maskStrides(mask));
   }
+
+  void addLengths(Value lengths, int64_t step) {
+    hiding = attention::Hiding::Lengths;
+    ins.push_back(lengths);
+    append({step, 0, 0, 0});
+  }
+
+  void hideLaterKeys() { causal = true; }
 
   /// A result is stored as the first transpose that reads it wants it.
   void addVectorResult(Value result) {
@@ -131,16 +139,16 @@ public:
   }
 
   /// Replaces the op; gives the number of transposes that are left out.
-  int64_t finish(APFloat scale, bool causal, bool backward, bool unordered) {
+  int64_t finish(APFloat scale, bool backward, bool unordered) {
     SmallVector<Type> types;
     for (Result &result : results)
       types.push_back(result.type);
-    UnitAttr unit = builder.getUnitAttr();
-    auto call = exec::AttentionOp::create(builder, op->getLoc(), types, ins, ValueRange{},
-                                          builder.getDenseI64ArrayAttr(extents), builder.getDenseI64ArrayAttr(strides),
-                                          builder.getF64FloatAttr(scale.convertToDouble()), causal ? unit : UnitAttr(),
-                                          masked ? unit : UnitAttr(), backward ? unit : UnitAttr(),
-                                          backward && unordered ? unit : UnitAttr(), builder.getI64IntegerAttr(0));
+    auto unit = [&](bool isSet) { return isSet ? builder.getUnitAttr() : UnitAttr(); };
+    auto call = exec::AttentionOp::create(
+        builder, op->getLoc(), types, ins, ValueRange{}, builder.getDenseI64ArrayAttr(extents),
+        builder.getDenseI64ArrayAttr(strides), builder.getF64FloatAttr(scale.convertToDouble()), unit(causal),
+        unit(hiding == attention::Hiding::Mask), unit(hiding == attention::Hiding::Lengths), unit(backward),
+        unit(backward && unordered), builder.getI64IntegerAttr(0));
     for (auto [result, stored] : llvm::zip(results, call.getTensors()))
       replace(result, stored);
     op->erase();
@@ -189,7 +197,8 @@ private:
   SmallVector<Value> ins;
   SmallVector<int64_t> strides;
   SmallVector<Result> results;
-  bool masked = false;
+  attention::Hiding hiding = attention::Hiding::Nothing;
+  bool causal = false;
   int64_t transposes = 0;
 };
 
@@ -221,7 +230,8 @@ template <typename Op> StringRef reasonAgainstCudnn(Op op) {
   if (llvm::any_of(op.getLse().getUsers(), [](Operation *user) { return !isa<nn::AttentionGradOp>(user); }))
     return "something else reads the log-sum-exp, as the gradient of a mask does";
   attention::GpuCall call{extentsOf(op.getQuery(), op.getKey(), op.getValue()),
-                          isNarrow(typeOf(op.getQuery()).getElementType()), bool(op.getMask()), /*isAdditive=*/true};
+                          isNarrow(typeOf(op.getQuery()).getElementType()),
+                          op.getMask() ? attention::Hiding::Mask : attention::Hiding::Nothing, /*isAdditive=*/true};
   if (op.getMask())
     call.maskStrides = maskStrides(op.getMask());
   const char *reason = attention::reasonAgainst(call);
@@ -236,6 +246,23 @@ Value makeAdditive(Operation *op, Value mask, Type element) {
     Value hidden = s.constant(element, -std::numeric_limits<double>::infinity());
     return s.select(args[0], s.constant(element, 0.0), hidden);
   });
+}
+
+/// Of lengths that lie side by side, or of one for all: the mask [B, 1, 1, T] of the vectors' type that hides by −inf
+/// what they hide.
+Value makeAdditive(Operation *op, const VisibleKeys &visible, int64_t keys, Type element) {
+  OpBuilder builder(op);
+  Location loc = op->getLoc();
+  int64_t count = typeOf(visible.lengths).getNumElements();
+  Value lengths = buildReshape(builder, loc, visible.lengths, count);
+  auto type = RankedTensorType::get({count, 1, 1, keys}, element);
+  return buildElementwise(builder, loc, type, lengths, projection(builder.getContext(), kRank, 0),
+                          [&](const Scalars &s, ValueRange args) {
+                            Value isVisible = arith::CmpIOp::create(s.builder, s.loc, arith::CmpIPredicate::slt,
+                                                                    s.position(kRank - 1, args[0].getType()), args[0]);
+                            Value hidden = s.constant(element, -std::numeric_limits<double>::infinity());
+                            return s.select(isVisible, s.constant(element, 0.0), hidden);
+                          });
 }
 
 struct FuseAttentionPass : raddle::impl::FuseAttentionBase<FuseAttentionPass> {
@@ -270,12 +297,40 @@ private:
     CallBuilder call(op, op.getQuery(), op.getKey(), op.getValue());
     for (Value value : {op.getQuery(), op.getKey(), op.getValue()})
       call.addVectors(value);
-    Value mask = op.getMask();
-    if (mask && cudnn && typeOf(mask).getElementType().isInteger(1))
-      mask = makeAdditive(op, mask, typeOf(op.getQuery()).getElementType());
-    call.addMask(mask);
+    if (op.getCausal())
+      call.hideLaterKeys();
+    if (op.getMask())
+      addHidden(op, op.getMask(), call);
     ++numCalls;
     return call;
+  }
+
+  /// What the mask hides, in words that the library has if possible.
+  void addHidden(Operation *op, Value mask, CallBuilder &call) {
+    RankedTensorType query = typeOf(op->getOperand(0)), key = typeOf(op->getOperand(1));
+    int64_t keys = key.getDimSize(2);
+    StringRef reason;
+    std::optional<VisibleKeys> visible = readMask(mask, query.getDimSize(2), keys, reason);
+    // Lengths of some rows of a matrix would have to be gathered first.
+    if (visible && visible->lengths && cudnn &&
+        typeOf(visible->lengths).getNumElements() != (visible->step ? query.getDimSize(0) : 1))
+      visible.reset();
+    if (!visible) {
+      if (!reason.empty())
+        remark::missed(op->getLoc(), remark::RemarkOpts::name("mask").category("fuse-attention"))
+            << op->getName().getStringRef().str() << " reads its mask element by element: " << reason.str();
+      if (cudnn && typeOf(mask).getElementType().isInteger(1))
+        mask = makeAdditive(op, mask, query.getElementType());
+      call.addMask(mask);
+      return;
+    }
+    ++numMasks;
+    if (visible->causal)
+      call.hideLaterKeys();
+    if (visible->lengths && cudnn)
+      call.addMask(makeAdditive(op, *visible, keys, query.getElementType()));
+    else if (visible->lengths)
+      call.addLengths(visible->lengths, visible->step);
   }
 
   void lower(nn::AttentionOp op) {
@@ -284,7 +339,7 @@ private:
       return;
     call->addVectorResult(op.getOut());
     call->addLogSumExpResult(op.getLse());
-    numTransposes += call->finish(op.getScale(), op.getCausal(), /*backward=*/false, unordered);
+    numTransposes += call->finish(op.getScale(), /*backward=*/false, unordered);
   }
 
   void lower(nn::AttentionGradOp op) {
@@ -296,7 +351,7 @@ private:
     call->addVectors(op.getOutGrad());
     for (Value result : {op.getQueryGrad(), op.getKeyGrad(), op.getValueGrad()})
       call->addVectorResult(result);
-    numTransposes += call->finish(op.getScale(), op.getCausal(), /*backward=*/true, unordered);
+    numTransposes += call->finish(op.getScale(), /*backward=*/true, unordered);
   }
 };
 

@@ -74,7 +74,7 @@ private:
           SmallVector<Value> ins = buffers.of(attention.getIns()), outs = buffers.of(attention.getTensors());
           exec::AttentionOp::create(builder, loc, TypeRange{}, ins, outs, attention.getExtentsAttr(),
                                     attention.getStridesAttr(), attention.getScaleAttr(), attention.getCausalAttr(),
-                                    attention.getMaskedAttr(), attention.getBackwardAttr(),
+                                    attention.getMaskedAttr(), attention.getLengthsAttr(), attention.getBackwardAttr(),
                                     attention.getUnorderedAttr(), compute);
         })
         .Case([&](exec::CheckIndexOp check) {

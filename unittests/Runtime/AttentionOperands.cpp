@@ -2,6 +2,7 @@
 
 #include "raddle/runtime/Convert.h"
 
+#include <algorithm>
 #include <cmath>
 #include <limits>
 
@@ -9,7 +10,7 @@ using namespace raddle;
 using namespace raddle::runtime;
 
 AttentionOperands::AttentionOperands(const AttentionCase &c)
-    : c(c), shapes(attention::shapesOf(c.extents, hasMask(), true)) {
+    : c(c), shapes(attention::shapesOf(c.extents, hiding(), true)) {
   for (size_t i = 0; i < shapes.size(); ++i) {
     strides.push_back(isMask(i) ? maskStrides() : vectorStrides(shapes[i]));
     bytes.emplace_back(elementsOf(i) * byteSize(typeOf(i)));
@@ -21,7 +22,7 @@ AttentionOperands::AttentionOperands(const AttentionCase &c)
 }
 
 size_t AttentionOperands::position(attention::Operand operand) const {
-  return attention::positionOf(operand, hasMask());
+  return attention::positionOf(operand, hiding());
 }
 
 DType AttentionOperands::typeOf(size_t i) const {
@@ -33,12 +34,12 @@ AttentionProblem AttentionOperands::problem(bool backward) const {
   p.extents = c.extents;
   p.scale = 1.0f / std::sqrt(static_cast<float>(c.extents[attention::Width]));
   p.causal = c.causal;
-  p.hasMask = hasMask();
-  p.maskType = c.maskType;
+  p.hiding = hiding();
+  p.hidingType = c.maskType;
   p.dtype = c.dtype;
   p.backward = backward;
   p.unordered = c.unordered && backward;
-  size_t count = attention::shapesOf(c.extents, p.hasMask, backward).size();
+  size_t count = attention::shapesOf(c.extents, p.hiding, backward).size();
   p.strides.assign(strides.begin(), strides.begin() + static_cast<std::ptrdiff_t>(count));
   return p;
 }
@@ -68,6 +69,7 @@ attention::Shape AttentionOperands::maskStrides() const {
   int64_t heads = c.extents[attention::KeyHeads] * c.extents[attention::Repeat];
   switch (c.mask) {
   case MaskOf::Keys:
+  case MaskOf::Lengths:
     return {keys, 0, 0, 1};
   case MaskOf::Heads:
     return {0, queries * keys, keys, 1};
@@ -83,9 +85,12 @@ void AttentionOperands::fill(size_t i, std::mt19937 &generator) {
   std::vector<float> wide(elementsOf(i));
   size_t keys = static_cast<size_t>(c.extents[attention::Keys]);
   for (size_t e = 0; e < wide.size(); ++e) {
-    bool isHidden = c.mask == MaskOf::Keys ? e % keys > keys / 2 + e / keys * 7 : e / keys % 7 == 3 || e % 3 == 0;
+    size_t row = e / keys, key = e % keys, rows = std::max<size_t>(wide.size() / keys, 2);
+    bool isHidden = c.mask == MaskOf::Keys      ? key > keys / 2 + row * 7
+                    : c.mask == MaskOf::Lengths ? key >= row * keys / (rows - 1)
+                                                : row % 7 == 3 || e % 3 == 0;
     wide[e] = normal(generator);
-    if (isMask(i) && (c.mask == MaskOf::Keys || c.mask == MaskOf::EmptyRows))
+    if (isMask(i) && c.mask != MaskOf::Heads && c.mask != MaskOf::All)
       wide[e] = isHidden ? -std::numeric_limits<float>::infinity() : 0.0f;
   }
   convertElements(wide.data(), DType::F32, bytes[i].data(), typeOf(i), wide.size());

@@ -9,8 +9,9 @@
 #include <string>
 #include <vector>
 
-/// What a mask has a number for; the rest repeats. The last one hides all keys of some queries.
-enum class MaskOf { None, Keys, Heads, All, EmptyRows };
+/// What a mask has a number for; the rest repeats. `EmptyRows` hides all keys of some queries, `Lengths` all of the
+/// first element of the batch, none of the last, and between them those from some key on.
+enum class MaskOf { None, Keys, Heads, All, EmptyRows, Lengths };
 
 struct AttentionCase {
   std::string name;
@@ -42,8 +43,10 @@ private:
   const AttentionCase &c;
   std::vector<raddle::attention::Shape> shapes, strides;
 
-  bool hasMask() const { return c.mask != MaskOf::None; }
-  bool isMask(size_t i) const { return hasMask() && i == raddle::attention::maskPosition; }
+  raddle::attention::Hiding hiding() const {
+    return c.mask == MaskOf::None ? raddle::attention::Hiding::Nothing : raddle::attention::Hiding::Mask;
+  }
+  bool isMask(size_t i) const { return c.mask != MaskOf::None && i == raddle::attention::hidingPosition; }
   raddle::runtime::DType typeOf(size_t i) const;
   size_t elementsOf(size_t i) const;
   raddle::attention::Shape vectorStrides(const raddle::attention::Shape &shape) const;

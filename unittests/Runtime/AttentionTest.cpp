@@ -9,6 +9,7 @@
 
 using namespace raddle;
 using namespace raddle::runtime;
+using attention::Hiding;
 
 namespace {
 
@@ -17,13 +18,13 @@ constexpr float infinity = std::numeric_limits<float>::infinity();
 // A problem with its operands, each stored as [batch, position, head, element], and the same computed by definition.
 class Case {
 public:
-  Case(const attention::Extents &extents, bool causal, bool hasMask, DType maskType = DType::Bool) {
+  Case(const attention::Extents &extents, bool causal, Hiding hiding = Hiding::Nothing, DType type = DType::Bool) {
     problem.extents = extents;
     problem.causal = causal;
-    problem.hasMask = hasMask;
-    problem.maskType = maskType;
+    problem.hiding = hiding;
+    problem.hidingType = type;
     problem.scale = 0.3f;
-    shapes = attention::shapesOf(extents, hasMask, /*backward=*/true);
+    shapes = attention::shapesOf(extents, hiding, /*backward=*/true);
     for (const attention::Shape &shape : shapes) {
       auto [batch, heads, positions, width] = shape;
       // A gap behind each vector, so that strides are not what extents say.
@@ -38,10 +39,12 @@ public:
   }
 
   std::vector<float> &of(attention::Operand operand) { return operands[positionOf(operand)]; }
-  std::vector<float> &mask() { return operands[attention::maskPosition]; }
+  std::vector<float> &mask() { return operands[attention::hidingPosition]; }
   std::vector<uint8_t> visible; // the mask where it is boolean
+  std::vector<int64_t> lengths;
+  std::vector<int32_t> narrowLengths; // the same where they are i32
 
-  size_t positionOf(attention::Operand operand) const { return attention::positionOf(operand, problem.hasMask); }
+  size_t positionOf(attention::Operand operand) const { return attention::positionOf(operand, problem.hiding); }
 
   size_t at(size_t position, int64_t b, int64_t h, int64_t s, int64_t e) const {
     const attention::Shape &stride = strides[position];
@@ -55,29 +58,41 @@ public:
     AttentionProblem p = problem;
     p.backward = backward;
     std::vector<void *> pointers;
-    size_t count = attention::shapesOf(p.extents, p.hasMask, backward).size();
+    size_t count = attention::shapesOf(p.extents, p.hiding, backward).size();
     for (size_t i = 0; i < count; ++i) {
-      bool isMask = p.hasMask && i == attention::maskPosition;
       p.strides.push_back(strides[i]);
-      pointers.push_back(isMask && p.maskType == DType::Bool ? static_cast<void *>(visible.data())
-                                                             : static_cast<void *>(operands[i].data()));
+      bool isHiding = p.hiding != Hiding::Nothing && i == attention::hidingPosition;
+      pointers.push_back(isHiding ? hidingData(p.hidingType) : operands[i].data());
     }
     ThreadPool pool(threads);
     runAttention(p, pointers.data(), pool);
   }
 
+  void *hidingData(DType type) {
+    switch (type) {
+    case DType::Bool:
+      return visible.data();
+    case DType::I64:
+      return lengths.data();
+    case DType::I32:
+      return narrowLengths.data();
+    default:
+      return mask().data();
+    }
+  }
+
   double score(int64_t b, int64_t h, int64_t s, int64_t t) {
-    if (problem.causal && t > s)
+    if ((problem.causal && t > s) || (problem.hiding == Hiding::Lengths && t >= lengths[b]))
       return -infinity;
     double product = 0;
     for (int64_t d = 0; d < extent(attention::Width); ++d)
       product +=
           double(get(attention::Query, b, h, s, d)) * get(attention::Key, b, h / extent(attention::Repeat), t, d);
     product *= problem.scale;
-    if (!problem.hasMask)
+    if (!problem.hasMask())
       return product;
-    size_t position = at(attention::maskPosition, b, h, s, t);
-    if (problem.maskType == DType::F32)
+    size_t position = at(attention::hidingPosition, b, h, s, t);
+    if (problem.hidingType == DType::F32)
       return product + mask()[position];
     return visible[position] ? product : -infinity;
   }
@@ -162,32 +177,32 @@ public:
 
 } // namespace
 
-TEST(Attention, EqualsTheDefinition) { Case({2, 2, 1, 5, 7, 6, 3}, false, false).check(); }
+TEST(Attention, EqualsTheDefinition) { Case({2, 2, 1, 5, 7, 6, 3}, false).check(); }
 
-TEST(Attention, SharesKeyHeads) { Case({2, 2, 3, 9, 9, 8, 8}, true, false).check(); }
+TEST(Attention, SharesKeyHeads) { Case({2, 2, 3, 9, 9, 8, 8}, true).check(); }
 
-TEST(Attention, WalksSeveralBlocksOfQueriesAndKeys) { Case({1, 1, 2, 150, 1100, 5, 4}, false, false).check(); }
+TEST(Attention, WalksSeveralBlocksOfQueriesAndKeys) { Case({1, 1, 2, 150, 1100, 5, 4}, false).check(); }
 
 TEST(Attention, SkipsWhatCausalityHides) {
-  Case({1, 2, 1, 700, 600, 4, 4}, true, false).check();
-  Case({1, 1, 1, 30, 900, 4, 4}, true, false).check();
+  Case({1, 2, 1, 700, 600, 4, 4}, true).check();
+  Case({1, 1, 1, 30, 900, 4, 4}, true).check();
 }
 
 TEST(Attention, AddsAMask) {
-  Case c({2, 1, 2, 40, 600, 4, 4}, false, true, DType::F32);
+  Case c({2, 1, 2, 40, 600, 4, 4}, false, Hiding::Mask, DType::F32);
   for (size_t i = 0; i < c.mask().size(); ++i)
     c.mask()[i] = i % 7 == 3 ? -infinity : float(i % 5) - 2.0f;
   c.check();
 }
 
 TEST(Attention, HidesKeysAndGivesZerosWhereAllAreHidden) {
-  Case c({2, 2, 1, 33, 530, 4, 4}, false, true);
+  Case c({2, 2, 1, 33, 530, 4, 4}, false, Hiding::Mask);
   c.visible.resize(c.mask().size());
   for (size_t i = 0; i < c.visible.size(); ++i)
     c.visible[i] = i % 3 != 0;
   auto show = [&](int64_t b, int64_t h, int64_t s, int64_t from, int64_t to) {
     for (int64_t t = 0; t < 530; ++t)
-      c.visible[c.at(attention::maskPosition, b, h, s, t)] = t >= from && t < to;
+      c.visible[c.at(attention::hidingPosition, b, h, s, t)] = t >= from && t < to;
   };
   show(0, 1, 4, 0, 0); // one query of a block sees nothing
   for (int64_t s = 0; s < 33; ++s) {
@@ -198,12 +213,48 @@ TEST(Attention, HidesKeysAndGivesZerosWhereAllAreHidden) {
 }
 
 TEST(Attention, RepeatsAMaskOverHeadsAndQueries) {
-  Case c({2, 2, 1, 10, 40, 4, 4}, false, true);
+  Case c({2, 2, 1, 10, 40, 4, 4}, false, Hiding::Mask);
   c.visible.assign(2 * 40, 1);
   for (int64_t t = 25; t < 40; ++t)
     c.visible[40 + t] = 0;
-  c.strides[attention::maskPosition] = {40, 0, 0, 1};
+  c.strides[attention::hidingPosition] = {40, 0, 0, 1};
   c.check();
+}
+
+// The same bits as with a mask. Less than none, none, some, and more than all.
+TEST(Attention, HidesKeysBeyondLengths) {
+  const std::vector<int64_t> lengths = {-5, 0, 1, 512, 513, 600, 9999};
+  for (bool causal : {false, true})
+    for (DType type : {DType::I32, DType::I64}) {
+      attention::Extents extents{7, 2, 2, 130, 600, 4, 3};
+      Case c(extents, causal, Hiding::Lengths, type), masked(extents, causal, Hiding::Mask);
+      c.lengths = lengths;
+      c.narrowLengths.assign(lengths.begin(), lengths.end());
+      c.strides[attention::hidingPosition] = {1, 0, 0, 0};
+      c.check();
+      masked.strides[attention::hidingPosition] = {600, 0, 0, 1};
+      for (int64_t length : lengths)
+        for (int64_t t = 0; t < 600; ++t)
+          masked.visible.push_back(t < length);
+      for (bool backward : {false, true})
+        masked.run(backward, 1);
+      for (attention::Operand operand :
+           {attention::Out, attention::LogSumExp, attention::QueryGrad, attention::KeyGrad, attention::ValueGrad})
+        EXPECT_EQ(c.of(operand), masked.of(operand)) << "operand " << operand;
+    }
+}
+
+TEST(Attention, SharesALengthOverTheBatch) {
+  Case c({3, 1, 1, 5, 20, 4, 4}, false, Hiding::Lengths, DType::I64);
+  c.lengths = {7, 7, 7};
+  c.strides[attention::hidingPosition] = {0, 0, 0, 0};
+  c.check();
+  // A column of a matrix.
+  Case columns({3, 1, 1, 5, 20, 4, 4}, false, Hiding::Lengths, DType::I32);
+  columns.lengths = {7, 20, 3};
+  columns.narrowLengths = {7, -1, 20, -1, 3, -1};
+  columns.strides[attention::hidingPosition] = {2, 0, 0, 0};
+  columns.check();
 }
 
 static void roundTo(DType dtype, std::vector<float> &values) {
@@ -227,11 +278,15 @@ static void expectRoundedOnce(Case &c, DType dtype) {
     AttentionProblem p = c.problem;
     p.backward = backward;
     p.dtype = dtype;
-    p.maskType = dtype;
+    if (p.hasMask())
+      p.hidingType = dtype;
     std::vector<void *> pointers;
-    for (size_t i = 0; i < attention::shapesOf(p.extents, p.hasMask, backward).size(); ++i) {
+    for (size_t i = 0; i < attention::shapesOf(p.extents, p.hiding, backward).size(); ++i) {
       p.strides.push_back(c.strides[i]);
-      pointers.push_back(i == logSumExp ? static_cast<void *>(logarithms.data()) : narrow[i].data());
+      if (p.hiding == Hiding::Lengths && i == attention::hidingPosition)
+        pointers.push_back(c.lengths.data());
+      else
+        pointers.push_back(i == logSumExp ? static_cast<void *>(logarithms.data()) : narrow[i].data());
     }
     std::vector<float> scratch(attentionScratchBytes(p) / sizeof(float));
     runAttention(p, pointers.data(), pool, scratch.data());
@@ -251,12 +306,16 @@ static void expectRoundedOnce(Case &c, DType dtype) {
 
 TEST(Attention, RoundsOnceTo16Bits) {
   for (DType dtype : {DType::F16, DType::BF16}) {
-    Case plain({2, 2, 3, 9, 20, 8, 5}, true, false);
+    Case plain({2, 2, 3, 9, 20, 8, 5}, true);
     expectRoundedOnce(plain, dtype);
-    Case masked({2, 2, 1, 12, 30, 4, 4}, false, true, DType::F32);
-    masked.strides[attention::maskPosition] = {30, 0, 0, 1};
+    Case masked({2, 2, 1, 12, 30, 4, 4}, false, Hiding::Mask, DType::F32);
+    masked.strides[attention::hidingPosition] = {30, 0, 0, 1};
     for (size_t i = 0; i < masked.mask().size(); ++i)
       masked.mask()[i] = i % 5 == 2 ? -infinity : float(i % 3);
     expectRoundedOnce(masked, dtype);
+    Case ragged({3, 2, 1, 12, 30, 4, 4}, false, Hiding::Lengths, DType::I64);
+    ragged.lengths = {0, 11, 30};
+    ragged.strides[attention::hidingPosition] = {1, 0, 0, 0};
+    expectRoundedOnce(ragged, dtype);
   }
 }

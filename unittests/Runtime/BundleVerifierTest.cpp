@@ -7,6 +7,7 @@
 #include <algorithm>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <random>
 
 using raddle::runtime::verifyBundle;
@@ -307,22 +308,31 @@ TEST(BundleVerifier, RefusesAGemmWithExtentsBeyond32Bits) {
   expectProblem(b, "extent 2147483648 exceeds the limit of 2147483647");
 }
 
-// One head of four queries and keys of width 2, forward; `change` edits extents and strides before they are written.
-static void addAttention(TestBundle &b,
-                         const std::function<void(std::vector<uint64_t> &, std::vector<uint64_t> &)> &change,
-                         fb::DType dtype = fb::DType::F32) {
+using Numbers = std::vector<uint64_t>;
+
+static void keepAttention(Numbers &, Numbers &) {}
+
+// One head of four queries and keys of width 2, forward, with lengths of a type where there is one; `change` edits
+// extents and strides before they are written.
+static void addAttention(TestBundle &b, const std::function<void(Numbers &, Numbers &)> &change,
+                         fb::DType dtype = fb::DType::F32, std::optional<fb::DType> lengths = {},
+                         bool hasMask = false) {
   std::vector<uint64_t> extents = {1, 1, 1, 4, 4, 2, 2}, strides;
   for (uint64_t width : {2, 2, 2, 2, 1})
     strides.insert(strides.end(), {4 * width, 4 * width, width, 1});
+  if (lengths)
+    strides.insert(strides.begin() + 12, {1, 0, 0, 0});
   change(extents, strides);
   std::vector<flatbuffers::Offset<fb::Operand>> inputs = {b.arena(0, {4, 2}, dtype), b.arena(64, {4, 2}),
                                                           b.arena(128, {4, 2})};
+  if (lengths)
+    inputs.push_back(b.arena(320, {1}, *lengths));
   std::vector<flatbuffers::Offset<fb::Operand>> outputs = {b.arena(192, {4, 2}), b.arena(256, {4})};
   b.arenaBytes = 1024;
   b.instruction(fb::Action::Attention,
                 fb::CreateAttention(b.builder, b.builder.CreateVector(inputs), b.builder.CreateVector(outputs), false,
-                                    false, false, 1.0, b.builder.CreateVector(extents),
-                                    b.builder.CreateVector(strides)));
+                                    hasMask, false, 1.0, b.builder.CreateVector(extents),
+                                    b.builder.CreateVector(strides), false, lengths.has_value()));
 }
 
 TEST(BundleVerifier, RefusesAnAttentionThatLeavesItsOperand) {
@@ -352,11 +362,28 @@ TEST(BundleVerifier, RefusesAnAttentionOfWrongForm) {
   expectProblem(empty, "expected extents from 1 to 2147483647, found 0");
   addAttention(unknown, [](auto &, auto &strides) { strides.pop_back(); });
   expectProblem(unknown, "expected 20 strides, found 19");
-  addAttention(typed, [](auto &, auto &) {}, fb::DType::I32);
+  addAttention(typed, keepAttention, fb::DType::I32);
   expectProblem(typed, "query: expected f32, f16 or bf16, found i32");
   TestBundle mixed;
-  addAttention(mixed, [](auto &, auto &) {}, fb::DType::BF16);
+  addAttention(mixed, keepAttention, fb::DType::BF16);
   expectProblem(mixed, "key: expected bf16, found f32");
+}
+
+TEST(BundleVerifier, ChecksLengthsOfAnAttention) {
+  for (fb::DType type : {fb::DType::I32, fb::DType::I64}) {
+    TestBundle valid;
+    addAttention(valid, keepAttention, fb::DType::F32, type);
+    EXPECT_EQ(problems(valid), "");
+  }
+  TestBundle typed, far, both, missing;
+  addAttention(typed, keepAttention, fb::DType::F32, fb::DType::F32);
+  expectProblem(typed, "lengths: expected i32 or i64, found f32");
+  addAttention(far, [](Numbers &extents, Numbers &) { extents[0] = 2; }, fb::DType::F32, fb::DType::I32);
+  expectProblem(far, "lengths: it reaches element 1 of 1");
+  addAttention(both, keepAttention, fb::DType::F32, fb::DType::I32, /*hasMask=*/true);
+  expectProblem(both, "an attention has a mask or lengths, found both");
+  addAttention(missing, [](Numbers &, Numbers &strides) { strides.resize(20); }, fb::DType::F32, fb::DType::I32);
+  expectProblem(missing, "expected 24 strides, found 20");
 }
 
 TEST(BundleVerifier, RefusesACollectiveOfWrongSizes) {

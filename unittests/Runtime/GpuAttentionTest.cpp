@@ -44,6 +44,8 @@ const AttentionCase cases[] = {
     {"mask of heads in f32, causal", {2, 2, 3, 77, 77, 64, 64}, true, MaskOf::Heads, DType::F32, true},
     {"mask of all in f32", {2, 3, 1, 96, 64, 64, 64}, false, MaskOf::All, DType::F32},
     {"queries that see nothing", {2, 3, 1, 64, 64, 64, 64}, false, MaskOf::EmptyRows},
+    {"lengths", {4, 2, 2, 150, 150, 64, 64}, false, MaskOf::Lengths, DType::BF16, true},
+    {"lengths, causal", {4, 2, 2, 150, 150, 64, 64}, true, MaskOf::Lengths, DType::BF16, true},
     {"2048 positions, causal", {1, 2, 1, 2048, 2048, 64, 64}, true, MaskOf::None, DType::BF16, true},
 };
 

@@ -157,14 +157,14 @@ TEST_F(GraphLaunchTest, OfAttention) {
   p.dtype = DType::BF16;
   std::vector<void *> operands;
   // Of backward, forward has the first ones.
-  for (const attention::Shape &shape : attention::shapesOf(p.extents, false, true)) {
+  for (const attention::Shape &shape : attention::shapesOf(p.extents, p.hiding, true)) {
     p.strides.push_back({shape[1] * shape[2] * shape[3], shape[2] * shape[3], shape[3], 1});
     uint64_t bytes = static_cast<uint64_t>(shape[0] * p.strides.back()[0]) * sizeof(float);
     operands.push_back(gpu->allocate(bytes));
     gpu->fill(operands.back(), 0, bytes);
   }
   AttentionProblem forward = p;
-  forward.strides.resize(attention::shapesOf(p.extents, false, false).size());
+  forward.strides.resize(attention::shapesOf(p.extents, p.hiding, false).size());
   for (bool backward : {false, true})
     try {
       p.backward = backward;

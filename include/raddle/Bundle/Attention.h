@@ -16,24 +16,32 @@ using Extents = std::array<int64_t, numExtents>;
 /// one.
 using Shape = std::array<int64_t, 4>;
 
-/// The operands, inputs and then outputs. Where there is a mask, it stands before `Out`.
-enum Operand : size_t { Query, Key, Value, Out, LogSumExp, OutGrad, QueryGrad, KeyGrad, ValueGrad };
-constexpr size_t maskPosition = Out;
+/// What hides keys of a query besides causality: a mask, or lengths, one an element of the batch, of which key t is
+/// visible where t < length. Lengths may be negative, which hides all keys as zero does, and exceed the keys.
+enum class Hiding : uint8_t { Nothing, Mask, Lengths };
 
-inline size_t positionOf(Operand operand, bool hasMask) { return operand + (hasMask && operand >= Out ? 1 : 0); }
+/// The operands, inputs and then outputs. What hides keys, if something does, stands before `Out`.
+enum Operand : size_t { Query, Key, Value, Out, LogSumExp, OutGrad, QueryGrad, KeyGrad, ValueGrad };
+constexpr size_t hidingPosition = Out;
+
+inline size_t positionOf(Operand operand, Hiding hiding) {
+  return operand + (hiding != Hiding::Nothing && operand >= Out ? 1 : 0);
+}
 
 /// The number of inputs; the other operands are outputs.
-inline size_t countInputs(bool hasMask, bool backward) { return positionOf(backward ? QueryGrad : Out, hasMask); }
+inline size_t countInputs(Hiding hiding, bool backward) { return positionOf(backward ? QueryGrad : Out, hiding); }
 
 /// The extents of all operands, in their order. No number of `extents` exceeds 2^31.
-inline std::vector<Shape> shapesOf(const Extents &extents, bool hasMask, bool backward) {
+inline std::vector<Shape> shapesOf(const Extents &extents, Hiding hiding, bool backward) {
   auto [batch, keyHeads, repeat, queries, keys, width, valueWidth] = extents;
   int64_t heads = keyHeads * repeat;
   Shape query{batch, heads, queries, width}, key{batch, keyHeads, keys, width};
   Shape value{batch, keyHeads, keys, valueWidth}, out{batch, heads, queries, valueWidth};
   std::vector<Shape> shapes{query, key, value};
-  if (hasMask)
+  if (hiding == Hiding::Mask)
     shapes.push_back({batch, heads, queries, keys});
+  else if (hiding == Hiding::Lengths)
+    shapes.push_back({batch, 1, 1, 1});
   shapes.insert(shapes.end(), {out, {batch, heads, queries, 1}});
   if (backward)
     shapes.insert(shapes.end(), {out, query, key, value});

@@ -10,7 +10,7 @@ namespace raddle::attention {
 struct GpuCall {
   Extents extents;
   bool has16Bits = false; ///< the vectors are f16 or bf16
-  bool hasMask = false;
+  Hiding hiding = Hiding::Nothing;
   bool isAdditive = false; ///< the mask is f32 or of the vectors' type, not boolean
   Shape maskStrides = {};
 };
@@ -26,9 +26,12 @@ inline const char *reasonAgainst(const GpuCall &call) {
     return "cuDNN has vectors of 8 to 256 elements, in steps of 8";
   if (call.extents[Queries] == 1 && call.extents[Keys] == 1)
     return "cuDNN has no gradient of one query and one key";
-  if (call.hasMask && !call.isAdditive)
+  bool hasMask = call.hiding == Hiding::Mask;
+  if (call.hiding == Hiding::Lengths)
+    return "cuDNN before 9.25 has no result where a length is zero";
+  if (hasMask && !call.isAdditive)
     return "cuDNN adds masks, it has no boolean ones";
-  if (call.hasMask && call.maskStrides[3] != 1 && call.extents[Keys] != 1)
+  if (hasMask && call.maskStrides[3] != 1 && call.extents[Keys] != 1)
     return "cuDNN has masks with a number for each key only";
   return nullptr;
 }

@@ -99,10 +99,10 @@ private:
     attention::GpuCall call;
     llvm::copy(op.getExtents(), call.extents.begin());
     call.has16Bits = elementOf(attention::Query).getIntOrFloatBitWidth() == 16;
-    call.hasMask = op.getMasked();
-    if (call.hasMask) {
-      call.isAdditive = isa<FloatType>(elementOf(attention::maskPosition));
-      llvm::copy(op.getStrides().slice(attention::maskPosition * call.maskStrides.size(), call.maskStrides.size()),
+    call.hiding = op.getHiding();
+    if (op.getMasked()) {
+      call.isAdditive = isa<FloatType>(elementOf(attention::hidingPosition));
+      llvm::copy(op.getStrides().slice(attention::hidingPosition * call.maskStrides.size(), call.maskStrides.size()),
                  call.maskStrides.begin());
     }
     return attention::reasonAgainst(call);

@@ -18,12 +18,12 @@ AttentionProblem AttentionProblem::from(const bundle::Attention &attention) {
   }
   problem.scale = static_cast<float>(attention.scale());
   problem.causal = attention.causal();
-  problem.hasMask = attention.has_mask();
+  problem.hiding = hidingOf(attention);
   problem.backward = attention.backward();
   problem.unordered = attention.unordered();
   problem.dtype = attention.inputs()->Get(attention::Query)->dtype();
-  if (problem.hasMask)
-    problem.maskType = attention.inputs()->Get(attention::maskPosition)->dtype();
+  if (problem.hiding != attention::Hiding::Nothing)
+    problem.hidingType = attention.inputs()->Get(attention::hidingPosition)->dtype();
   return problem;
 }
 

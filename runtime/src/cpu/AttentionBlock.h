@@ -52,6 +52,9 @@ public:
   /// Log-sum-exp of a query.
   float &logSumExp(int64_t query) const;
 
+  /// How many keys the lengths leave, all of them where there are none.
+  int64_t length() const;
+
   /// The keys of `keys` that some query of `queries` may see, from the first to the last one.
   Span visible(const Span &queries, const Span &keys) const;
 
@@ -64,7 +67,7 @@ private:
   int64_t batch, head;
 
   const attention::Shape &strides(attention::Operand operand) const {
-    return problem.strides[attention::positionOf(operand, problem.hasMask)];
+    return problem.strides[attention::positionOf(operand, problem.hiding)];
   }
   template <typename T> const T *mask(int64_t query) const;
   template <typename T> Span visibleByMask(const Span &queries, Span keys) const;

@@ -73,11 +73,11 @@ bool isNarrow(DType dtype) { return dtype == DType::F16 || dtype == DType::BF16;
 /// The operands of a problem that have 16 bits, by position.
 std::vector<std::optional<WideOperand>> wideOperands(const AttentionProblem &problem) {
   std::vector<std::optional<WideOperand>> wide(problem.strides.size());
-  std::vector<attention::Shape> shapes = attention::shapesOf(problem.extents, problem.hasMask, problem.backward);
+  std::vector<attention::Shape> shapes = attention::shapesOf(problem.extents, problem.hiding, problem.backward);
   for (size_t i = 0; i < wide.size(); ++i) {
-    bool isMask = problem.hasMask && i == attention::maskPosition;
-    DType dtype = isMask ? problem.maskType : problem.dtype;
-    if (i != attention::positionOf(attention::LogSumExp, problem.hasMask) && isNarrow(dtype))
+    bool isHiding = problem.hiding != attention::Hiding::Nothing && i == attention::hidingPosition;
+    DType dtype = isHiding ? problem.hidingType : problem.dtype;
+    if (i != attention::positionOf(attention::LogSumExp, problem.hiding) && isNarrow(dtype))
       wide[i].emplace(shapes[i], problem.strides[i], dtype);
   }
   return wide;
@@ -86,7 +86,7 @@ std::vector<std::optional<WideOperand>> wideOperands(const AttentionProblem &pro
 } // namespace
 
 bool isNarrow(const AttentionProblem &problem) {
-  return isNarrow(problem.dtype) || (problem.hasMask && isNarrow(problem.maskType));
+  return isNarrow(problem.dtype) || (problem.hasMask() && isNarrow(problem.hidingType));
 }
 
 uint64_t attentionScratchBytes(const AttentionProblem &problem) {
@@ -100,11 +100,11 @@ void runWidened(const AttentionProblem &problem, void *const *operands, ThreadPo
   std::vector<std::optional<WideOperand>> wide = wideOperands(problem);
   AttentionProblem inner = problem;
   inner.dtype = DType::F32;
-  if (problem.hasMask && isNarrow(problem.maskType))
-    inner.maskType = DType::F32;
+  if (problem.hasMask() && isNarrow(problem.hidingType))
+    inner.hidingType = DType::F32;
   std::vector<void *> addresses(operands, operands + wide.size());
   float *next = static_cast<float *>(scratch);
-  size_t inputs = attention::countInputs(problem.hasMask, problem.backward);
+  size_t inputs = attention::countInputs(problem.hiding, problem.backward);
   for (size_t i = 0; i < wide.size(); ++i) {
     if (!wide[i])
       continue;

@@ -55,7 +55,8 @@ std::string describe(const AttentionProblem &p) {
                      ", batch " + std::to_string(batch) + ", " + std::to_string(keyHeads * repeat) + " heads over " +
                      std::to_string(keyHeads) + ", " + std::to_string(queries) + " queries, " + std::to_string(keys) +
                      " keys, widths " + std::to_string(width) + " and " + std::to_string(valueWidth);
-  return text + (p.causal ? ", causal" : "") + (p.hasMask ? ", with a mask" : "");
+  const char *hidden[] = {"", ", with a mask", ", with lengths"};
+  return text + (p.causal ? ", causal" : "") + hidden[static_cast<size_t>(p.hiding)];
 }
 
 void check(fe::error_t error, const AttentionProblem &problem) {
@@ -66,9 +67,9 @@ void check(fe::error_t error, const AttentionProblem &problem) {
 /// Throws Error for what the compiler would have decomposed.
 void checkSupport(const AttentionProblem &problem) {
   bool has16Bits = problem.dtype == DType::F16 || problem.dtype == DType::BF16;
-  attention::GpuCall call{problem.extents, has16Bits, problem.hasMask, problem.maskType != DType::Bool};
-  if (problem.hasMask)
-    call.maskStrides = problem.strides[attention::maskPosition];
+  attention::GpuCall call{problem.extents, has16Bits, problem.hiding, problem.hidingType != DType::Bool};
+  if (problem.hasMask())
+    call.maskStrides = problem.strides[attention::hidingPosition];
   if (const char *reason = attention::reasonAgainst(call))
     throw Error(describe(problem) + ": " + reason);
 }
@@ -89,7 +90,7 @@ fe::DataType_t typeOf(DType dtype) {
 class GraphBuilder {
 public:
   explicit GraphBuilder(const AttentionProblem &problem)
-      : problem(problem), shapes(attention::shapesOf(problem.extents, problem.hasMask, problem.backward)),
+      : problem(problem), shapes(attention::shapesOf(problem.extents, problem.hiding, problem.backward)),
         graph(std::make_shared<fe::graph::Graph>()) {
     graph->set_io_data_type(typeOf(problem.dtype))
         .set_intermediate_data_type(fe::DataType_t::FLOAT)
@@ -107,7 +108,7 @@ public:
 private:
   using Dims = std::vector<int64_t>;
 
-  size_t position(attention::Operand operand) const { return attention::positionOf(operand, problem.hasMask); }
+  size_t position(attention::Operand operand) const { return attention::positionOf(operand, problem.hiding); }
 
   Dims dims(size_t index) const { return Dims(shapes[index].begin(), shapes[index].end()); }
   Dims strides(size_t index) const { return Dims(problem.strides[index].begin(), problem.strides[index].end()); }
@@ -138,7 +139,7 @@ private:
   /// What all heads or batches share has one of them. Queries that share theirs keep a stride of zero: with one of
   /// them, gradients are wrong.
   Tensor mask() {
-    Dims kept = dims(attention::maskPosition), steps = strides(attention::maskPosition);
+    Dims kept = dims(attention::hidingPosition), steps = strides(attention::hidingPosition);
     int64_t whole = std::max(steps[2], steps[3]) * kept[2] * kept[3];
     if (kept[3] == 1)
       steps[3] = 1;
@@ -147,7 +148,7 @@ private:
         kept[dim] = 1;
         steps[dim] = whole;
       }
-    return input(attention::maskPosition, typeOf(problem.maskType), kept, steps);
+    return input(attention::hidingPosition, typeOf(problem.hidingType), kept, steps);
   }
 
   template <typename Attributes> Attributes common() {
@@ -155,7 +156,7 @@ private:
     attributes.set_attn_scale(problem.scale);
     if (problem.causal)
       attributes.set_diagonal_alignment(fe::DiagonalAlignment_t::TOP_LEFT).set_diagonal_band_right_bound(0);
-    if (problem.hasMask)
+    if (problem.hasMask())
       attributes.set_bias(mask());
     return attributes;
   }

@@ -1,21 +1,24 @@
 #include "Verifier.h"
-#include "raddle/Bundle/Attention.h"
+#include "raddle/runtime/Attention.h"
 
 #include <limits>
 
 namespace raddle::runtime::verify {
 
-static const char *nameOfOperand(size_t position, bool hasMask) {
-  if (hasMask && position == attention::maskPosition)
-    return "mask";
+using attention::Hiding;
+
+static const char *nameOfOperand(size_t position, Hiding hiding) {
+  bool isHiding = hiding != Hiding::Nothing;
+  if (isHiding && position == attention::hidingPosition)
+    return hiding == Hiding::Mask ? "mask" : "lengths";
   static const char *const names[] = {"query",         "key",          "value",          "out",
                                       "log-sum-exp",   "out gradient", "query gradient", "key gradient",
                                       "value gradient"};
-  return names[position - (hasMask && position > attention::maskPosition ? 1 : 0)];
+  return names[position - (isHiding && position > attention::hidingPosition ? 1 : 0)];
 }
 
-// Vectors are of the query's type, the log-sum-exp is f32, and a mask hides keys or is added.
-static void verifyType(size_t position, DType found, DType vectors, bool hasMask, const std::string &prefix,
+// Vectors are of the query's type, the log-sum-exp is f32, a mask hides keys or is added, and lengths count.
+static void verifyType(size_t position, DType found, DType vectors, Hiding hiding, const std::string &prefix,
                        Report &report) {
   bool isNarrow = found == DType::F16 || found == DType::BF16;
   if (position == attention::Query) {
@@ -23,9 +26,14 @@ static void verifyType(size_t position, DType found, DType vectors, bool hasMask
       report.add(prefix + "expected f32, f16 or bf16, found " + nameOf(found));
     return;
   }
-  bool isLogSumExp = position == attention::positionOf(attention::LogSumExp, hasMask);
+  if (hiding == Hiding::Lengths && position == attention::hidingPosition) {
+    if (found != DType::I32 && found != DType::I64)
+      report.add(prefix + "expected i32 or i64, found " + nameOf(found));
+    return;
+  }
+  bool isLogSumExp = position == attention::positionOf(attention::LogSumExp, hiding);
   DType expected = isLogSumExp ? DType::F32 : vectors;
-  bool isMask = hasMask && position == attention::maskPosition;
+  bool isMask = hiding == Hiding::Mask && position == attention::hidingPosition;
   if (found != expected && !(isMask && (found == DType::Bool || found == DType::F32)))
     report.add(prefix + "expected " + nameOf(expected) + (isMask ? ", f32 or bool" : "") + ", found " + nameOf(found));
 }
@@ -77,12 +85,16 @@ static bool readExtents(const bundle::Attention &attention, attention::Extents &
 
 void verifyAttention(const bundle::Attention &attention, OperandChecker &operands, const std::string &where,
                      Report &report) {
-  bool hasMask = attention.has_mask();
+  if (attention.has_mask() && attention.has_lengths()) {
+    report.add(where + ": an attention has a mask or lengths, found both");
+    return;
+  }
+  Hiding hiding = hidingOf(attention);
   attention::Extents extents;
   if (!readExtents(attention, extents, where, report))
     return;
-  std::vector<attention::Shape> shapes = attention::shapesOf(extents, hasMask, attention.backward());
-  size_t inputs = attention::countInputs(hasMask, attention.backward());
+  std::vector<attention::Shape> shapes = attention::shapesOf(extents, hiding, attention.backward());
+  size_t inputs = attention::countInputs(hiding, attention.backward());
   if (sizeOf(attention.inputs()) != inputs || sizeOf(attention.outputs()) != shapes.size() - inputs) {
     report.add(where + ": an attention like this takes " + std::to_string(inputs) + " inputs and " +
                std::to_string(shapes.size() - inputs) + " outputs, found " +
@@ -97,8 +109,8 @@ void verifyAttention(const bundle::Attention &attention, OperandChecker &operand
   }
   DType vectors = DType::F32;
   for (size_t i = 0; i < shapes.size(); ++i) {
-    bool isOutput = i >= inputs, isMask = hasMask && i == attention::maskPosition;
-    std::string name = nameOfOperand(i, hasMask);
+    bool isOutput = i >= inputs, isHiding = hiding != Hiding::Nothing && i == attention::hidingPosition;
+    std::string name = nameOfOperand(i, hiding);
     const bundle::Operand *operand = isOutput
                                          ? attention.outputs()->Get(static_cast<flatbuffers::uoffset_t>(i - inputs))
                                          : attention.inputs()->Get(static_cast<flatbuffers::uoffset_t>(i));
@@ -106,14 +118,14 @@ void verifyAttention(const bundle::Attention &attention, OperandChecker &operand
     if (!place)
       continue;
     std::string prefix = where + ": " + name + ": ";
-    verifyType(i, place->dtype, vectors, hasMask, prefix, report);
+    verifyType(i, place->dtype, vectors, hiding, prefix, report);
     if (i == attention::Query)
       vectors = place->dtype;
     uint64_t strides[4];
     for (size_t dim = 0; dim < rank; ++dim)
       strides[dim] = attention.strides()->Get(static_cast<flatbuffers::uoffset_t>(i * rank + dim));
     verifyReach(*place, shapes[i], strides, prefix, report);
-    if (!isMask && i != attention::positionOf(attention::LogSumExp, hasMask))
+    if (!isHiding && i != attention::positionOf(attention::LogSumExp, hiding))
       verifyRows(shapes[i], strides, prefix, report);
   }
 }

@@ -85,3 +85,47 @@ func.func @torn(%x: tensor<1x1x4x2xf32>) {
     -> tensor<1x1x4x2xf32>, tensor<1x1x4xf32>
   return
 }
+
+// -----
+
+// exec_attention_c2: lengths are missing
+func.func @without_lengths(%x: tensor<1x1x4x2xf32>) {
+  // expected-error @+1 {{expects 4 operands in 'ins' and 2 results, is 3 and 2}}
+  %o, %l = exec.attention ins(%x, %x, %x : tensor<1x1x4x2xf32>, tensor<1x1x4x2xf32>, tensor<1x1x4x2xf32>)
+    extents [1, 1, 1, 4, 4, 2, 2] strides [8, 8, 2, 1, 8, 8, 2, 1, 8, 8, 2, 1, 8, 8, 2, 1, 4, 4, 1, 1] scale 1.0 {lengths}
+    -> tensor<1x1x4x2xf32>, tensor<1x1x4xf32>
+  return
+}
+
+// -----
+
+// exec_attention_c3
+func.func @lengths_type(%x: tensor<1x1x4x2xf32>, %n: tensor<1xi16>) {
+  // expected-error @+1 {{expects lengths of i32 or i64, is 'tensor<1xi16>'}}
+  %o, %l = exec.attention ins(%x, %x, %x, %n : tensor<1x1x4x2xf32>, tensor<1x1x4x2xf32>, tensor<1x1x4x2xf32>, tensor<1xi16>)
+    extents [1, 1, 1, 4, 4, 2, 2] strides [8, 8, 2, 1, 8, 8, 2, 1, 8, 8, 2, 1, 1, 0, 0, 0, 8, 8, 2, 1, 4, 4, 1, 1] scale 1.0
+    {lengths} -> tensor<1x1x4x2xf32>, tensor<1x1x4xf32>
+  return
+}
+
+// -----
+
+// exec_attention_c5
+func.func @lengths_reach(%x: tensor<2x1x4x2xf32>, %n: tensor<1xi32>) {
+  // expected-error @+1 {{reaches element 1 of operand 3, which has type 'tensor<1xi32>'}}
+  %o, %l = exec.attention ins(%x, %x, %x, %n : tensor<2x1x4x2xf32>, tensor<2x1x4x2xf32>, tensor<2x1x4x2xf32>, tensor<1xi32>)
+    extents [2, 1, 1, 4, 4, 2, 2] strides [8, 8, 2, 1, 8, 8, 2, 1, 8, 8, 2, 1, 1, 0, 0, 0, 8, 8, 2, 1, 4, 4, 1, 1] scale 1.0
+    {lengths} -> tensor<2x1x4x2xf32>, tensor<2x1x4xf32>
+  return
+}
+
+// -----
+
+// exec_attention_c7
+func.func @both(%x: tensor<1x1x4x2xf32>, %n: tensor<1xi32>) {
+  // expected-error @+1 {{expects 'masked' or 'lengths', has both}}
+  %o, %l = exec.attention ins(%x, %x, %x, %n : tensor<1x1x4x2xf32>, tensor<1x1x4x2xf32>, tensor<1x1x4x2xf32>, tensor<1xi32>)
+    extents [1, 1, 1, 4, 4, 2, 2] strides [8, 8, 2, 1, 8, 8, 2, 1, 8, 8, 2, 1, 1, 0, 0, 0, 8, 8, 2, 1, 4, 4, 1, 1] scale 1.0
+    {lengths, masked} -> tensor<1x1x4x2xf32>, tensor<1x1x4xf32>
+  return
+}

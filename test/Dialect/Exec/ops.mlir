@@ -23,6 +23,11 @@ func.func @tensors(%x: tensor<4x8xf32>, %w: tensor<16x8xf32>, %labels: tensor<4x
   %o, %lse = exec.attention ins(%x, %y, %y : tensor<4x8xf32>, tensor<4x8xf32>, tensor<4x8xf32>)
     extents [1, 1, 1, 4, 4, 8, 8] strides [32, 32, 8, 1, 32, 32, 8, 1, 32, 32, 8, 1, 32, 32, 8, 1, 4, 4, 1, 1] scale 0.5
     {causal} -> tensor<4x8xf32>, tensor<4xf32>
+  // CHECK: exec.attention ins(%{{.*}}, %{{.*}}, %{{.*}}, %{{.*}} : tensor<4x8xf32>, tensor<4x8xf32>, tensor<4x8xf32>, tensor<4xi64>)
+  // CHECK-SAME: {lengths}
+  %r, %rlse = exec.attention ins(%x, %y, %y, %labels : tensor<4x8xf32>, tensor<4x8xf32>, tensor<4x8xf32>, tensor<4xi64>)
+    extents [1, 1, 1, 4, 4, 8, 8] strides [32, 32, 8, 1, 32, 32, 8, 1, 32, 32, 8, 1, 1, 0, 0, 0, 32, 32, 8, 1, 4, 4, 1, 1]
+    scale 0.5 {lengths} -> tensor<4x8xf32>, tensor<4xf32>
   // CHECK: exec.check_index %{{.*}} in 16 for "class" {ignore = -100 : i64} : tensor<4xi64>
   exec.check_index %labels in 16 for "class" {ignore = -100 : i64} : tensor<4xi64>
   // CHECK: exec.check_index %{{.*}} in 16 for "row" {lowest = -16 : i64} : tensor<4xi64>

@@ -284,17 +284,26 @@ LogicalResult GemmOp::verify() {
   return verifyEpilogue(*this, extra, c);
 }
 
+attention::Hiding AttentionOp::getHiding() {
+  if (getMasked())
+    return attention::Hiding::Mask;
+  return getLengths() ? attention::Hiding::Lengths : attention::Hiding::Nothing;
+}
+
 LogicalResult AttentionOp::verify() {
   if (failed(verifyForm(*this, getIns(), getOuts(), getTensors()))) // exec_attention_c1
     return failure();
+  if (getMasked() && getLengths()) // exec_attention_c7
+    return emitOpError("expects 'masked' or 'lengths', has both");
+  attention::Hiding hiding = getHiding();
   attention::Extents extents;
   constexpr int64_t limit = std::numeric_limits<int32_t>::max();
   if (getExtents().size() != extents.size() ||
       llvm::any_of(getExtents(), [](int64_t extent) { return extent <= 0 || extent > limit; })) // exec_attention_c4
     return emitOpError("expects ") << extents.size() << " extents from 1 to " << limit << ", is " << getExtents();
   llvm::copy(getExtents(), extents.begin());
-  std::vector<attention::Shape> shapes = attention::shapesOf(extents, getMasked(), getBackward());
-  size_t inputs = attention::countInputs(getMasked(), getBackward());
+  std::vector<attention::Shape> shapes = attention::shapesOf(extents, hiding, getBackward());
+  size_t inputs = attention::countInputs(hiding, getBackward());
   ResultRange tensors = getTensors();
   SmallVector<Type> types(getIns().getTypes());
   llvm::append_range(types, getOuts().empty() ? TypeRange(tensors.getTypes()) : TypeRange(getOuts().getTypes()));
@@ -307,13 +316,17 @@ LogicalResult AttentionOp::verify() {
     return emitOpError("expects ") << rank * shapes.size() << " strides that are not negative, is " << getStrides();
   for (auto [index, shape] : llvm::enumerate(shapes)) {
     auto type = cast<ShapedType>(types[index]);
-    bool isMask = getMasked() && index == attention::maskPosition;
-    bool isVector = !isMask && index != attention::positionOf(attention::LogSumExp, getMasked());
+    bool isHiding = hiding != attention::Hiding::Nothing && index == attention::hidingPosition;
+    bool isMask = isHiding && getMasked(), isLengths = isHiding && getLengths();
+    bool isVector = !isHiding && index != attention::positionOf(attention::LogSumExp, hiding);
     Type vectors = cast<ShapedType>(types[attention::Query]).getElementType(), element = type.getElementType();
     if (index == attention::Query && !element.isF32() && !element.isF16() && !element.isBF16()) // exec_attention_c3
       return emitOpError("expects vectors of f32, f16 or bf16, is ") << type;
+    if (isLengths && !element.isInteger(32) && !element.isInteger(64)) // exec_attention_c3
+      return emitOpError("expects lengths of i32 or i64, is ") << type;
     Type expected = isVector || isMask ? vectors : Float32Type::get(getContext());
-    if (element != expected && !(isMask && (element.isInteger(1) || element.isF32()))) // exec_attention_c3
+    if (!isLengths && element != expected &&
+        !(isMask && (element.isInteger(1) || element.isF32()))) // exec_attention_c3
       return emitOpError("expects operand ")
              << index << " of " << expected << (isMask ? ", f32 or i1" : "") << ", is " << type;
     ArrayRef<int64_t> strides = getStrides().slice(index * rank, rank);

@@ -14,7 +14,8 @@ uint64_t bytesOf(const bundle::Operand &operand);
 /// 2mnk for each product of the batch: a multiply and an add are two operations.
 double flopsOf(const bundle::Gemm &gemm);
 
-/// The products of forward or backward, half of them where causality hides half of the pairs; a mask is not read.
+/// The products of forward or backward, half of them where causality hides half of the pairs; masks and lengths are not
+/// read.
 double flopsOf(const bundle::Attention &attention);
 
 struct Work {

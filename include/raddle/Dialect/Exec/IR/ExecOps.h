@@ -9,6 +9,7 @@
 #include "mlir/IR/SymbolTable.h"
 #include "mlir/Interfaces/InferTypeOpInterface.h"
 #include "mlir/Interfaces/SideEffectInterfaces.h"
+#include "raddle/Bundle/Attention.h"
 #include "raddle/Interfaces/DifferentiableOpInterface.h"
 
 #include "raddle/Dialect/Exec/IR/ExecDialect.h.inc"

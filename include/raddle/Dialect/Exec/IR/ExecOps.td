@@ -239,12 +239,14 @@ def Exec_AttentionOp : Exec_WorkOp<"attention", [DeclareOpInterfaceMethods<Memor
   let summary = "attention of a library, forward or backward, without the scores of all pairs in memory";
   let description = [{
     What `nn.attention` and, with `backward`, `nn.attention_grad` compute, scores and sums in f32. Operands are `query`, `key`,
-    `value`, with `masked` a mask, backward also `out`, its log-sum-exp and the gradient of `out`; results are `out` and its
-    log-sum-exp, backward the gradients of `query`, `key` and `value`.
+    `value`, with `masked` a mask, with `lengths` a number for each element of the batch, backward also `out`, its log-sum-exp and
+    the gradient of `out`; results are `out` and its log-sum-exp, backward the gradients of `query`, `key` and `value`. Key t is
+    visible where t < length: none where a length is zero or negative, all where it is the number of keys or more.
 
     `extents` are batch, heads of the keys, query heads that share one, queries, keys, and the widths of query and value.
     `strides` has for each operand and then for each result the steps, in elements, between batches, heads, positions and
-    elements of a vector (of the mask: keys); zero repeats. So an operand may be stored in another order of dimensions.
+    elements of a vector (of the mask: keys; of lengths: the first step counts); zero repeats. So an operand may be stored in
+    another order of dimensions.
     `unordered` lets a GPU sum gradients in another order each time, for which it needs less scratch memory.
 
     ```mlir
@@ -255,15 +257,20 @@ def Exec_AttentionOp : Exec_WorkOp<"attention", [DeclareOpInterfaceMethods<Memor
     Constraints:
     - (exec_attention_c1) operands are all tensors with results, or all memrefs with `outs`
     - (exec_attention_c2) the number of operands and results is that of the form
-    - (exec_attention_c3) vectors are all of f32, f16 or bf16, the log-sum-exp is of f32, a mask of i1, f32 or the vectors' type
+    - (exec_attention_c3) vectors are all of f32, f16 or bf16, the log-sum-exp is of f32, a mask of i1, f32 or the vectors' type,
+      lengths of i32 or i64
     - (exec_attention_c4) there are 7 positive extents below 2^31, and 4 strides for each operand and result, none negative
     - (exec_attention_c5) every access lies inside its operand
     - (exec_attention_c6) the elements of a vector are side by side, and vectors do not overlap
+    - (exec_attention_c7) there are a mask or lengths, not both
   }];
   let arguments = (ins Variadic<Exec_Shaped>:$ins, Variadic<Exec_Memory>:$outs, DenseI64ArrayAttr:$extents,
                        DenseI64ArrayAttr:$strides, F64Attr:$scale, UnitAttr:$causal, UnitAttr:$masked,
-                       UnitAttr:$backward, UnitAttr:$unordered, DefaultValuedAttr<I64Attr, "0">:$stream);
+                       UnitAttr:$lengths, UnitAttr:$backward, UnitAttr:$unordered, DefaultValuedAttr<I64Attr, "0">:$stream);
   let results = (outs Variadic<Exec_Tensor>:$tensors);
+  let extraClassDeclaration = [{
+    ::raddle::attention::Hiding getHiding();
+  }];
   let assemblyFormat = [{
     `ins` `(` $ins `:` type($ins) `)` (`outs` `(` $outs^ `:` type($outs) `)`)? `extents` $extents `strides` $strides
     `scale` $scale attr-dict (`->` type($tensors)^)?
