@@ -322,6 +322,8 @@ def FuseOutline : Pass<"fuse-outline", "::mlir::ModuleOp"> {
     %2 = linalg.generic ... ins(%0, %1) { addf }
     ```
 
+    With `join-rows` or `tiles`, a long sum into few elements is two kernels: sums of parts, and the sum of these.
+
     With `epilogues` a product computes what `exec.gemm` can do with its result: a bias that is added to each row, GELU in its
     form with tanh (the result before, if something else reads it, is a further result), the derivative of GELU times the
     result, and sums over the result's rows or over what the product sums over, which are gradients of biases.

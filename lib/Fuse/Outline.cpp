@@ -283,7 +283,9 @@ private:
     Block &body = kernel.getBody().front();
     SmallVector<Operation *> ops = llvm::map_to_vector(body.without_terminator(), [](Operation &op) { return &op; });
     Kernels &same = built[structureOf(body.getArguments(), ops, body.getTerminator()->getOperands())];
-    std::optional<SplitKernel> split = tiles && !same.first ? splitSums(kernel) : std::nullopt;
+    // By NVVM, the blocks of a GPU share a sum in one kernel.
+    bool splits = (tiles || joinRows) && !same.first;
+    std::optional<SplitKernel> split = splits ? splitSums(kernel, tiles) : std::nullopt;
     if (split)
       same = {addKernel(split->parts.release()), addKernel(split->rest.release()), split->inputs};
     else if (!same.first)

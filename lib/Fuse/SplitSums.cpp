@@ -11,8 +11,16 @@ using namespace mlir;
 namespace raddle {
 namespace {
 
-/// Programs that keep a large GPU busy, and how many of them are wanted: with more the sums of parts get long.
-constexpr int64_t kManyPrograms = 264, kWantedPrograms = 2048;
+/// Who shares a sum. From `enough` results on they keep all busy; that many programs or parts are `wanted`: with more
+/// the sums of parts get long.
+struct Workers {
+  int64_t enough, wanted;
+  bool columns; ///< whether columns are cut too
+};
+
+/// The programs of a large GPU, and threads, among which sums over rows share out columns.
+constexpr Workers kPrograms{264, 2048, true}, kThreads{16, 64, false};
+
 /// Columns of one program.
 constexpr int64_t kColumns = 32;
 /// Elements that are worth a kernel of their own, those of a row that are worth a program, and of a column.
@@ -52,7 +60,7 @@ bool isPlain(linalg::GenericOp op, unsigned loop) {
   });
 }
 
-std::optional<Cut> findCut(linalg::GenericOp op) {
+std::optional<Cut> findCut(linalg::GenericOp op, const Workers &workers) {
   if (op->getNumResults() != 1 || !combinerOf(op) || !op.getBody()->getOps<linalg::IndexOp>().empty())
     return std::nullopt;
   SmallVector<int64_t> ranges = op.getStaticLoopRanges();
@@ -63,9 +71,9 @@ std::optional<Cut> findCut(linalg::GenericOp op) {
     (llvm::is_contained(reduced, loop) ? summed : points) *= extent;
   bool byColumn = rowsAreColumns(op, rowLoops(op));
   int64_t programs = byColumn ? std::max<int64_t>(points / kColumns, 1) : points;
-  if (programs >= kManyPrograms || points * summed < kLong)
+  if (programs >= workers.enough || points * summed < kLong || (byColumn && !workers.columns))
     return std::nullopt;
-  int64_t wanted = std::min(kWantedPrograms / programs, summed / (byColumn ? kColumn : kRow));
+  int64_t wanted = std::min(workers.wanted / programs, summed / (byColumn ? kColumn : kRow));
   Cut best{op, 0, 1};
   for (unsigned loop : reduced)
     if (int64_t parts = isPlain(op, loop) ? largestDivisor(ranges[loop], wanted) : 1; parts > best.parts)
@@ -165,7 +173,7 @@ void setType(func::FuncOp kernel) {
 }
 
 /// The cuts of all reductions of a kernel, if they can be split and none needs another.
-SmallVector<Cut> findCuts(func::FuncOp kernel) {
+SmallVector<Cut> findCuts(func::FuncOp kernel, const Workers &workers) {
   SmallVector<Cut> cuts;
   llvm::SmallPtrSet<Operation *, 8> behind; // what depends on a reduction
   for (Operation &op : kernel.getBody().front().without_terminator()) {
@@ -174,7 +182,7 @@ SmallVector<Cut> findCuts(func::FuncOp kernel) {
     if (op.getNumRegions() != 0 && !isa<linalg::LinalgOp, tensor::PadOp>(op))
       return {};
     if (generic && generic.getNumReductionLoops() != 0) {
-      std::optional<Cut> cut = depends ? std::nullopt : findCut(generic);
+      std::optional<Cut> cut = depends ? std::nullopt : findCut(generic, workers);
       if (!cut || (!cuts.empty() && cut->parts != cuts[0].parts))
         return {};
       cuts.push_back(*cut);
@@ -187,28 +195,29 @@ SmallVector<Cut> findCuts(func::FuncOp kernel) {
 }
 
 /// The kernel, as it is before its reductions are replaced, and these.
-std::pair<OwningOpRef<func::FuncOp>, SmallVector<Cut>> copyOf(func::FuncOp kernel) {
+std::pair<OwningOpRef<func::FuncOp>, SmallVector<Cut>> copyOf(func::FuncOp kernel, const Workers &workers) {
   OwningOpRef<func::FuncOp> copy = kernel.clone();
-  SmallVector<Cut> cuts = findCuts(*copy);
+  SmallVector<Cut> cuts = findCuts(*copy, workers);
   return {std::move(copy), std::move(cuts)};
 }
 
 } // namespace
 
-std::optional<SplitKernel> splitSums(func::FuncOp kernel) {
+std::optional<SplitKernel> splitSums(func::FuncOp kernel, bool tiles) {
+  const Workers &workers = tiles ? kPrograms : kThreads;
   OwningOpRef<func::FuncOp> fused = kernel.clone();
   fuseProducers(*fused);
-  if (findCuts(*fused).empty())
+  if (findCuts(*fused, workers).empty())
     return std::nullopt;
   SplitKernel split;
   SmallVector<Cut> cuts;
-  std::tie(split.parts, cuts) = copyOf(*fused);
+  std::tie(split.parts, cuts) = copyOf(*fused, workers);
   SmallVector<Value> parts = llvm::map_to_vector(cuts, [](const Cut &cut) { return sumParts(cut); });
   split.parts->getBody().front().getTerminator()->setOperands(parts);
   eraseUnused(*split.parts);
   setType(*split.parts);
 
-  std::tie(split.rest, cuts) = copyOf(*fused);
+  std::tie(split.rest, cuts) = copyOf(*fused, workers);
   Block &body = split.rest->getBody().front();
   for (auto [cut, type] : llvm::zip_equal(cuts, split.parts->getResultTypes()))
     cut.op->getResult(0).replaceAllUsesWith(sumOfParts(cut.op, body.addArgument(type, cut.op.getLoc())));

@@ -1,4 +1,5 @@
-// Long sums into few elements as two kernels: sums of parts, which many programs of a GPU share, and the sum of those.
+// Long sums into few elements as two kernels: sums of parts, which programs of a GPU or threads share, and the
+// sum of those.
 #ifndef RADDLE_LIB_FUSE_SPLITSUMS_H
 #define RADDLE_LIB_FUSE_SPLITSUMS_H
 
@@ -13,9 +14,10 @@ struct SplitKernel {
   llvm::SmallVector<unsigned> inputs; ///< of the one kernel that `rest` takes
 };
 
-/// Splits a kernel whose sums, or other reductions, have too few results for a GPU's processors; nothing where there
-/// are enough of them, where little is to be summed, or where the loops have no divisor that makes good parts.
-std::optional<SplitKernel> splitSums(mlir::func::FuncOp kernel);
+/// Splits a kernel whose sums, or other reductions, have too few results for a GPU's processors (`tiles`) or for threads
+/// to share; nothing where there are enough of them, where little is to be summed, or where the loops have no divisor
+/// that makes good parts. Parts do not depend on how many threads there are.
+std::optional<SplitKernel> splitSums(mlir::func::FuncOp kernel, bool tiles);
 
 } // namespace raddle
 

@@ -187,3 +187,47 @@ func.func @results(%x: tensor<4xf32>) -> (tensor<4xf32>, tensor<4xf32>) {
   } -> (tensor<4xf32>, tensor<4xf32>)
   return %0#0, %0#1 : tensor<4xf32>, tensor<4xf32>
 }
+
+// -----
+
+// Threads share a long sum into one element as sums of parts, and add these up in their order.
+// CHECK-LABEL: func.func @long_sum(
+// CHECK-SAME: %[[X:.*]]: tensor<786432xf32>
+// CHECK: %[[PARTS:.*]] = exec.dispatch @[[FIRST:.*]] ins(%[[X]] : tensor<786432xf32>) -> tensor<64xf64>
+// CHECK: exec.dispatch @[[SECOND:.*]] ins(%[[PARTS]] : tensor<64xf64>) -> tensor<f64>
+// CHECK: func.func private @[[FIRST]]
+// CHECK: tensor.expand_shape {{.*}} : tensor<786432xf32> into tensor<64x12288xf32>
+func.func @long_sum(%x: tensor<786432xf32>) -> tensor<f64> {
+  %zero = arith.constant 0.0 : f64
+  %e = tensor.empty() : tensor<f64>
+  %f = linalg.fill ins(%zero : f64) outs(%e : tensor<f64>) -> tensor<f64>
+  %r = linalg.generic {indexing_maps = [affine_map<(i) -> (i)>, affine_map<(i) -> ()>],
+                       iterator_types = ["reduction"]}
+      ins(%x : tensor<786432xf32>) outs(%f : tensor<f64>) {
+  ^bb0(%u: f32, %o: f64):
+    %w = arith.extf %u : f32 to f64
+    %s = arith.addf %o, %w : f64
+    linalg.yield %s : f64
+  } -> tensor<f64>
+  return %r : tensor<f64>
+}
+
+// -----
+
+// Sums over rows share out columns.
+// CHECK-LABEL: func.func @long_columns(
+// CHECK-COUNT-1: exec.dispatch
+// CHECK-NOT: exec.dispatch
+func.func @long_columns(%x: tensor<4096x96xf32>) -> tensor<96xf32> {
+  %zero = arith.constant 0.0 : f32
+  %e = tensor.empty() : tensor<96xf32>
+  %f = linalg.fill ins(%zero : f32) outs(%e : tensor<96xf32>) -> tensor<96xf32>
+  %r = linalg.generic {indexing_maps = [affine_map<(i, j) -> (j, i)>, affine_map<(i, j) -> (i)>],
+                       iterator_types = ["parallel", "reduction"]}
+      ins(%x : tensor<4096x96xf32>) outs(%f : tensor<96xf32>) {
+  ^bb0(%u: f32, %o: f32):
+    %s = arith.addf %o, %u : f32
+    linalg.yield %s : f32
+  } -> tensor<96xf32>
+  return %r : tensor<96xf32>
+}

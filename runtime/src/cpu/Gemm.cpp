@@ -97,6 +97,17 @@ template <typename Body> static void forEachPart(ThreadPool &pool, int64_t range
   });
 }
 
+// Rows or columns that are worth a thread: below, its share is dominated by packing the other operand. It is also a
+// multiple of the micro-kernels.
+static constexpr int64_t partGrain = 32;
+
+// Whether threads share out rows of the result, else columns. Where there are enough of both, OpenBLAS is faster on all
+// columns and a part of the rows, by 2 to 8 % with AVX-512, until there are more than twice as many columns.
+static bool dividesRows(const GemmProblem &p, size_t threads) {
+  int64_t m = p.m, n = p.n;
+  return m >= n || (n <= 2 * m && m >= static_cast<int64_t>(threads) * partGrain);
+}
+
 static void multiplyAll(const GemmProblem &p, const GemmAddresses &at, ThreadPool &pool, void *scratch) {
   int64_t batches = 1;
   bool independent = true;
@@ -115,11 +126,9 @@ static void multiplyAll(const GemmProblem &p, const GemmAddresses &at, ThreadPoo
     });
     return;
   }
-  // Below this a thread's share is dominated by packing the other operand; it is also a multiple of the micro-kernels.
-  constexpr int64_t grain = 32;
-  bool byRows = p.m >= p.n;
+  bool byRows = dividesRows(p, pool.size());
   for (int64_t i = 0; i < batches; ++i)
-    forEachPart(pool, byRows ? p.m : p.n, grain, [&](int64_t begin, int64_t end, int64_t part) {
+    forEachPart(pool, byRows ? p.m : p.n, partGrain, [&](int64_t begin, int64_t end, int64_t part) {
       GemmBlock block = byRows ? GemmBlock{begin, end - begin, 0, p.n} : GemmBlock{0, p.m, begin, end - begin};
       runBlock(p, at, i, block, scratchOf(part));
     });
@@ -146,7 +155,7 @@ size_t gemmPackedBytes(const GemmProblem &problem, size_t threads) {
   size_t depth = std::min<size_t>(problem.k, blockDepth), rows = problem.m, columns = problem.n;
   if (isNarrow(problem)) // It gets widened panels.
     return threads * narrowPanel * (std::min(rows, narrowPanel) + std::min(columns, narrowPanel)) * sizeof(float);
-  size_t &divided = rows >= columns ? rows : columns;
+  size_t &divided = dividesRows(problem, threads) ? rows : columns;
   divided = (divided + threads - 1) / threads;
   size_t panelRows = columns > blockColumns ? rows : std::min(rows, fewRows);
   return threads * depth * (panelRows + std::min(columns, blockColumns)) * byteSize(problem.dtype);
