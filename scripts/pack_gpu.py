@@ -212,13 +212,16 @@ def round_weights(module):
             parameter.copy_(parameter.bfloat16())
 
 
-def pack_case(folder, source, name, arguments, compiler, gpu_options, tolerance):
-    """The case of one rank, then those of several."""
+def pack_case(folder, source, name, unrounded, arguments, compiler, gpu_options, tolerance):
+    """The case of one rank, then those of several. `unrounded` names that in f32."""
     compile_case(folder, source, name, arguments, compiler, gpu_options)
     command = write_inputs(folder, name, arguments) + [f"--steps={STEPS if '--mode=train' in compiler else 5}"]
     run_on_cpu(folder, name, command)
     bundle = f"{name}.cuda.raddle"
-    case = {"name": name, "bundle": bundle, "expected": name, "options": command, "tolerance": tolerance}
+    case = {
+        "name": name, "bundle": bundle, "expected": name, "unrounded": unrounded, "options": command,
+        "tolerance": tolerance,
+    }
     return [case, *ranked_cases(folder, source, case, arguments, [*compiler, *gpu_options])]
 
 
@@ -244,7 +247,8 @@ def main():
             name = model + end
             try:
                 table += pack_case(
-                    options.folder, source, name, arguments, compiler, options.option, TOLERANCE[dtype]
+                    options.folder, source, name, f"{model}{end.removesuffix('-bf16')}", arguments, compiler,
+                    options.option, TOLERANCE[dtype],
                 )
             except subprocess.CalledProcessError as error:
                 refused.append(f"{name}: {pathlib.Path(error.cmd[0]).name} failed")
