@@ -30,6 +30,7 @@ REDUCE = {
     "mulf": lambda x, dim: x.prod(dim), "maximumf": torch.amax, "minimumf": torch.amin, "maxnumf": torch.amax,
     "maxsi": torch.amax, "minsi": torch.amin, "andi": torch.all, "ori": torch.any,
 }
+SCAN = {"addi": lambda x, dim: x.cumsum(dim, dtype=x.dtype)}
 
 
 def type_of(text):
@@ -61,11 +62,11 @@ class Program:
             match = OP.match(self.lines[at])
             name, op, operands, rest = match.groups()
             operands = [values[operand] for operand in operands.split(", ") if operand]
-            if op in ("tt.return", "scf.yield", "tt.reduce.return"):
+            if op in ("tt.return", "scf.yield"):
                 return at + 1, operands
-            if op in ("scf.for", "scf.if", "tt.reduce"):
-                if op == "tt.reduce":
-                    at, results = self.reduce(at, operands)
+            if op in ("scf.for", "scf.if", "tt.reduce", "tt.scan"):
+                if op in ("tt.reduce", "tt.scan"):
+                    at, results = self.combine(at, operands, REDUCE if op == "tt.reduce" else SCAN)
                 else:
                     at, results = (self.loop if op == "scf.for" else self.branch)(at, operands, values)
                 if len(results) == 1:
@@ -79,27 +80,32 @@ class Program:
             at += 1
 
     def loop(self, at, operands, values):
+        """Programs may have ends of their own; behind them they keep what they have."""
         names = re.findall(r"(%\w+):", self.lines[at + 1])
-        start, end, step = (int(operand.flatten()[0]) for operand in operands[:3])
-        carried, behind = operands[3:], None
-        for number in range(start, end, step):
+        start, _, step = (int(operand.flatten()[0]) for operand in operands[:3])
+        ends, carried, behind = operands[1], operands[3:], None
+        for number in range(start, max(int(ends.max()), start + 1), step):
             index = torch.tensor([number], dtype=torch.int32)
-            behind, carried = self.block(at + 2, {**values, **dict(zip(names, [index, *carried]))})
+            behind, after = self.block(at + 2, {**values, **dict(zip(names, [index, *carried]))})
+            carried = [self.choose(number < ends, one, two) for one, two in zip(after, carried)]
         return behind + 1, carried
+
+    @staticmethod
+    def choose(condition, one, two):
+        return torch.where(condition.reshape(-1, *[1] * (one.dim() - 1)), one, two)
 
     def branch(self, at, operands, values):
         """Both sides, for the programs that take them; accesses are masked as far as a side is not taken."""
         condition = operands[0]
         behind, taken = self.block(at + 1, dict(values))
         behind, other = self.block(behind + 1, dict(values))
-        wide = lambda value: condition.reshape(-1, *[1] * (value.dim() - 1))
-        return behind + 1, [torch.where(wide(one), one, two) for one, two in zip(taken, other)]
+        return behind + 1, [self.choose(condition, one, two) for one, two in zip(taken, other)]
 
-    def reduce(self, at, operands):
+    def combine(self, at, operands, combiners):
         combiner = OP.match(self.lines[at + 2])[2].split(".")[1]
         end = next(i for i in range(at, len(self.lines)) if self.lines[i].strip().startswith("})"))
         axis = int(re.search(r"axis = (\d+)", self.lines[end])[1])
-        return end + 1, [REDUCE[combiner](operands[0], dim=axis + 1)]
+        return end + 1, [combiners[combiner](operands[0], dim=axis + 1)]
 
     def constant(self, rest, shape, dtype):
         text = re.search(r"value = (?:dense<)?([^>:]+)", rest)[1].strip()

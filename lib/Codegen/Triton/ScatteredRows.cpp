@@ -9,7 +9,7 @@ using namespace mlir;
 namespace raddle {
 
 /// Rows that are looked through at once.
-static constexpr int64_t kScanned = 512;
+static constexpr int64_t kScanned = 1024;
 
 /// Whether a slice is one whole row; `number` gets which.
 static bool isRow(OffsetSizeAndStrideOpInterface slice, RankedTensorType whole, RankedTensorType row, Value &number) {
@@ -62,80 +62,74 @@ Value TileEvaluator::whereAny(Value mask, Value otherwise, llvm::function_ref<Va
   return branch.getResult(0);
 }
 
-/// The rows that go to row `place[0]`, in their order. A program looks through the indices of all rows, many at once,
-/// and where one is its own, for which rows it is.
+/// The rows that go to row `place[0]`, in their order. A program looks through the indices of all rows, many at once;
+/// where some are its own it makes a list of them, and reads rows from the list, some at once. So the time of a row
+/// that many go to, which all others wait for, is that of reading those.
 Value TileEvaluator::scattered(ScatteredRows rows, const Place &place, const Bounds &bounds) {
   std::optional<Combiner> combiner = combinerOf(rows.add, 0);
   TileShape shape = points.shapeAt(place, bounds);
   if (!combiner || shape[0] != 1 || tile[0] == 1)
     return refuse("its rows are put together in another way than by sums of rows");
-  Type element = elementOf(tiles.constant(combiner->neutral));
+  Type element = elementOf(tiles.constant(combiner->neutral)), i32 = tiles.builder.getI32Type();
   Type summed = isa<FloatType>(element) && element.getIntOrFloatBitWidth() < 32 ? tiles.builder.getF32Type() : element;
   auto widen = [&](Value value) { return isa<FloatType>(element) ? tiles.castFloat(value, summed) : value; };
   Value zero = tiles.repeat(widen(tiles.constant(combiner->neutral)), shape);
   int64_t step = tile[0], scan = std::min<int64_t>(std::max<int64_t>(llvm::PowerOf2Ceil(rows.count), step), kScanned);
 
   // Which of the rows `number`, a variable, go to the place's row.
-  auto isOwn = [&](AffineExpr number) -> std::optional<Bound> {
+  auto isOwn = [&](AffineExpr number) -> Value {
     positions[rows.loop.getInductionVar()] = number;
     Body body;
     body.loops.push_back(number);
     Value index = scalarOf(rows.index, body);
+    positions.erase(rows.loop.getInductionVar());
     if (!index)
-      return std::nullopt;
-    return Bound{points.addSymbol(index, number) - place[0], 0, 1};
+      return {};
+    return points.maskOf(number, {Bound{points.addSymbol(index, number) - place[0], 0, 1}});
   };
-  auto numbersFrom = [&](Value start, unsigned axis, int64_t size) {
-    Value numbers = tiles.apply("arith.addi", {start, tiles.range(axis, size)});
-    return points.addVariable(numbers, rows.count, rows.count % scan != 0);
-  };
-  auto contribution = [&](AffineExpr number, const Bound &own) -> Value {
-    Bounds within = bounds;
-    within.push_back(own);
-    Body body{rows.add, Place(place.begin() + 1, place.end()), within, SmallVector<Value>(1),
+  auto contribution = [&](AffineExpr number) -> Value {
+    Body body{rows.add, Place(place.begin() + 1, place.end()), bounds, SmallVector<Value>(1),
               llvm::DenseMap<Value, Value>()};
     for (auto [position, tensor] : llvm::enumerate(rows.tensors)) {
       Place from{number};
       AffineMap map = rows.add.getIndexingMapsArray()[position];
       for (AffineExpr expr : map.getResults())
         from.push_back(expr.replaceDims(body.loops));
-      body.known[rows.add.getBody()->getArgument(position)] = valueAt(tensor, from, within);
+      body.known[rows.add.getBody()->getArgument(position)] = valueAt(tensor, from, bounds);
     }
     Value value = why.empty() ? scalarOf(combiner->value, body) : Value();
     if (!value)
       return {};
     Value kept = tiles.apply(
-        "arith.select", {points.maskOf(number, {own}), widen(value), widen(tiles.constant(combiner->neutral))}, summed);
+        "arith.select", {points.maskOf(number, {}), widen(value), widen(tiles.constant(combiner->neutral))}, summed);
     return tiles.reduce(tiles.repeat(kept, {step, shape[1]}), 0, combiner->name);
   };
 
   scf::ForOp outer = tiles.loop(rows.count, scan, zero);
   std::unique_ptr<Scope> outerScope = points.begin(outer, outer.getBody(), llvm::divideCeil(rows.count, scan));
-  Value start = tiles.splat(outer.getInductionVar()), sum = outer.getRegionIterArg(0);
-  AffineExpr scanned = numbersFrom(start, 1, scan);
-  std::optional<Bound> own = isOwn(scanned);
+  Value sum = outer.getRegionIterArg(0);
+  Value numbers = tiles.apply("arith.addi", {tiles.splat(outer.getInductionVar()), tiles.range(1, scan)});
+  AffineExpr scanned = points.addVariable(numbers, rows.count, rows.count % scan != 0);
+  Value own = isOwn(scanned);
   // Which rows are added up in the end nobody knows; each of them is read once.
   count(scanned, {});
-  if (own)
-    sum = whereAny(points.maskOf(scanned, {*own}), sum, [&]() -> Value {
-      scf::ForOp inner = tiles.loop(scan, step, sum);
+  if (own) {
+    own = tiles.repeat(own, {1, scan});
+    sum = whereAny(own, sum, [&]() -> Value {
+      Value listed = tiles.runningSum(tiles.castInteger(own, i32, /*isUnsigned=*/true), 1);
+      scf::ForOp inner = tiles.loop(tiles.count(own), step, sum);
       std::unique_ptr<Scope> innerScope = points.begin(inner, inner.getBody(), 1);
-      Value innerStart = tiles.apply("arith.addi", {start, tiles.splat(inner.getInductionVar())});
-      AffineExpr number = numbersFrom(innerStart, 0, step);
-      std::optional<Bound> hit = isOwn(number);
-      Value next = inner.getRegionIterArg(0);
-      if (hit)
-        next = whereAny(points.maskOf(number, {*hit}), next, [&]() -> Value {
-          // A variable of this branch, so that what depends on it is read here.
-          AffineExpr here = points.addVariable(points.tileOf(number), rows.count, rows.count % scan != 0);
-          Value added = contribution(here, *hit);
-          return added ? tiles.apply(combiner->name, {next, added}) : Value();
-        });
-      points.end(inner, next);
+      Value next = inner.getRegionIterArg(0), one = tiles.integer(i32, 1), none = tiles.integer(i32, rows.count);
+      Value places = tiles.apply("arith.addi", {tiles.splat(inner.getInductionVar()), tiles.range(0, step)});
+      Value here = tiles.compare(arith::CmpIPredicate::eq, listed, tiles.apply("arith.addi", {places, one}));
+      here = tiles.apply("arith.andi", {here, own});
+      Value chosen = tiles.reduce(tiles.apply("arith.select", {here, numbers, none}, i32), 1, "arith.minsi");
+      Value added = contribution(points.addVariable(chosen, rows.count, /*isPadded=*/true));
+      points.end(inner, added ? tiles.apply(combiner->name, {next, added}) : next);
       return inner.getResult(0);
     });
+  }
   points.end(outer, sum);
-  positions.erase(rows.loop.getInductionVar());
   if (!why.empty())
     return {};
   Value total = outer.getResult(0);

@@ -190,14 +190,20 @@ static NamedAttribute axisAttribute(OpBuilder &builder, unsigned axis) {
   return builder.getNamedAttr("axis", builder.getI32IntegerAttr(static_cast<int32_t>(axis)));
 }
 
-Value TileBuilder::reduceAlong(Value tile, unsigned axis, Type result, StringRef combiner) {
+/// A reduction or a scan, whose region combines two elements.
+Value TileBuilder::combine(StringRef name, Value tile, Type result, StringRef combiner,
+                           ArrayRef<NamedAttribute> attributes) {
   Type element = elementOf(tile);
-  Operation *op = create("tt.reduce", tile, result, axisAttribute(builder, axis), 1);
+  Operation *op = create(name, tile, result, attributes, 1);
   OpBuilder::InsertionGuard guard(builder);
   Block *body = builder.createBlock(&op->getRegion(0), {}, {element, element}, {loc, loc});
   Value both = create(combiner, body->getArguments(), element)->getResult(0);
-  create("tt.reduce.return", both, {});
+  create((name + ".return").str(), both, {});
   return op->getResult(0);
+}
+
+Value TileBuilder::reduceAlong(Value tile, unsigned axis, Type result, StringRef combiner) {
+  return combine("tt.reduce", tile, result, combiner, axisAttribute(builder, axis));
 }
 
 Value TileBuilder::reduce(Value tile, unsigned axis, StringRef combiner) {
@@ -208,21 +214,31 @@ Value TileBuilder::reduce(Value tile, unsigned axis, StringRef combiner) {
   return create("tt.expand_dims", line, tileType(shape, element), axisAttribute(builder, axis))->getResult(0);
 }
 
-Value TileBuilder::any(Value tile) {
-  Type i32 = builder.getI32Type();
-  StringRef combiner = "arith.maxsi";
-  Value line = reduceAlong(castInteger(tile, i32, /*isUnsigned=*/true), 1,
-                           RankedTensorType::get({shapeOf(tile)[0]}, i32), combiner);
-  Value set = reduceAlong(line, 0, i32, combiner);
-  Value zero = arith::ConstantOp::create(builder, loc, builder.getI32IntegerAttr(0));
-  return arith::CmpIOp::create(builder, loc, arith::CmpIPredicate::ne, set, zero);
+Value TileBuilder::runningSum(Value tile, unsigned axis) {
+  return combine("tt.scan", tile, tile.getType(), "arith.addi",
+                 {axisAttribute(builder, axis), builder.getNamedAttr("reverse", builder.getBoolAttr(false))});
 }
 
-scf::ForOp TileBuilder::loop(int64_t end, int64_t step, ValueRange inits) {
-  auto constant = [&](int64_t value) -> Value {
-    return arith::ConstantOp::create(builder, loc, builder.getI32IntegerAttr(static_cast<int32_t>(value)));
-  };
-  auto loop = scf::ForOp::create(builder, loc, constant(0), constant(end), constant(step), inits);
+Value TileBuilder::number(int64_t value) {
+  return arith::ConstantOp::create(builder, loc, builder.getI32IntegerAttr(static_cast<int32_t>(value)));
+}
+
+Value TileBuilder::count(Value tile) {
+  Type i32 = builder.getI32Type();
+  StringRef combiner = "arith.addi";
+  Value line = reduceAlong(castInteger(tile, i32, /*isUnsigned=*/true), 1,
+                           RankedTensorType::get({shapeOf(tile)[0]}, i32), combiner);
+  return reduceAlong(line, 0, i32, combiner);
+}
+
+Value TileBuilder::any(Value tile) {
+  return arith::CmpIOp::create(builder, loc, arith::CmpIPredicate::ne, count(tile), number(0));
+}
+
+scf::ForOp TileBuilder::loop(int64_t end, int64_t step, ValueRange inits) { return loop(number(end), step, inits); }
+
+scf::ForOp TileBuilder::loop(Value end, int64_t step, ValueRange inits) {
+  auto loop = scf::ForOp::create(builder, loc, number(0), end, number(step), inits);
   // Without values to carry it gets a terminator of its own.
   if (inits.empty())
     loop.getBody()->getTerminator()->erase();

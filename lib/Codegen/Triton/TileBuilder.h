@@ -60,17 +60,25 @@ public:
   /// Combines all elements along an axis, in a tree, by an op of `arith`.
   mlir::Value reduce(mlir::Value tile, unsigned axis, llvm::StringRef combiner);
 
-  /// Whether an element of a tile of booleans is set: an i1, no tile.
+  /// Sums of integers up to each, itself included, along an axis.
+  mlir::Value runningSum(mlir::Value tile, unsigned axis);
+
+  /// How many elements of a tile of booleans are set, an i32, and whether any is, an i1: no tiles.
+  mlir::Value count(mlir::Value tile);
   mlir::Value any(mlir::Value tile);
 
   /// A loop over [0, end) by `step`, without a terminator.
   mlir::scf::ForOp loop(int64_t end, int64_t step, mlir::ValueRange inits);
+  mlir::scf::ForOp loop(mlir::Value end, int64_t step, mlir::ValueRange inits);
   mlir::Operation *create(llvm::StringRef name, mlir::ValueRange operands, mlir::TypeRange results,
                           llvm::ArrayRef<mlir::NamedAttribute> attributes = {}, unsigned regions = 0);
 
   mlir::Location loc;
 
 private:
+  mlir::Value number(int64_t value);
+  mlir::Value combine(llvm::StringRef name, mlir::Value tile, mlir::Type result, llvm::StringRef combiner,
+                      llvm::ArrayRef<mlir::NamedAttribute> attributes);
   mlir::Value reduceAlong(mlir::Value tile, unsigned axis, mlir::Type result, llvm::StringRef combiner);
   mlir::Value addresses(mlir::Value base, mlir::Value offsets, TileShape shape);
 };
