@@ -61,8 +61,8 @@ struct FuseOutlinePass : raddle::impl::FuseOutlineBase<FuseOutlinePass> {
       std::vector<Group> groups = groupOps(body);
       KernelTest test;
       if (tiles)
-        test = [this](ArrayRef<Operation *> ops, Operation *place, bool twice) {
-          return isTiled({SmallVector<Operation *>(ops), place}, twice);
+        test = [this](ArrayRef<Operation *> ops, Operation *place, Wanted wanted) {
+          return isTiled({SmallVector<Operation *>(ops), place}, wanted);
         };
       RowGroups rows(body, groups, test);
       if (joinRows)
@@ -90,11 +90,11 @@ private:
     }
   }
 
-  /// What computes a group: a kernel, or that and another for the rest, which takes some inputs and the first's
-  /// results.
+  /// What computes a group: a kernel, or that, which gives some results, and another for the rest, which takes some
+  /// inputs and what else the first gives.
   struct Kernels {
     func::FuncOp first, rest;
-    SmallVector<unsigned> inputs;
+    SmallVector<unsigned> inputs, whole;
   };
 
   /// Collects what the group needs: ops to clone, in order, and values to pass.
@@ -161,20 +161,28 @@ private:
     return closure;
   }
 
-  /// Whether the group's kernel can be written on tiles, and computes what it has to once, or `twice` and more.
-  bool isTiled(const Group &group, bool twice) {
+  /// How often a kernel on tiles computes what it has to; kMostRepeated where none can be written.
+  static double repetitions(func::FuncOp kernel) {
+    std::string why;
+    std::optional<TritonKernel> written = writeForTriton(kernel, {}, why);
+    return written ? written->repeated : kMostRepeated;
+  }
+
+  /// Whether the group's kernel can be written on tiles, as wanted.
+  bool isTiled(const Group &group, Wanted wanted) {
     llvm::SmallPtrSet<Operation *, 8> members(group.ops.begin(), group.ops.end());
     SmallVector<Value> results = resultsOf(group, members);
     Closure closure = closureOf(group, results, members);
-    auto [known, isNew] =
-        tiled.try_emplace(structureOf(closure.inputs.getArrayRef(), closure.ops.getArrayRef(), results), kMostRepeated);
+    std::string key = structureOf(closure.inputs.getArrayRef(), closure.ops.getArrayRef(), results);
+    auto [known, isNew] = (wanted == Wanted::Stripes ? striped : tiled).try_emplace(key, kMostRepeated);
     if (isNew) {
       OwningOpRef<func::FuncOp> kernel = buildKernel(group.place, results, closure);
-      std::string why;
-      if (std::optional<TritonKernel> written = writeForTriton(*kernel, {}, why))
-        known->second = written->repeated;
+      if (wanted != Wanted::Stripes)
+        known->second = repetitions(*kernel);
+      else if (std::optional<SplitKernel> split = splitStripes(*kernel))
+        known->second = std::max(repetitions(*split->parts), repetitions(*split->rest));
     }
-    return twice ? known->second < kMostRepeated : known->second <= kHardlyRepeated;
+    return wanted == Wanted::Code ? known->second < kMostRepeated : known->second <= kHardlyRepeated;
   }
 
   LogicalResult outline(const Group &group) {
@@ -186,15 +194,24 @@ private:
     numFused += group.ops.size() - 1;
     const Kernels &kernels = findOrAddKernels(group.place, results, closure);
     exec::DispatchOp dispatch = addDispatch(group.place, kernels.first, closure.inputs.getArrayRef());
+    SmallVector<Value> tensors(dispatch.getTensors());
     if (kernels.rest) {
       SmallVector<Value> inputs;
       for (unsigned input : kernels.inputs)
         inputs.push_back(closure.inputs[input]);
-      llvm::append_range(inputs, dispatch.getTensors());
+      llvm::append_range(inputs, ArrayRef(tensors).drop_front(kernels.whole.size()));
+      tensors.truncate(kernels.whole.size());
       dispatch = addDispatch(group.place, kernels.rest, inputs);
+      auto rest = dispatch.getTensors().begin();
+      SmallVector<Value> inOrder;
+      for (unsigned number = 0; number < results.size(); ++number) {
+        auto whole = llvm::find(kernels.whole, number);
+        inOrder.push_back(whole != kernels.whole.end() ? tensors[whole - kernels.whole.begin()] : *rest++);
+      }
+      tensors = inOrder;
     }
     // A duplicable op stays for the kernels that compute it themselves.
-    for (auto [result, tensor] : llvm::zip(results, dispatch.getTensors()))
+    for (auto [result, tensor] : llvm::zip_equal(results, tensors))
       result.replaceUsesWithIf(tensor, [&, result = result](OpOperand &use) {
         Operation *user = use.getOwner();
         bool isKernelWork =
@@ -285,9 +302,11 @@ private:
     Kernels &same = built[structureOf(body.getArguments(), ops, body.getTerminator()->getOperands())];
     // By NVVM, the blocks of a GPU share a sum in one kernel.
     bool splits = (tiles || joinRows) && !same.first;
-    std::optional<SplitKernel> split = splits ? splitSums(kernel, tiles) : std::nullopt;
+    std::optional<SplitKernel> split = splits && tiles ? splitStripes(kernel) : std::nullopt;
+    if (splits && !split)
+      split = splitSums(kernel, tiles);
     if (split)
-      same = {addKernel(split->parts.release()), addKernel(split->rest.release()), split->inputs};
+      same = {addKernel(split->parts.release()), addKernel(split->rest.release()), split->inputs, split->whole};
     else if (!same.first)
       same.first = addKernel(kernel);
     if (same.first != kernel)
@@ -316,7 +335,8 @@ private:
   /// Kernels by the structure of the pieces that they were made from, and by their own.
   llvm::StringMap<Kernels> kernels, built;
   unsigned nextKernel = 0;
-  llvm::StringMap<double> tiled; ///< how often kernels on tiles compute what they have to, by their pieces
+  /// How often kernels on tiles compute what they have to, by their pieces; and those that are split into stripes.
+  llvm::StringMap<double> tiled, striped;
 };
 
 } // namespace

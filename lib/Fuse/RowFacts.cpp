@@ -144,6 +144,17 @@ const char *RowFacts::whyApart(int a, int b, unsigned &count) const {
   return nullptr;
 }
 
+bool RowFacts::sumsRowsOf(int sums, int rows) const {
+  ArrayRef<int64_t> extents = facts[rows].extents;
+  if (!walksColumns(sums) || !walksRows(rows) || facts[rows].columns || updatesState(sums) || updatesState(rows))
+    return false;
+  return llvm::all_of(table.opsOf(sums), [&](Operation *op) {
+    auto generic = cast<linalg::GenericOp>(op);
+    unsigned reduced = generic.getNumReductionLoops();
+    return reduced == 0 || ArrayRef(generic.getStaticLoopRanges()).take_front(reduced) == extents;
+  });
+}
+
 void RowFacts::join(int a, int b, unsigned count) {
   facts[b].extents.truncate(count);
   facts[b].columns |= facts[a].columns;

@@ -16,6 +16,13 @@ public:
   /// Whether all of the group's ops move row by row; only then may it join another.
   bool walksRows(int group) const { return !facts[group].extents.empty(); }
 
+  /// Whether its rows are columns of what it reads, over whose rows it sums.
+  bool walksColumns(int group) const { return walksRows(group) && facts[group].columns; }
+
+  /// Whether a group sums over just the rows that another group walks. Elementwise groups walk elements: they want more
+  /// threads than stripes of rows have.
+  bool sumsRowsOf(int sums, int rows) const;
+
   /// Whether the group writes a state's next value over the old one.
   bool updatesState(int group) const { return facts[group].updates; }
 

@@ -31,8 +31,44 @@ int64_t RowGroups::join() {
   for (int index = table.size(); test && index-- > 0;)
     joined += tryPull(index);
   if (test)
-    joined += joinCasts();
+    joined += joinSums() + joinCasts();
   return joined;
+}
+
+/// Sums over rows go to what gives such rows and reads the same, so that it is read once: the gradient of a norm's
+/// weight to that of its input.
+int64_t RowGroups::joinSums() {
+  int64_t joined = 0;
+  llvm::DenseMap<Value, SmallVector<int>> readers;
+  for (int group = 0; group < table.size(); ++group)
+    if (table.find(group) == group)
+      for (Value input : wholeInputs(group))
+        readers[input].push_back(group);
+  for (int sums = 0; sums < table.size(); ++sums) {
+    if (table.find(sums) != sums || !facts.walksColumns(sums))
+      continue;
+    SmallVector<int> candidates = table.producersOf(sums);
+    for (Value input : wholeInputs(sums))
+      llvm::append_range(candidates, readers[input]);
+    joined += llvm::any_of(candidates, [&](int rows) { return tryStripes(rows, sums); });
+  }
+  return joined;
+}
+
+/// Joins sums over rows into a group that gives rows.
+bool RowGroups::tryStripes(int rows, int sums) {
+  int a = table.find(rows), b = table.find(sums);
+  if (a == b || !facts.sumsRowsOf(b, a))
+    return false;
+  if (table.positionOf(a) > table.positionOf(b))
+    std::swap(a, b);
+  const char *why = nullptr;
+  Operation *place = table.positionOf(b) - table.positionOf(a) <= kNear ? table.findPlace(a, b, why) : nullptr;
+  if (!place || !test(table.opsOfBoth(a, b), place, Wanted::Stripes))
+    return false;
+  table.join(a, b, place);
+  facts.join(a, b, 0);
+  return true;
 }
 
 /// The state in which the tensor lies that a group does nothing but round to a narrower type; null for other groups.
@@ -82,7 +118,7 @@ bool RowGroups::tryPull(int group) {
     return false;
   const char *why = nullptr;
   Operation *place = table.findPlace(group, reader, why);
-  if (!place || !test(table.opsOfBoth(group, reader), place, /*twice=*/false))
+  if (!place || !test(table.opsOfBoth(group, reader), place, Wanted::Once))
     return false;
   table.join(group, reader, place);
   facts.join(group, reader, 0);
@@ -108,7 +144,7 @@ const char *RowGroups::whyApart(int a, int b, unsigned &count, Operation *&place
   const char *why = facts.whyApart(a, b, count);
   if (!why)
     place = table.findPlace(a, b, why);
-  if (!why && test && !test(table.opsOfBoth(a, b), place, /*twice=*/true))
+  if (!why && test && !test(table.opsOfBoth(a, b), place, Wanted::Code))
     why = "nobody generates code for a kernel of both";
   return why;
 }

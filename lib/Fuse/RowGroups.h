@@ -9,9 +9,12 @@
 
 namespace raddle {
 
-/// Whether code can be generated for one kernel of these ops, in the order of the block, that computes hardly anything
-/// `twice` as often as it has to, where that matters.
-using KernelTest = std::function<bool(llvm::ArrayRef<mlir::Operation *> ops, mlir::Operation *place, bool twice)>;
+/// What is asked of a kernel: that code can be generated for it at all; that it computes hardly anything twice, too; or
+/// that also in stripes of rows, which it sums.
+enum class Wanted { Code, Once, Stripes };
+
+/// Whether one kernel of these ops, in the order of the block, is as wanted.
+using KernelTest = std::function<bool(llvm::ArrayRef<mlir::Operation *> ops, mlir::Operation *place, Wanted wanted)>;
 
 class RowGroups {
 public:
@@ -35,9 +38,11 @@ private:
   const char *whyApart(int a, int b, unsigned &count, mlir::Operation *&place) const;
   bool tryJoin(int first, int second);
   bool tryPull(int group);
+  bool tryStripes(int rows, int sums);
   mlir::Value roundedState(int group) const;
   bool outlives(int group, int next) const;
   int64_t joinCasts();
+  int64_t joinSums();
   std::string reasonFor(int producer, int consumer, bool joins) const;
 
   mlir::Block &block;

@@ -28,6 +28,9 @@ constexpr int64_t kLong = 1 << 18, kRow = 8192, kColumn = 64;
 /// Points that the second kernel may compute beside the sums of parts.
 constexpr double kMostRest = 1 << 18;
 
+/// Rows of a stripe, and stripes that keep a GPU busy without long sums of theirs.
+constexpr int64_t kStripe = 8, kFewestStripes = 128, kMostStripes = 256;
+
 /// A reduction, the loop that is cut, and the number of its parts.
 struct Cut {
   linalg::GenericOp op;
@@ -194,37 +197,124 @@ SmallVector<Cut> findCuts(func::FuncOp kernel, const Workers &workers) {
   return cuts;
 }
 
+/// Whether an op reduces over rows: the leading loops, and keeps what is left, the columns.
+bool sumsRows(linalg::GenericOp op) {
+  unsigned rows = op.getNumReductionLoops();
+  if (rows == 0 || rows == op.getNumLoops() || op->getNumResults() != 1)
+    return false;
+  AffineMap columns = AffineMap::getMultiDimIdentityMap(op.getNumLoops(), op.getContext());
+  return op.getIndexingMapMatchingResult(op->getResult(0)) ==
+         columns.dropResults(llvm::to_vector(llvm::seq<int64_t>(0, rows)));
+}
+
+/// The dimension of rows of these extents that is cut into stripes, and their number; none where there are too few.
+std::optional<std::pair<unsigned, int64_t>> chooseStripes(ArrayRef<int64_t> rows) {
+  auto dim = static_cast<unsigned>(std::distance(rows.begin(), llvm::max_element(rows)));
+  int64_t stripes = largestDivisor(rows[dim], std::min(kMostStripes, llvm::product_of(rows) / kStripe));
+  return stripes >= kFewestStripes ? std::optional(std::pair(dim, stripes)) : std::nullopt;
+}
+
+/// The cuts of all sums over rows of a kernel that gives such rows as well, and sums up nothing that needs those sums.
+SmallVector<Cut> findStripes(func::FuncOp kernel) {
+  Block &body = kernel.getBody().front();
+  llvm::SmallPtrSet<Operation *, 8> behind; // what depends on a sum over rows
+  SmallVector<Cut> cuts;
+  SmallVector<int64_t> rows;
+  for (Operation &op : body.without_terminator()) {
+    if (op.getNumRegions() != 0 && !isa<linalg::LinalgOp>(op))
+      return {};
+    if (llvm::any_of(op.getOperands(), [&](Value value) { return behind.contains(value.getDefiningOp()); })) {
+      behind.insert(&op);
+      continue;
+    }
+    auto generic = dyn_cast<linalg::GenericOp>(op);
+    if (!generic || !sumsRows(generic))
+      continue;
+    SmallVector<int64_t> own = generic.getStaticLoopRanges();
+    own.truncate(generic.getNumReductionLoops());
+    if (!combinerOf(generic) || !generic.getBody()->getOps<linalg::IndexOp>().empty() || (!rows.empty() && own != rows))
+      return {};
+    rows = own;
+    cuts.push_back({generic, 0, 1});
+    behind.insert(generic);
+  }
+  auto chosen = cuts.empty() ? std::nullopt : chooseStripes(rows);
+  if (!chosen)
+    return {};
+  bool hasRows = false;
+  for (Value result : body.getTerminator()->getOperands()) {
+    if (behind.contains(result.getDefiningOp()))
+      continue;
+    hasRows = true;
+    if (cast<RankedTensorType>(result.getType()).getShape().take_front(rows.size()) != ArrayRef(rows))
+      return {};
+  }
+  for (Cut &cut : cuts) {
+    if (!isPlain(cut.op, chosen->first))
+      return {};
+    std::tie(cut.loop, cut.parts) = *chosen;
+  }
+  return hasRows ? cuts : SmallVector<Cut>();
+}
+
+using FindCuts = llvm::function_ref<SmallVector<Cut>(func::FuncOp)>;
+
 /// The kernel, as it is before its reductions are replaced, and these.
-std::pair<OwningOpRef<func::FuncOp>, SmallVector<Cut>> copyOf(func::FuncOp kernel, const Workers &workers) {
+std::pair<OwningOpRef<func::FuncOp>, SmallVector<Cut>> copyOf(func::FuncOp kernel, FindCuts find) {
   OwningOpRef<func::FuncOp> copy = kernel.clone();
-  SmallVector<Cut> cuts = findCuts(*copy, workers);
+  SmallVector<Cut> cuts = find(*copy);
   return {std::move(copy), std::move(cuts)};
 }
 
-} // namespace
+/// The results that need no reduction which is cut.
+SmallVector<unsigned> findWhole(func::FuncOp kernel, ArrayRef<Cut> cuts) {
+  llvm::SmallPtrSet<Operation *, 8> behind;
+  for (const Cut &cut : cuts)
+    behind.insert(cut.op);
+  Block &body = kernel.getBody().front();
+  for (Operation &op : body)
+    if (llvm::any_of(op.getOperands(), [&](Value value) { return behind.contains(value.getDefiningOp()); }))
+      behind.insert(&op);
+  SmallVector<unsigned> whole;
+  for (auto [number, result] : llvm::enumerate(body.getTerminator()->getOperands()))
+    if (!behind.contains(result.getDefiningOp()))
+      whole.push_back(number);
+  return whole;
+}
 
-std::optional<SplitKernel> splitSums(func::FuncOp kernel, bool tiles) {
-  const Workers &workers = tiles ? kPrograms : kThreads;
+std::optional<SplitKernel> split(func::FuncOp kernel, FindCuts find) {
   OwningOpRef<func::FuncOp> fused = kernel.clone();
   fuseProducers(*fused);
-  if (findCuts(*fused, workers).empty())
-    return std::nullopt;
   SplitKernel split;
   SmallVector<Cut> cuts;
-  std::tie(split.parts, cuts) = copyOf(*fused, workers);
-  SmallVector<Value> parts = llvm::map_to_vector(cuts, [](const Cut &cut) { return sumParts(cut); });
-  split.parts->getBody().front().getTerminator()->setOperands(parts);
+  std::tie(split.parts, cuts) = copyOf(*fused, find);
+  if (cuts.empty())
+    return std::nullopt;
+  split.whole = findWhole(*split.parts, cuts);
+  Operation *end = split.parts->getBody().front().getTerminator();
+  SmallVector<Value> given = llvm::map_to_vector(split.whole, [&](unsigned number) { return end->getOperand(number); });
+  llvm::append_range(given, llvm::map_range(cuts, [](const Cut &cut) { return sumParts(cut); }));
+  end->setOperands(given);
   eraseUnused(*split.parts);
   setType(*split.parts);
 
-  std::tie(split.rest, cuts) = copyOf(*fused, workers);
+  std::tie(split.rest, cuts) = copyOf(*fused, find);
   Block &body = split.rest->getBody().front();
-  for (auto [cut, type] : llvm::zip_equal(cuts, split.parts->getResultTypes()))
-    cut.op->getResult(0).replaceAllUsesWith(sumOfParts(cut.op, body.addArgument(type, cut.op.getLoc())));
+  auto parts = split.parts->getResultTypes().drop_front(split.whole.size());
+  llvm::SmallPtrSet<Operation *, 4> sums;
+  for (auto [cut, type] : llvm::zip_equal(cuts, parts)) {
+    Value sum = sumOfParts(cut.op, body.addArgument(type, cut.op.getLoc()));
+    cut.op->getResult(0).replaceAllUsesWith(sum);
+    sums.insert(sum.getDefiningOp());
+  }
+  for (unsigned number : llvm::reverse(split.whole))
+    body.getTerminator()->eraseOperand(number);
   eraseUnused(*split.rest);
   double points = 0;
-  split.rest->walk(
-      [&](linalg::LinalgOp op) { points += static_cast<double>(llvm::product_of(op.getStaticLoopRanges())); });
+  split.rest->walk([&](linalg::LinalgOp op) {
+    if (!sums.contains(op))
+      points += static_cast<double>(llvm::product_of(op.getStaticLoopRanges()));
+  });
   if (points > kMostRest)
     return std::nullopt;
   for (unsigned input = kernel.getNumArguments(); input-- > 0;) {
@@ -236,5 +326,13 @@ std::optional<SplitKernel> splitSums(func::FuncOp kernel, bool tiles) {
   setType(*split.rest);
   return split;
 }
+
+} // namespace
+
+std::optional<SplitKernel> splitSums(func::FuncOp kernel, bool tiles) {
+  return split(kernel, [&](func::FuncOp fused) { return findCuts(fused, tiles ? kPrograms : kThreads); });
+}
+
+std::optional<SplitKernel> splitStripes(func::FuncOp kernel) { return split(kernel, findStripes); }
 
 } // namespace raddle

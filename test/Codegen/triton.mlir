@@ -44,7 +44,7 @@ func.func private @parts(%x: tensor<3x2100xf32>, %s: tensor<3xf32>) -> tensor<3x
 // A program a row of the table, which reads only where some of the rows that it looks through are its own.
 // CHECK: func.func private @scattered(
 // CHECK-SAME: exec.blocks = 30 : i64
-// CHECK-SAME: exec.triton = "{{.*}}scf.for{{.*}}tt.reduce{{.*}}scf.if{{.*}}scf.for{{.*}}scf.if{{.*}}arith.addf
+// CHECK-SAME: exec.triton = "{{.*}}scf.for{{.*}}tt.reduce{{.*}}scf.if{{.*}}tt.scan{{.*}}scf.for{{.*}}arith.minsi{{.*}}arith.addf
 func.func private @scattered(%ids: tensor<64xi64>, %x: tensor<64x40xf32>) -> tensor<30x40xf32> attributes {exec.kernel} {
   %c0 = arith.constant 0 : index
   %c1 = arith.constant 1 : index
@@ -134,6 +134,59 @@ func.func private @long(%x: tensor<1000x1000xf32>) -> tensor<f32> attributes {ex
     linalg.yield %s : f32
   } -> tensor<f32>
   return %r : tensor<f32>
+}
+
+// A stripe of rows a program: it reads a row once, for what it gives of it and for the sums, which stay in registers.
+// CHECK: func.func private @striped(
+// CHECK-SAME: exec.blocks = 128 : i64
+// CHECK-SAME: exec.triton = "{{.*}}scf.for{{.*}}tt.load{{.*}}tt.store{{.*}}scf.yield{{.*}}tt.reduce{{.*}}tt.store
+func.func private @striped(%x: tensor<1024x2048xf32>) -> (tensor<1024x2048xf32>, tensor<128x2048xf32>) attributes {exec.kernel} {
+  %zero = arith.constant 0.0 : f32
+  %e = tensor.empty() : tensor<1024x2048xf32>
+  %double = linalg.generic {indexing_maps = [affine_map<(i, j) -> (i, j)>, affine_map<(i, j) -> (i, j)>],
+                            iterator_types = ["parallel", "parallel"]}
+      ins(%x : tensor<1024x2048xf32>) outs(%e : tensor<1024x2048xf32>) {
+  ^bb0(%u: f32, %o: f32):
+    %d = arith.addf %u, %u : f32
+    linalg.yield %d : f32
+  } -> tensor<1024x2048xf32>
+  %parts = tensor.expand_shape %x [[0, 1], [2]] output_shape [128, 8, 2048]
+      : tensor<1024x2048xf32> into tensor<128x8x2048xf32>
+  %s = tensor.empty() : tensor<128x2048xf32>
+  %f = linalg.fill ins(%zero : f32) outs(%s : tensor<128x2048xf32>) -> tensor<128x2048xf32>
+  %sums = linalg.generic {indexing_maps = [affine_map<(p, i, j) -> (p, i, j)>, affine_map<(p, i, j) -> (p, j)>],
+                          iterator_types = ["parallel", "reduction", "parallel"]}
+      ins(%parts : tensor<128x8x2048xf32>) outs(%f : tensor<128x2048xf32>) {
+  ^bb0(%u: f32, %o: f32):
+    %t = arith.addf %o, %u : f32
+    linalg.yield %t : f32
+  } -> tensor<128x2048xf32>
+  return %double, %sums : tensor<1024x2048xf32>, tensor<128x2048xf32>
+}
+
+// REMARK: kernel 'striped_long' is not written for Triton: its rows have 20000 elements, too many to sum stripes of them
+func.func private @striped_long(%x: tensor<1024x20000xf32>) -> (tensor<1024x20000xf32>, tensor<128x20000xf32>) attributes {exec.kernel} {
+  %zero = arith.constant 0.0 : f32
+  %e = tensor.empty() : tensor<1024x20000xf32>
+  %double = linalg.generic {indexing_maps = [affine_map<(i, j) -> (i, j)>, affine_map<(i, j) -> (i, j)>],
+                            iterator_types = ["parallel", "parallel"]}
+      ins(%x : tensor<1024x20000xf32>) outs(%e : tensor<1024x20000xf32>) {
+  ^bb0(%u: f32, %o: f32):
+    %d = arith.addf %u, %u : f32
+    linalg.yield %d : f32
+  } -> tensor<1024x20000xf32>
+  %parts = tensor.expand_shape %x [[0, 1], [2]] output_shape [128, 8, 20000]
+      : tensor<1024x20000xf32> into tensor<128x8x20000xf32>
+  %s = tensor.empty() : tensor<128x20000xf32>
+  %f = linalg.fill ins(%zero : f32) outs(%s : tensor<128x20000xf32>) -> tensor<128x20000xf32>
+  %sums = linalg.generic {indexing_maps = [affine_map<(p, i, j) -> (p, i, j)>, affine_map<(p, i, j) -> (p, j)>],
+                          iterator_types = ["parallel", "reduction", "parallel"]}
+      ins(%parts : tensor<128x8x20000xf32>) outs(%f : tensor<128x20000xf32>) {
+  ^bb0(%u: f32, %o: f32):
+    %t = arith.addf %o, %u : f32
+    linalg.yield %t : f32
+  } -> tensor<128x20000xf32>
+  return %double, %sums : tensor<1024x20000xf32>, tensor<128x20000xf32>
 }
 
 // Addresses that are known say how much an access may take at once.

@@ -180,3 +180,79 @@ func.func @round(%x: tensor<64x64xbf16>,
   return %a, %b, %c, %d, %g, %h
       : tensor<64x64xf32>, tensor<64x64xf32>, tensor<64x32xf32>, tensor<64x32xf32>, tensor<64x64xf32>, tensor<64x64xf32>
 }
+
+// -----
+
+// What gives rows takes the sums over the same rows along, as parts of 256 stripes of eight rows.
+// CHECK-LABEL: func.func @stripes(
+// CHECK-SAME: %[[X:[^:]*]]: tensor<2x1024x128xf32>, %[[Y:[^:]*]]: tensor<2x1024x128xf32>
+// CHECK: %[[BOTH:.*]]:2 = exec.dispatch @[[FIRST:.*]] ins(%[[X]], %[[Y]] : {{.*}}) -> tensor<2x1024x128xf32>, tensor<256x128xf32>
+// CHECK: %[[SUM:.*]] = exec.dispatch @[[SECOND:.*]] ins(%[[BOTH]]#1 : tensor<256x128xf32>) -> tensor<128xf32>
+// CHECK-NOT: exec.dispatch
+// CHECK: return %[[SUM]], %[[BOTH]]#0
+// CHECK: func.func private @[[FIRST]]
+// CHECK: tensor.expand_shape {{.*}} : tensor<2x1024x128xf32> into tensor<2x256x4x128xf32>
+func.func @stripes(%x: tensor<2x1024x128xf32>, %y: tensor<2x1024x128xf32>)
+    -> (tensor<128xf32>, tensor<2x1024x128xf32>) {
+  %zero = arith.constant 0.0 : f32
+  %c = tensor.empty() : tensor<128xf32>
+  %cf = linalg.fill ins(%zero : f32) outs(%c : tensor<128xf32>) -> tensor<128xf32>
+  %columns = linalg.generic {indexing_maps = [affine_map<(b, t, j) -> (b, t, j)>, affine_map<(b, t, j) -> (b, t, j)>,
+                                              affine_map<(b, t, j) -> (j)>],
+                             iterator_types = ["reduction", "reduction", "parallel"]}
+      ins(%x, %y : tensor<2x1024x128xf32>, tensor<2x1024x128xf32>) outs(%cf : tensor<128xf32>) {
+  ^bb0(%u: f32, %v: f32, %o: f32):
+    %p = arith.mulf %u, %v : f32
+    %s = arith.addf %o, %p : f32
+    linalg.yield %s : f32
+  } -> tensor<128xf32>
+  %r = tensor.empty() : tensor<2x1024xf32>
+  %rf = linalg.fill ins(%zero : f32) outs(%r : tensor<2x1024xf32>) -> tensor<2x1024xf32>
+  %rows = linalg.generic {indexing_maps = [affine_map<(b, t, j) -> (b, t, j)>, affine_map<(b, t, j) -> (b, t)>],
+                          iterator_types = ["parallel", "parallel", "reduction"]}
+      ins(%x : tensor<2x1024x128xf32>) outs(%rf : tensor<2x1024xf32>) {
+  ^bb0(%u: f32, %o: f32):
+    %s = arith.addf %o, %u : f32
+    linalg.yield %s : f32
+  } -> tensor<2x1024xf32>
+  %e = tensor.empty() : tensor<2x1024x128xf32>
+  %scaled = linalg.generic {indexing_maps = [affine_map<(b, t, j) -> (b, t, j)>, affine_map<(b, t, j) -> (b, t)>,
+                                             affine_map<(b, t, j) -> (b, t, j)>],
+                            iterator_types = ["parallel", "parallel", "parallel"]}
+      ins(%y, %rows : tensor<2x1024x128xf32>, tensor<2x1024xf32>) outs(%e : tensor<2x1024x128xf32>) {
+  ^bb0(%u: f32, %v: f32, %o: f32):
+    %s = arith.mulf %u, %v : f32
+    linalg.yield %s : f32
+  } -> tensor<2x1024x128xf32>
+  return %columns, %scaled : tensor<128xf32>, tensor<2x1024x128xf32>
+}
+
+// -----
+
+// Elementwise work wants more threads than stripes have: it stays a kernel of its own.
+// CHECK-LABEL: func.func @elements(
+// CHECK-COUNT-3: exec.dispatch
+// CHECK-NOT: exec.dispatch
+// CHECK: return
+func.func @elements(%x: tensor<2048x128xf32>, %y: tensor<2048x128xf32>) -> (tensor<128xf32>, tensor<2048x128xf32>) {
+  %zero = arith.constant 0.0 : f32
+  %c = tensor.empty() : tensor<128xf32>
+  %cf = linalg.fill ins(%zero : f32) outs(%c : tensor<128xf32>) -> tensor<128xf32>
+  %columns = linalg.generic {indexing_maps = [affine_map<(t, j) -> (t, j)>, affine_map<(t, j) -> (j)>],
+                             iterator_types = ["reduction", "parallel"]}
+      ins(%x : tensor<2048x128xf32>) outs(%cf : tensor<128xf32>) {
+  ^bb0(%u: f32, %o: f32):
+    %s = arith.addf %o, %u : f32
+    linalg.yield %s : f32
+  } -> tensor<128xf32>
+  %e = tensor.empty() : tensor<2048x128xf32>
+  %product = linalg.generic {indexing_maps = [affine_map<(t, j) -> (t, j)>, affine_map<(t, j) -> (t, j)>,
+                                              affine_map<(t, j) -> (t, j)>],
+                             iterator_types = ["parallel", "parallel"]}
+      ins(%x, %y : tensor<2048x128xf32>, tensor<2048x128xf32>) outs(%e : tensor<2048x128xf32>) {
+  ^bb0(%u: f32, %v: f32, %o: f32):
+    %s = arith.mulf %u, %v : f32
+    linalg.yield %s : f32
+  } -> tensor<2048x128xf32>
+  return %columns, %product : tensor<128xf32>, tensor<2048x128xf32>
+}

@@ -133,7 +133,7 @@ GRADIENT = {
     "layer-norm": (lambda x, w, b: F.layer_norm(x, (48,), w, b).square().sum(), randn(33, 48), randn(48), randn(48)),
     "rms-norm": (lambda x, w: F.rms_norm(x, (70,), w).square().sum(), randn(9, 70), randn(70)),
     "cross-entropy": (lambda x, t: F.cross_entropy(x, t), randn(24, 31), integers(31, 24)),
-    "embedding": (lambda w, i: F.embedding(i, w[0]).square().sum(), randn(1, 37, 70), integers(37, 600)),
+    "embedding": (lambda w, i: F.embedding(i, w[0]).square().sum(), randn(1, 37, 70), integers(37, 1300)),
 }
 
 
@@ -147,6 +147,30 @@ def test_gradient(tmp_path, name):
     for gradient, theirs in zip(ours[1:], torch.autograd.grad(loss, [leaf for leaf in leaves if leaf.requires_grad])):
         scale = max(theirs.abs().max().item(), 1e-6)
         assert (gradient - theirs).abs().max().item() <= 1e-5 * scale
+
+
+# Stripes of rows, and how many: a gradient with respect to rows comes with one that sums over them.
+STRIPES = {
+    "rms-norm": (256, lambda x, w: F.rms_norm(x, (40,), w).square().sum(), randn(8, 256, 40), randn(40)),
+    "rms-norm-cut-first": (256, lambda x, w: F.rms_norm(x, (40,), w).square().sum(), randn(512, 4, 40), randn(40)),
+    "layer-norm": (
+        130, lambda x, w, b: F.layer_norm(x, (24,), w, b).square().sum(), randn(1170, 24), randn(24), randn(24)
+    ),
+}
+
+
+@pytest.mark.parametrize("name", STRIPES)
+def test_stripes(tmp_path, name):
+    """One kernel computes the gradient of the rows and parts of the weights', and touches every array once."""
+    stripes, function, *args = STRIPES[name]
+    module = Module(to_generic(tmp_path, function, tuple(args), ["--raddle-grad"]))
+    (program,) = [program for program, programs in module.kernels.values() if programs == stripes]
+    accesses = [line for line in program.lines if '"tt.load"' in line or '"tt.store"' in line]
+    assert len(accesses) == program.lines[program.start].count("!tt.ptr")
+    _, *ours = module.run("main_grad", args)
+    leaves = [arg.double().requires_grad_() for arg in args]
+    for gradient, theirs in zip(ours, torch.autograd.grad(function(*leaves), leaves)):
+        assert (gradient - theirs).abs().max() <= 1e-5 * theirs.abs().max()
 
 
 @needs_triton

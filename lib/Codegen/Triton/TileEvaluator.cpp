@@ -128,9 +128,19 @@ Value TileEvaluator::compute(Value tensor, const Place &place, const Bounds &bou
         return part(pad.getSource(), {}, constant.getValue(), pad.getStaticLow(), pad.getSourceType().getShape(),
                     llvm::SmallBitVector(place.size()), place, bounds);
       })
-      .Case<tensor::CollapseShapeOp, tensor::ExpandShapeOp>([&](auto view) {
-        AffineExpr position = points.flatten(place, view.getResultType().getShape());
-        return valueAt(view.getSrc(), points.unflatten(position, view.getSrcType().getShape()), bounds);
+      .Case<tensor::ExpandShapeOp>([&](tensor::ExpandShapeOp view) {
+        Place source;
+        for (const ReassociationIndices &group : view.getReassociationIndices())
+          source.push_back(points.flatten(ArrayRef(place).slice(group.front(), group.size()),
+                                          view.getResultType().getShape().slice(group.front(), group.size())));
+        return valueAt(view.getSrc(), source, bounds);
+      })
+      .Case<tensor::CollapseShapeOp>([&](tensor::CollapseShapeOp view) {
+        // A view without dimensions is of one element.
+        Place source(place.empty() ? view.getSrcType().getRank() : 0, getAffineConstantExpr(0, points.context));
+        for (auto [group, position] : llvm::zip_equal(view.getReassociationIndices(), place))
+          source.append(points.unflatten(position, view.getSrcType().getShape().slice(group.front(), group.size())));
+        return valueAt(view.getSrc(), source, bounds);
       })
       .Default([&](Operation *other) { return refuse("it has an '" + other->getName().getStringRef() + "'"); });
 }

@@ -30,6 +30,14 @@ public:
   /// A variable over [0, extent) along an axis of the tile that needs no loop: the same one each time.
   mlir::AffineExpr wholeRange(unsigned axis, int64_t extent);
 
+  /// The elements that a pass of a reduction adds: those at `position` in its reduced loops, which is a variable;
+  /// neutral where it stands for nothing. `loops` has the places of the others. As a tile of `shape`.
+  mlir::Value summand(mlir::linalg::GenericOp op, const Combiner &combiner, Place loops, mlir::AffineExpr position,
+                      const Bounds &bounds, TileShape shape);
+  /// A reduction's result from what its passes make of `neutral`, which lies along an axis.
+  mlir::Value total(mlir::linalg::GenericOp op, unsigned result, const Combiner &combiner, mlir::Value sum,
+                    unsigned axis, const Place &loops, const Bounds &bounds);
+
   /// The reason for the first tensor that could not be expressed.
   std::string why;
 

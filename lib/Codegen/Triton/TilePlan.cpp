@@ -13,8 +13,10 @@ namespace raddle {
 static constexpr int64_t kManyPrograms = 264;
 /// Elements of a tile: of one pass over points, of a row that stays in registers, and of a part of a longer row.
 static constexpr int64_t kPoints = 1024, kLongestRow = 32768, kRowPart = 2048;
+/// Elements of the rows that a program of a stripe has at once.
+static constexpr int64_t kStripeRows = 4096;
 /// Rows that a program looks through at once for those that it adds up.
-static constexpr int64_t kScattered = 16;
+static constexpr int64_t kScattered = 8;
 /// A tile may be so many times as large as what it stands for.
 static constexpr double kMostPadding = 1.25;
 /// Columns that are neighbours in memory, so that every access moves whole sectors.
@@ -111,6 +113,16 @@ static TilePlan planScattered(int64_t points, int64_t columns) {
   return plan;
 }
 
+/// A stripe a program, which walks its rows, some at once.
+static TilePlan planStripes(const Stripes &stripes) {
+  int64_t columns = powerAtLeast(stripes.columns), height = powerAtLeast(product(stripes.rows));
+  TileShape tile{std::clamp<int64_t>(kStripeRows / columns, 1, height), columns};
+  TilePlan plan = makePlan(1, 0, tile, stripes.count, warpsFor(tile, 32, 16));
+  plan.perProgram = 1;
+  plan.programs = stripes.count;
+  return plan;
+}
+
 /// Points that are neighbours in the memory that is summed over other dimensions.
 static TilePlan planColumns(unsigned dims, int64_t points, int64_t summed) {
   TileShape tile{std::min<int64_t>(powerAtLeast(summed), kRowPart / kColumns), kColumns};
@@ -122,7 +134,7 @@ static TilePlan planRows(unsigned dims, int64_t points, int64_t longest) {
   return planShortRows(dims, points, powerAtLeast(longest) <= kLongestRow ? powerAtLeast(longest) : kRowPart);
 }
 
-TilePlan planTiles(func::FuncOp kernel, double &work) {
+TilePlan planTiles(func::FuncOp kernel, const std::optional<Stripes> &stripes, double &work) {
   SmallVector<linalg::LinalgOp> ops;
   int64_t longest = 1, summed = 1;
   work = 0;
@@ -137,6 +149,8 @@ TilePlan planTiles(func::FuncOp kernel, double &work) {
     work += points;
     summed = std::max(summed, reduced);
   });
+  if (stripes)
+    return planStripes(*stripes);
   SmallVector<ArrayRef<int64_t>> shapes = resultShapes(kernel);
   bool hasReductions = llvm::any_of(ops, [](linalg::LinalgOp op) { return op.getNumReductionLoops() != 0; });
   bool scatters = false;

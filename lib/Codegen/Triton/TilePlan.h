@@ -2,6 +2,7 @@
 #ifndef RADDLE_LIB_CODEGEN_TRITON_TILEPLAN_H
 #define RADDLE_LIB_CODEGEN_TRITON_TILEPLAN_H
 
+#include "Stripes.h"
 #include "TileBuilder.h"
 #include "mlir/Dialect/Func/IR/FuncOps.h"
 
@@ -19,8 +20,9 @@ struct TilePlan {
   int64_t warps;
 };
 
-/// Plans a kernel of static shapes. `work` gets the points of all structured ops together.
-TilePlan planTiles(mlir::func::FuncOp kernel, double &work);
+/// Plans a kernel of static shapes; one of stripes has points of its own. `work` gets the points of all structured ops
+/// together.
+TilePlan planTiles(mlir::func::FuncOp kernel, const std::optional<Stripes> &stripes, double &work);
 
 } // namespace raddle
 

@@ -85,38 +85,41 @@ Value TileEvaluator::sumUp(linalg::GenericOp op, unsigned result, const Combiner
                            const Bounds &bounds, TileShape shape, unsigned axis) {
   int64_t size = reducedPoints(op), step = tile[axis];
   shape[axis] = step;
-  Type element = tiles.translate(getElementTypeOrSelf(op->getResult(result).getType()));
   Value neutral = tiles.constant(combiner.neutral);
-  // The values at one position of the reduction's loops, which is a variable; neutral where it stands for nothing.
-  auto contribution = [&](AffineExpr position) -> Value {
-    Body body{op, loops, bounds, SmallVector<Value>(op->getNumResults()), llvm::DenseMap<Value, Value>()};
-    placeReduced(op, position, body.loops);
-    count(body.loops, bounds);
-    Value value = scalarOf(combiner.value, body);
-    if (!value)
-      return {};
-    if (Value mask = points.maskOf(position, {}))
-      value = tiles.apply("arith.select", {mask, value, neutral}, element);
-    return tiles.repeat(value, shape);
-  };
   Value sum;
   if (size <= step) {
-    sum = contribution(wholeRange(axis, size));
+    sum = summand(op, combiner, loops, wholeRange(axis, size), bounds, shape);
   } else {
     scf::ForOp loop = tiles.loop(size, step, tiles.repeat(neutral, shape));
     std::unique_ptr<Scope> scope = points.begin(loop, loop.getBody(), llvm::divideCeil(size, step));
     Value start = tiles.splat(loop.getInductionVar());
     AffineExpr position =
         points.addVariable(tiles.apply("arith.addi", {start, tiles.range(axis, step)}), size, size % step != 0);
-    Value value = contribution(position);
+    Value value = summand(op, combiner, loops, position, bounds, shape);
     Value next = loop.getRegionIterArg(0);
     if (value)
       next = tiles.apply(combiner.name, {next, value});
     points.end(loop, next);
     sum = value ? loop.getResult(0) : Value();
   }
-  if (!sum)
+  return sum ? total(op, result, combiner, sum, axis, loops, bounds) : Value();
+}
+
+Value TileEvaluator::summand(linalg::GenericOp op, const Combiner &combiner, Place loops, AffineExpr position,
+                             const Bounds &bounds, TileShape shape) {
+  placeReduced(op, position, loops);
+  Body body{op, std::move(loops), bounds, SmallVector<Value>(op->getNumResults()), llvm::DenseMap<Value, Value>()};
+  count(body.loops, bounds);
+  Value value = scalarOf(combiner.value, body);
+  if (!value)
     return {};
+  if (Value mask = points.maskOf(position, {}))
+    value = tiles.apply("arith.select", {mask, value, tiles.constant(combiner.neutral)}, elementOf(value));
+  return tiles.repeat(value, shape);
+}
+
+Value TileEvaluator::total(linalg::GenericOp op, unsigned result, const Combiner &combiner, Value sum, unsigned axis,
+                           const Place &loops, const Bounds &bounds) {
   sum = tiles.reduce(sum, axis, combiner.name);
   auto fill = op.getDpsInits()[result].getDefiningOp<linalg::FillOp>();
   Attribute filled;

@@ -17,6 +17,8 @@ namespace {
 /// Elements that one program may walk while most of the GPU has nothing to do.
 constexpr double kMostAlone = 1 << 17;
 constexpr int64_t kFewPrograms = 32;
+/// Elements of a row whose sums over a stripe stay in registers.
+constexpr int64_t kLongestStripe = 16384;
 /// Points may be computed again where that costs no more than this factor, or than a short while.
 constexpr double kMostRepeated = 16, kNegligible = 1 << 20;
 
@@ -24,7 +26,7 @@ class KernelWriter {
 public:
   KernelWriter(func::FuncOp kernel, const KernelArrays &arrays, MLIRContext *context, std::string &why)
       : kernel(kernel), arrays(arrays), tiles(context), points(tiles, kernel.getContext()),
-        plan(planTiles(kernel, work)), why(why) {}
+        stripes(Stripes::match(kernel)), plan(planTiles(kernel, stripes, work)), why(why) {}
 
   std::optional<TritonKernel> write(StringRef name) {
     OwningOpRef<ModuleOp> module = ModuleOp::create(tiles.loc);
@@ -32,7 +34,7 @@ public:
       return std::nullopt;
     createFunction(*module, name);
     evaluator.emplace(tiles, points, pointers, plan.tile);
-    if (!writeResults() || !checkInPlace() || !checkWork())
+    if (!(stripes ? writeStripes() : writeResults()) || !checkInPlace() || !checkWork())
       return std::nullopt;
     tiles.create("tt.return", {}, {});
     TritonKernel result{{}, plan.programs, plan.warps, repeated};
@@ -66,6 +68,8 @@ private:
   }
 
   bool checkPlan() {
+    if (stripes && plan.tile[1] > kLongestStripe)
+      return refuse("its rows have " + Twine(stripes->columns) + " elements, too many to sum stripes of them");
     if (plan.programs < kFewPrograms && work / static_cast<double>(plan.programs) > kMostAlone)
       return refuse("it would be " + Twine(plan.programs) + " programs of " +
                     Twine(static_cast<int64_t>(work / static_cast<double>(plan.programs))) +
@@ -199,10 +203,75 @@ private:
     points.end(loop, {});
   }
 
+  /// A reduction over the rows of a stripe.
+  struct Sum {
+    unsigned number; ///< of the kernel's result
+    OpResult result;
+    Combiner combiner;
+    Place loops; ///< without those that are reduced
+
+    linalg::GenericOp op() { return cast<linalg::GenericOp>(result.getOwner()); }
+  };
+
+  Sum sumOf(unsigned number, AffineExpr stripe) {
+    auto result = cast<OpResult>(kernel.getBody().front().getTerminator()->getOperand(number));
+    auto op = cast<linalg::GenericOp>(result.getOwner());
+    Sum sum{number, result, *combinerOf(op, result.getResultNumber()), Place(op.getNumLoops())};
+    sum.loops[0] = stripe;
+    ArrayRef<int64_t> columns = shapeOf(number).drop_front();
+    AffineExpr column = evaluator->wholeRange(1, ShapedType::getNumElements(columns));
+    llvm::copy(points.unflatten(column, columns), sum.loops.begin() + stripes->rows.size() + 1);
+    return sum;
+  }
+
+  /// Walks the rows of a stripe: gives what belongs to a row, and adds up over all of them.
+  bool writeStripes() {
+    AffineExpr stripe = points.addVariable(tiles.programNumber(), stripes->count, false);
+    SmallVector<Sum> sums;
+    SmallVector<Value> inits;
+    for (unsigned number : stripes->isSum.set_bits()) {
+      sums.push_back(sumOf(number, stripe));
+      inits.push_back(tiles.repeat(tiles.constant(sums.back().combiner.neutral), plan.tile));
+    }
+    written.resize(kernel.getNumResults());
+    int64_t height = ShapedType::getNumElements(stripes->rows), step = plan.tile[0];
+    scf::ForOp loop = tiles.loop(height, step, inits);
+    std::unique_ptr<Scope> scope = points.begin(loop, loop.getBody(), llvm::divideCeil(height, step));
+    Value numbers = tiles.apply("arith.addi", {tiles.splat(loop.getInductionVar()), tiles.range(0, step)});
+    AffineExpr position = points.addVariable(numbers, height, height % step != 0);
+    Place row = points.unflatten(position, stripes->rows);
+    row[stripes->dim] = points.flatten({stripe, row[stripes->dim]}, {stripes->count, stripes->rows[stripes->dim]});
+    SmallVector<std::tuple<unsigned, Place, Value>> ready;
+    for (unsigned number = 0; number < kernel.getNumResults(); ++number)
+      if (!stripes->isSum.test(number)) {
+        ArrayRef<int64_t> columns = shapeOf(number).drop_front(row.size());
+        Place place = row;
+        if (!columns.empty())
+          place.append(points.unflatten(evaluator->wholeRange(1, ShapedType::getNumElements(columns)), columns));
+        ready.emplace_back(number, place, valueOf(number, place));
+      }
+    SmallVector<Value> next;
+    for (auto [sum, before] : llvm::zip_equal(sums, loop.getRegionIterArgs())) {
+      Value value = evaluator->summand(sum.op(), sum.combiner, sum.loops, position, {}, plan.tile);
+      next.push_back(value ? tiles.apply(sum.combiner.name, {before, value}) : before);
+    }
+    if (evaluator->why.empty())
+      for (auto &[number, place, value] : ready)
+        store(number, place, value);
+    points.end(loop, next);
+    for (auto [sum, value] : llvm::zip_equal(sums, loop.getResults())) {
+      Place place{stripe};
+      place.append(sum.loops.begin() + stripes->rows.size() + 1, sum.loops.end());
+      if (Value total = evaluator->total(sum.op(), sum.result.getResultNumber(), sum.combiner, value, 0, sum.loops, {}))
+        store(sum.number, place, total);
+    }
+    return evaluator->why.empty() || refuse(evaluator->why);
+  }
+
   /// An input that lies where a result does may be read by the program that writes over it, at that place, only.
   bool checkInPlace() {
     for (auto [input, output] : arrays.inPlace) {
-      bool inParts = plan.parts == 1 && innerSize(output) > plan.tile[1 - plan.axis];
+      bool inParts = !stripes && plan.parts == 1 && innerSize(output) > plan.tile[1 - plan.axis];
       for (const TileEvaluator::Read &read : evaluator->reads)
         if (read.argument == input && (read.position != written[output] || (inParts && kernel.getNumResults() > 1)))
           return refuse("it reads input " + Twine(input) + " elsewhere than it writes over it");
@@ -215,6 +284,7 @@ private:
   TileBuilder tiles;
   TilePoints points;
   double work = 0, repeated = 1;
+  std::optional<Stripes> stripes;
   TilePlan plan;
   std::string &why;
   SmallVector<Value> pointers;
