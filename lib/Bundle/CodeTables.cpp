@@ -42,7 +42,9 @@ void CodeTables::writeKernel(LLVM::LLVMFuncOp function) {
     return value ? value.getInt() : 0;
   };
   uint32_t codeIndex = writeOwnCode(function);
-  auto symbol = builder.CreateString(function.getSymName().str());
+  auto name = builder.CreateString(function.getSymName().str());
+  auto own = function->getAttrOfType<StringAttr>("exec.symbol");
+  auto symbol = own ? builder.CreateString(own.str()) : name;
   Offset<flatbuffers::Vector<uint32_t>> grid;
   if (int64_t blocks = number("exec.blocks"))
     grid = builder.CreateVector(std::vector<uint32_t>{static_cast<uint32_t>(blocks)});
@@ -54,7 +56,7 @@ void CodeTables::writeKernel(LLVM::LLVMFuncOp function) {
   kernel.add_shared_bytes(number("exec.shared"));
   kernel.add_trailing_pointers(number("exec.scratch") ? 1 : number("exec.trailing"));
   kernel.add_global_scratch_bytes(number("exec.scratch"));
-  kernel.add_name(symbol);
+  kernel.add_name(name);
   kernel.add_symbol(symbol);
   kernel.add_num_args(number("exec.args"));
   kernel.add_range(number("exec.range"));
@@ -64,13 +66,15 @@ void CodeTables::writeKernel(LLVM::LLVMFuncOp function) {
   kernels.push_back(kernel.Finish());
 }
 
-/// The code object of a kernel: its own where it comes with one, else that of the module.
+/// The code object of a kernel: its own where it comes with one, once for those that share it, else that of the module.
 uint32_t CodeTables::writeOwnCode(LLVM::LLVMFuncOp kernel) {
   auto cubin = kernel->getAttrOfType<StringAttr>("exec.cubin");
   if (!cubin)
     return 0;
-  addCode(bundle::CodeFormat::Cubin, target + ":triton", {cubin.getValue().data(), cubin.getValue().size()});
-  return code.size() - 1;
+  auto [index, isNew] = ownCode.try_emplace(cubin, code.size());
+  if (isNew)
+    addCode(bundle::CodeFormat::Cubin, target + ":triton", {cubin.getValue().data(), cubin.getValue().size()});
+  return index->second;
 }
 
 } // namespace raddle

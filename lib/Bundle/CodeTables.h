@@ -21,6 +21,7 @@ public:
   Offsets<bundle::CodeObject> code;
   Offsets<bundle::Kernel> kernels;
   llvm::StringMap<uint32_t> kernelIndices;
+  llvm::DenseMap<mlir::Attribute, uint32_t> ownCode; ///< where code that kernels come with is
 
 private:
   void addCode(bundle::CodeFormat format, const std::string &madeFor, llvm::ArrayRef<char> bytes);

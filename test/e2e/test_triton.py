@@ -196,3 +196,25 @@ def test_code(tmp_path):
         assert listing.count("EIATTR_KPARAM_INFO") == launch["args"] + launch["trailing"]
         threads = re.search(r"EIATTR_REQNTID.*?Value:\s*0x([0-9a-f]+)", listing, re.S)
         assert int(threads[1], 16) == launch["threads"]
+
+
+@needs_triton
+def test_equal_kernels_are_compiled_once(tmp_path, monkeypatch):
+    """Whatever they are called."""
+    monkeypatch.setenv("RADDLE_CACHE", str(tmp_path / "cache"))
+    kernel = """
+      func.func private @{name}(%x: tensor<48xf32>) -> tensor<48xf32> attributes {{exec.kernel}} {{
+        %e = tensor.empty() : tensor<48xf32>
+        %r = linalg.exp ins(%x : tensor<48xf32>) outs(%e : tensor<48xf32>) -> tensor<48xf32>
+        return %r : tensor<48xf32>
+      }}"""
+    source = tmp_path / "kernels.mlir"
+    source.write_text("".join(kernel.format(name=name) for name in ("first", "second")))
+    passes = ["--linalg-generalize-named-ops", "--codegen-triton"]
+    compiling = f"--codegen-triton-compile=python={sys.executable} required=true"
+    compiled = succeed("raddle-opt", source, *passes, compiling).stdout
+    codes = re.findall(r'exec\.cubin = "((?:[^"\\]|\\.)*)"', compiled)
+    assert len(codes) == 2 and codes[0] == codes[1]
+    (kept,) = (tmp_path / "cache" / "triton").glob("*.cubin")
+    symbol, = set(re.findall(r'exec\.symbol = "(\w+)"', compiled))
+    assert symbol.encode() in kept.read_bytes()

@@ -28,20 +28,25 @@ struct CodegenTritonCompilePass : raddle::impl::CodegenTritonCompileBase<Codegen
 
   void runOnOperation() override {
     SmallVector<func::FuncOp> kernels;
+    SmallVector<size_t> numbers; // of their sources
     std::vector<TritonSource> sources;
+    llvm::DenseMap<std::pair<Attribute, Attribute>, size_t> known; // those of one text and one number of warps
     for (auto kernel : getOperation().getOps<func::FuncOp>())
       if (auto text = kernel->getAttrOfType<StringAttr>("exec.triton")) {
+        auto warps = kernel->getAttrOfType<IntegerAttr>("exec.warps");
+        auto [number, isNew] = known.try_emplace({text, warps}, sources.size());
+        if (isNew)
+          sources.push_back({text.str(), warps.getInt()});
         kernels.push_back(kernel);
-        sources.push_back(
-            {kernel.getSymName().str(), text.str(), kernel->getAttrOfType<IntegerAttr>("exec.warps").getInt()});
+        numbers.push_back(number->second);
       }
     if (kernels.empty())
       return;
-    llvm::Expected<llvm::StringMap<TritonCode>> codes = runTriton(sources, arch, python);
+    llvm::Expected<std::vector<TritonCode>> codes = runTriton(sources, arch, python);
     if (!codes)
       return leaveAll(kernels, codes.takeError());
-    for (func::FuncOp kernel : kernels)
-      if (llvm::Error error = replace(kernel, (*codes)[kernel.getSymName()]))
+    for (auto [kernel, number] : llvm::zip_equal(kernels, numbers))
+      if (llvm::Error error = replace(kernel, (*codes)[number]))
         leave(kernel, "kernel '" + kernel.getSymName() + "': " + llvm::toString(std::move(error)));
   }
 
@@ -64,7 +69,7 @@ private:
   }
 
   static void dropVersion(func::FuncOp kernel) {
-    for (StringRef name : {"exec.triton", "exec.blocks", "exec.warps"})
+    for (StringRef name : {"exec.triton", "exec.symbol", "exec.blocks", "exec.warps"})
       kernel->removeAttr(name);
   }
 
@@ -72,7 +77,8 @@ private:
   llvm::Error replace(func::FuncOp kernel, const TritonCode &code) {
     if (!code.error.empty())
       return llvm::createStringError("Triton refuses it: " + code.error);
-    llvm::Expected<CodeInfo> info = readCodeInfo(code.cubin, kernel.getSymName());
+    auto symbol = kernel->getAttrOfType<StringAttr>("exec.symbol");
+    llvm::Expected<CodeInfo> info = readCodeInfo(code.cubin, symbol ? symbol.getValue() : kernel.getSymName());
     if (!info)
       return info.takeError();
     int64_t arrays = kernel.getNumArguments() + kernel.getNumResults(), threads = code.warps * kWarp;
@@ -89,7 +95,7 @@ private:
     SmallVector<Type> types(info->parameters, LLVM::LLVMPointerType::get(&getContext()));
     auto type = LLVM::LLVMFunctionType::get(LLVM::LLVMVoidType::get(&getContext()), types);
     auto entry = LLVM::LLVMFuncOp::create(builder, kernel.getLoc(), kernel.getSymName(), type);
-    for (StringRef kept : {"exec.kernel", "exec.flops", "exec.bytes", "exec.blocks", "exec.triton"})
+    for (StringRef kept : {"exec.kernel", "exec.flops", "exec.bytes", "exec.blocks", "exec.triton", "exec.symbol"})
       if (Attribute value = kernel->getAttr(kept))
         entry->setAttr(kept, value);
     auto set = [&](StringRef name, int64_t value) { entry->setAttr(name, builder.getI64IntegerAttr(value)); };

@@ -29,6 +29,7 @@ struct CodegenTritonPass : raddle::impl::CodegenTritonBase<CodegenTritonPass> {
       if (std::optional<TritonKernel> written = writeForTriton(kernel, arrays[kernel.getSymNameAttr()], why)) {
         OpBuilder builder(&getContext());
         kernel->setAttr("exec.triton", builder.getStringAttr(written->text));
+        kernel->setAttr("exec.symbol", builder.getStringAttr(written->symbol));
         kernel->setAttr("exec.blocks", builder.getI64IntegerAttr(written->programs));
         kernel->setAttr("exec.warps", builder.getI64IntegerAttr(written->warps));
         ++numWritten;

@@ -67,9 +67,10 @@ std::string lastLine(const std::string &path) {
 
 llvm::Error writeRequest(const std::vector<TritonSource> &sources, llvm::StringRef folder) {
   llvm::json::Array list;
-  for (const TritonSource &source : sources) {
-    list.push_back(llvm::json::Object{{"name", source.name}, {"warps", source.warps}});
-    if (llvm::Error error = writeFile(inFolder(folder, source.name + ".ttir"), source.text))
+  for (auto [number, source] : llvm::enumerate(sources)) {
+    std::string name = std::to_string(number);
+    list.push_back(llvm::json::Object{{"name", name}, {"warps", source.warps}});
+    if (llvm::Error error = writeFile(inFolder(folder, name + ".ttir"), source.text))
       return error;
   }
   std::string text = llvm::formatv("{0}", llvm::json::Value(std::move(list)));
@@ -97,24 +98,27 @@ llvm::Error execute(llvm::StringRef folder, llvm::StringRef arch, llvm::StringRe
                                          "; RADDLE_PYTHON names a Python that has it");
 }
 
-llvm::Expected<llvm::StringMap<TritonCode>> readResults(llvm::StringRef folder) {
+llvm::Expected<std::vector<TritonCode>> readResults(llvm::StringRef folder, size_t count) {
   auto text = llvm::MemoryBuffer::getFile(inFolder(folder, "results.json"));
   if (!text)
     return llvm::createStringError("Triton's process left no results");
   llvm::Expected<llvm::json::Value> results = llvm::json::parse((*text)->getBuffer());
   if (!results)
     return results.takeError();
-  llvm::StringMap<TritonCode> codes;
+  std::vector<TritonCode> codes(count);
   for (const llvm::json::Value &entry : *results->getAsArray()) {
     const llvm::json::Object &object = *entry.getAsObject();
     llvm::StringRef name = object.getString("name").value_or("");
-    TritonCode &code = codes[name];
+    size_t number;
+    if (name.getAsInteger(10, number) || number >= count)
+      return llvm::createStringError("Triton's process gives a result of '" + name + "', which nobody asked for");
+    TritonCode &code = codes[number];
     code.error = object.getString("error").value_or("").str();
     if (!code.error.empty())
       continue;
     auto bytes = llvm::MemoryBuffer::getFile(inFolder(folder, name + ".cubin"));
     if (!bytes)
-      return llvm::createStringError("Triton's process left no code of kernel '" + name + "'");
+      return llvm::createStringError("Triton's process left no code of function " + name);
     code.cubin = (*bytes)->getBuffer().str();
     code.warps = object.getInteger("warps").value_or(0);
     code.sharedBytes = object.getInteger("shared").value_or(0);
@@ -133,8 +137,8 @@ bool findTriton() {
   });
 }
 
-llvm::Expected<llvm::StringMap<TritonCode>> runTriton(const std::vector<TritonSource> &sources, llvm::StringRef arch,
-                                                      llvm::StringRef python) {
+llvm::Expected<std::vector<TritonCode>> runTriton(const std::vector<TritonSource> &sources, llvm::StringRef arch,
+                                                  llvm::StringRef python) {
   llvm::SmallString<128> folder;
   if (std::error_code error = llvm::sys::fs::createUniqueDirectory("raddle-triton", folder))
     return llvm::createStringError("cannot create a temporary folder: " + error.message());
@@ -143,7 +147,7 @@ llvm::Expected<llvm::StringMap<TritonCode>> runTriton(const std::vector<TritonSo
     return error;
   if (llvm::Error error = execute(folder, arch, python))
     return error;
-  return readResults(folder);
+  return readResults(folder, sources.size());
 }
 
 } // namespace raddle

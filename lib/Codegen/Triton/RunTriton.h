@@ -3,7 +3,6 @@
 #define RADDLE_LIB_CODEGEN_TRITON_RUNTRITON_H
 
 #include "llvm/ADT/SmallVector.h"
-#include "llvm/ADT/StringMap.h"
 #include "llvm/Support/Error.h"
 #include <string>
 #include <vector>
@@ -11,7 +10,7 @@
 namespace raddle {
 
 struct TritonSource {
-  std::string name, text;
+  std::string text;
   int64_t warps;
 };
 
@@ -30,9 +29,9 @@ public:
 };
 
 /// Compiles functions for a GPU such as "sm_90", all in one process, with the `python` given, or else the first that
-/// has Triton of: RADDLE_PYTHON; python3 of the path and that which Raddle was built with. Gives the code by name.
-llvm::Expected<llvm::StringMap<TritonCode>> runTriton(const std::vector<TritonSource> &sources, llvm::StringRef arch,
-                                                      llvm::StringRef python);
+/// has Triton of: RADDLE_PYTHON; python3 of the path and that which Raddle was built with. Gives the code of each.
+llvm::Expected<std::vector<TritonCode>> runTriton(const std::vector<TritonSource> &sources, llvm::StringRef arch,
+                                                  llvm::StringRef python);
 
 } // namespace raddle
 

@@ -6,7 +6,9 @@
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/IR/MLIRContext.h"
 #include "raddle/Utils/TensorQueries.h"
+#include "llvm/ADT/StringExtras.h"
 #include "llvm/Support/MathExtras.h"
+#include "llvm/Support/xxhash.h"
 
 using namespace mlir;
 
@@ -28,22 +30,28 @@ public:
       : kernel(kernel), arrays(arrays), tiles(context), points(tiles, kernel.getContext()),
         stripes(Stripes::match(kernel)), plan(planTiles(kernel, stripes, work)), why(why) {}
 
-  std::optional<TritonKernel> write(StringRef name) {
+  std::optional<TritonKernel> write() {
     OwningOpRef<ModuleOp> module = ModuleOp::create(tiles.loc);
     if (!checkTypes() || !checkPlan())
       return std::nullopt;
-    createFunction(*module, name);
+    Operation *function = createFunction(*module);
     evaluator.emplace(tiles, points, pointers, plan.tile);
     if (!(stripes ? writeStripes() : writeResults()) || !checkInPlace() || !checkWork())
       return std::nullopt;
     tiles.create("tt.return", {}, {});
-    TritonKernel result{{}, plan.programs, plan.warps, repeated};
-    llvm::raw_string_ostream stream(result.text);
-    module->print(stream, OpPrintingFlags().printGenericOpForm().enableDebugInfo(false).assumeVerified());
-    return result;
+    std::string symbol = "kernel_" + llvm::utohexstr(llvm::xxh3_64bits(textOf(*module)), /*LowerCase=*/true, 16);
+    function->setAttr("sym_name", tiles.builder.getStringAttr(symbol));
+    return TritonKernel{symbol, textOf(*module), plan.programs, plan.warps, repeated};
   }
 
 private:
+  static std::string textOf(ModuleOp module) {
+    std::string text;
+    llvm::raw_string_ostream stream(text);
+    module.print(stream, OpPrintingFlags().printGenericOpForm().enableDebugInfo(false).assumeVerified());
+    return text;
+  }
+
   bool refuse(const Twine &reason) {
     why = reason.str();
     return false;
@@ -86,7 +94,7 @@ private:
   }
 
   /// A function of a pointer an array, inputs first, and the builder at its end.
-  void createFunction(ModuleOp module, StringRef name) {
+  Operation *createFunction(ModuleOp module) {
     OpBuilder &builder = tiles.builder;
     builder.setInsertionPointToEnd(module.getBody());
     SmallVector<Type> types;
@@ -101,7 +109,7 @@ private:
     }
     Operation *function =
         tiles.create("tt.func", {}, {},
-                     {builder.getNamedAttr("sym_name", builder.getStringAttr(name)),
+                     {builder.getNamedAttr("sym_name", builder.getStringAttr("kernel")),
                       builder.getNamedAttr("sym_visibility", builder.getStringAttr("public")),
                       builder.getNamedAttr("function_type", TypeAttr::get(builder.getFunctionType(types, {}))),
                       builder.getNamedAttr("arg_attrs", builder.getArrayAttr(attributes))},
@@ -109,6 +117,7 @@ private:
     Block *body =
         builder.createBlock(&function->getRegion(0), {}, types, SmallVector<Location>(types.size(), tiles.loc));
     pointers.assign(body->args_begin(), body->args_end());
+    return function;
   }
 
   ArrayRef<int64_t> shapeOf(unsigned result) {
@@ -326,7 +335,7 @@ std::optional<TritonKernel> writeForTriton(func::FuncOp kernel, const KernelArra
   splitNarrowCasts(copy);
   findParallelLoops(copy);
   std::unique_ptr<MLIRContext> context = createTritonContext();
-  return KernelWriter(copy, arrays, context.get(), why).write(kernel.getSymName());
+  return KernelWriter(copy, arrays, context.get(), why).write();
 }
 
 } // namespace raddle

@@ -14,6 +14,7 @@ struct KernelArrays {
 };
 
 struct TritonKernel {
+  std::string symbol; ///< of the function: equal ones have equal text, whatever the kernels are called
   std::string text;
   int64_t programs, warps;
   double repeated; ///< points of structured ops that it computes, of those that it has to; 1 where that does not matter

@@ -7,12 +7,13 @@ def CodegenTriton : Pass<"codegen-triton", "::mlir::ModuleOp"> {
   let summary = "Write kernels as functions on tiles, in Triton's language";
   let description = [{
     A kernel on tensors gets a Triton version beside its body: attributes `exec.triton`, the text of a module with one `tt.func` in
-    MLIR's generic form, `exec.blocks`, the number of programs, and `exec.warps`, the number of warps of each. The function takes a
-    pointer an array, inputs first.
+    MLIR's generic form, `exec.symbol`, its name, which the text determines, `exec.blocks`, the number of programs, and `exec.warps`,
+    the number of warps of each. The function takes a pointer an array, inputs first.
 
     ```mlir
     func.func private @kernel(%x: tensor<48x128xf32>) -> tensor<48xf32>
-        attributes {exec.kernel, exec.triton = "\22builtin.module\22() ({ ...", exec.blocks = 6 : i64, exec.warps = 4 : i64} {
+        attributes {exec.kernel, exec.triton = "\22builtin.module\22() ({ ...", exec.symbol = "kernel_0b2d2a3e7c1f5a60",
+                    exec.blocks = 6 : i64, exec.warps = 4 : i64} {
     ```
 
     Kernels that cannot be written so keep what they have: loops of `scf`, windows that overlap, long sums into few elements, reads of
@@ -30,7 +31,8 @@ def CodegenTritonCompile : Pass<"codegen-triton-compile", "::mlir::ModuleOp"> {
 
     ```mlir
     llvm.func @kernel(!llvm.ptr, !llvm.ptr) attributes {exec.args = 2 : i64, exec.blocks = 6 : i64, exec.cubin = "\7FELF...",
-        exec.kernel, exec.range = 1 : i64, exec.shared = 512 : i64, exec.threads = 128 : i64, exec.trailing = 2 : i64}
+        exec.kernel, exec.range = 1 : i64, exec.shared = 512 : i64, exec.symbol = "kernel_0b2d2a3e7c1f5a60", exec.threads = 128 : i64,
+        exec.trailing = 2 : i64}
     ```
 
     Code is kept in a folder of the user, by the hash of all that it depends on. Without Triton, or where Triton refuses a kernel, kernels
