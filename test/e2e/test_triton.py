@@ -200,21 +200,30 @@ def test_code(tmp_path):
 
 @needs_triton
 def test_equal_kernels_are_compiled_once(tmp_path, monkeypatch):
-    """Whatever they are called."""
+    """Whatever they are called, and wherever they are in a program."""
     monkeypatch.setenv("RADDLE_CACHE", str(tmp_path / "cache"))
     kernel = """
       func.func private @{name}(%x: tensor<48xf32>) -> tensor<48xf32> attributes {{exec.kernel}} {{
         %e = tensor.empty() : tensor<48xf32>
-        %r = linalg.exp ins(%x : tensor<48xf32>) outs(%e : tensor<48xf32>) -> tensor<48xf32>
+        %r = linalg.{op} ins(%x : tensor<48xf32>) outs(%e : tensor<48xf32>) -> tensor<48xf32>
         return %r : tensor<48xf32>
       }}"""
-    source = tmp_path / "kernels.mlir"
-    source.write_text("".join(kernel.format(name=name) for name in ("first", "second")))
-    passes = ["--linalg-generalize-named-ops", "--codegen-triton"]
-    compiling = f"--codegen-triton-compile=python={sys.executable} required=true"
-    compiled = succeed("raddle-opt", source, *passes, compiling).stdout
-    codes = re.findall(r'exec\.cubin = "((?:[^"\\]|\\.)*)"', compiled)
-    assert len(codes) == 2 and codes[0] == codes[1]
+
+    def compiled(*kernels):
+        """Code and its symbol by kernel."""
+        source = tmp_path / "kernels.mlir"
+        source.write_text("".join(kernel.format(name=name, op=op) for name, op in kernels))
+        passes = ["--linalg-generalize-named-ops", "--codegen-triton"]
+        compiling = f"--codegen-triton-compile=python={sys.executable} required=true"
+        text = succeed("raddle-opt", source, *passes, compiling).stdout
+        found = [re.search(rf'@{name}\(.*exec\.cubin = "((?:[^"\\]|\\.)*)".*exec\.symbol = "(\w+)"', text)
+                 for name, _ in kernels]
+        return [match.groups() for match in found]
+
+    first, second = compiled(("first", "exp"), ("second", "exp"))
+    assert first == second
     (kept,) = (tmp_path / "cache" / "triton").glob("*.cubin")
-    symbol, = set(re.findall(r'exec\.symbol = "(\w+)"', compiled))
-    assert symbol.encode() in kept.read_bytes()
+    assert first[1].encode() in kept.read_bytes()
+    other, again = compiled(("other", "tanh"), ("again", "exp"))
+    assert again == first and other[1] != first[1]
+    assert len(list((tmp_path / "cache" / "triton").glob("*.cubin"))) == 2

@@ -4,7 +4,8 @@
 
 FOLDER/kernels.json lists {"name", "warps"} of functions whose text is FOLDER/NAME.ttir, ARCH is a number such as 90.
 Writes FOLDER/NAME.cubin and FOLDER/results.json, a list of {"name", "warps", "ctas", "shared", "scratch"}, sizes in
-bytes, or of {"name", "error"}. Code is kept in the folder CACHE by the hash of all that it depends on.
+bytes, or of {"name", "error"}. Code is kept in the folder CACHE by the hash of all that it depends on, which names are
+not.
 
 Exits with 3 where this Python has no Triton.
 """
@@ -49,13 +50,13 @@ def compile_kernel(folder, name, warps, arch):
             compiled = triton.compile(f"{folder}/{name}.ttir", target=GPUTarget("cuda", int(arch), 32), options=options)
         except Exception as error:
             printed.seek(0)
-            return {"name": name, "error": reason_of(error, printed.read())}, None
+            return {"error": reason_of(error, printed.read())}, None
         finally:
             os.dup2(saved, 2)
             os.close(saved)
     metadata = compiled.metadata
     found = {
-        "name": name, "warps": metadata.num_warps, "ctas": metadata.num_ctas, "shared": metadata.shared,
+        "warps": metadata.num_warps, "ctas": metadata.num_ctas, "shared": metadata.shared,
         "scratch": metadata.global_scratch_size,
     }
     return found, compiled.asm["cubin"]
@@ -97,7 +98,7 @@ def main():
             missing[name] = key, kernel["warps"]
             continue
         (folder / f"{name}.cubin").write_bytes(code)
-        results[name] = found
+        results[name] = {**found, "name": name}
     workers = min(len(os.sched_getaffinity(0)), len(missing))
     if missing:
         # Once, before the workers start as copies of this process: it takes as long as several kernels.
@@ -110,10 +111,11 @@ def main():
                 for name, (_, warps) in missing.items()
             }
             for name, job in jobs.items():
-                results[name], code = job.result()
+                found, code = job.result()
+                results[name] = {**found, "name": name}
                 if code is not None:
                     (folder / f"{name}.cubin").write_bytes(code)
-                    keep(cache, missing[name][0], results[name], code)
+                    keep(cache, missing[name][0], found, code)
     (folder / "results.json").write_text(json.dumps(list(results.values())))
     return 0
 
