@@ -8,7 +8,8 @@
 multiply without TF32; with bf16 Raddle is compiled for it, and the peer's FSDP2 gathers in bf16 and reduces in f32.
 Neither side reads weights: Raddle's runtime draws them from a counter, and the peer draws the same ones (`draw`). Both
 cut the same windows from one file of tokens, a random chain that a model can learn. `--compiled` compiles the peer's
-layers with torch.compile.
+layers with torch.compile. With --share-gpus both sides' ranks share GPUs where there are fewer, as processes that NCCL
+connects through sockets: the losses are what they would be elsewhere, times and bytes are not.
 
 The losses of all steps are compared first; the exit status is 1 where one differs by more than TOLERANCE. Each line on
 standard output is a JSON object with one figure:
@@ -29,6 +30,7 @@ import json
 import os
 import pathlib
 import shutil
+import socket
 import statistics
 import subprocess
 import sys
@@ -209,7 +211,11 @@ def train_fsdp2(arguments):
     described = json.loads((arguments.folder / "setting.json").read_text())
     setting = described["setting"]
     rank, ranks = int(os.environ["RANK"]), int(os.environ["WORLD_SIZE"])
-    device = torch.device("cuda", rank)
+    gpus = torch.cuda.device_count()
+    if arguments.share_gpus and rank >= gpus:
+        # As runtime/src/exec/SessionGpus.cpp: NCCL takes this process for another host's.
+        os.environ["NCCL_HOSTID"] = f"{socket.gethostname()}-{rank // gpus}"
+    device = torch.device("cuda", rank % gpus if arguments.share_gpus else rank)
     torch.cuda.set_device(device)
     torch.distributed.init_process_group("nccl", device_id=device)
     torch.backends.cuda.matmul.allow_tf32 = False
@@ -263,12 +269,13 @@ def used_bytes():
     return max(int(line) for line in subprocess.run(query, capture_output=True, text=True).stdout.split()) << 20
 
 
-def run_fsdp2(arguments, ranks):
+def run_fsdp2(arguments, machine, ranks):
     options = [f"--nproc-per-node={ranks}", "--master-addr=127.0.0.1", f"--master-port={PORT}"]
     command = [sys.executable, "-m", "torch.distributed.run", *options, __file__, "peer", str(arguments.folder)]
     command += [f"--steps={arguments.steps}"] + ["--compiled"] * arguments.compiled
-    command += ["--breakdown"] * arguments.breakdown
-    subprocess.run(command, check=True, stdout=sys.stderr)
+    command += ["--breakdown"] * arguments.breakdown + ["--share-gpus"] * arguments.share_gpus
+    variables = machine.sharing_processes if arguments.share_gpus else {}
+    subprocess.run(command, check=True, stdout=sys.stderr, env={**os.environ, **variables})
     return json.loads((arguments.folder / "fsdp2.json").read_text())
 
 
@@ -277,17 +284,24 @@ def raddle_command(machine):
     return [machine.folder / "raddle-run", "llama.raddle", *options]
 
 
-def run_raddle(arguments, machine, options=()):
-    process = machine.start([*raddle_command(machine), f"--steps={arguments.steps}", *options])
+def start_raddle(arguments, machine, ranks, options):
+    command = [*raddle_command(machine), f"--steps={arguments.steps}", *options]
+    if arguments.share_gpus:
+        return machine.start_ranks([*command, "--share-gpus"], ranks, **machine.sharing_processes)
+    return [machine.start(command)]
+
+
+def run_raddle(arguments, machine, ranks, options=()):
+    process, *others = start_raddle(arguments, machine, ranks, options)
     lines, used = [], {}
     for line in process.stdout:
         if line.startswith("{"):
             lines.append(json.loads(line))
             if len(lines) in (WARM, arguments.steps - 1):
                 used[len(lines)] = used_bytes()
-    errors = process.stderr.read()
-    if process.wait() != 0:
-        raise RuntimeError("raddle-run failed: " + errors[-3000:])
+    errors = [one.communicate()[1] for one in (process, *others)]
+    if any(one.returncode for one in (process, *others)):
+        raise RuntimeError("raddle-run failed: " + " | ".join(error[-3000:] for error in errors))
     steps = [line for line in lines if "step" in line]
     calls = ("graph_launches", "single_instructions", "device_allocations", "synchronisations")
     return {
@@ -319,7 +333,7 @@ def open_folder(arguments):
 
 def run_host(arguments):
     described, machine = open_folder(arguments)
-    ours = run_raddle(arguments, machine, ["--graph=graph.dot"])
+    ours = run_raddle(arguments, machine, described["setting"]["ranks"], ["--graph=graph.dot"])
     step = statistics.median(ours["seconds"][WARM:])
     print(json.dumps({"benchmark": "llama_gpus", **described["setting"], "step_seconds": step, **host_figure(ours)}))
     return 0
@@ -329,14 +343,15 @@ def run(arguments):
     described, machine = open_folder(arguments)
     setting = described["setting"]
     print(f"Raddle: {arguments.steps} steps", file=sys.stderr, flush=True)
-    ours = run_raddle(arguments, machine)
+    ours = run_raddle(arguments, machine, setting["ranks"])
     if arguments.breakdown:
         kinds = described["instructions"]
         ours["breakdown"] = gpu_breakdown.trace_raddle(machine, raddle_command(machine), kinds)
     print(f"FSDP2: {arguments.steps} steps", file=sys.stderr, flush=True)
-    theirs = run_fsdp2(arguments, setting["ranks"])
+    theirs = run_fsdp2(arguments, machine, setting["ranks"])
     difference = max(abs(a - b) / abs(b) for a, b in zip(ours["losses"], theirs["losses"], strict=True))
     common = {"benchmark": "llama_gpus", **setting, "steps": arguments.steps, "compiled": arguments.compiled}
+    common["share_gpus"] = arguments.share_gpus
     sides = {"raddle": ours["losses"], "fsdp2": theirs["losses"]}
     print(json.dumps({**common, "figure": "losses", **sides, "max_rel_diff": difference}), flush=True)
     allowed = TOLERANCE[setting["dtype"]]
@@ -371,7 +386,10 @@ def main():
     parser.add_argument("--compiled", action="store_true", help="torch.compile each of the peer's layers")
     parser.add_argument("--breakdown", action="store_true", help="the device's time by kind of kernel, of both sides")
     parser.add_argument("--option", action="append", default=[], help="of raddle-compile; repeatable")
+    parser.add_argument("--share-gpus", action="store_true", help="let ranks share GPUs where there are fewer")
     arguments = parser.parse_args()
+    if arguments.share_gpus and arguments.breakdown:
+        parser.error("--breakdown: the times of ranks that share a GPU are each other's as well (--share-gpus)")
     if arguments.steps <= WARM + 1:
         parser.error(f"--steps: expected more than {WARM + 1}, found {arguments.steps}")
     sys.exit({"pack": pack, "run": run, "host": run_host, "peer": train_fsdp2}[arguments.what](arguments))

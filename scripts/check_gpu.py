@@ -7,9 +7,10 @@ In bf16 it may also be as far from it as the CPU's is from that in f32: so much 
 From the third on a step must be one launch of a graph, which allocates nothing, waits for nothing and takes the host
 less than HOST_SECONDS.
 
-The device's own tests (raddle-gpu-tests) run first. Cases of several ranks follow: where there are GPUs for them, as
-threads of one process and as processes of mpirun and torchrun; else as threads that share one GPU, with a library in
-NCCL's place (unittests/Runtime/SharedGpuNccl.cpp). Then what must be refused; then cases of one rank, as many at a time
+The device's own tests (raddle-gpu-tests) run first. Cases of several ranks follow, as threads of one process and as
+processes of mpirun, torchrun and its environment. Where there are fewer GPUs than ranks, these share them: processes
+with NVIDIA's NCCL, which connects them through sockets, threads with a library in its place
+(unittests/Runtime/SharedGpuNccl.cpp). Then what must be refused; then cases of one rank, as many at a time
 as there are GPUs, some of them traced as well; then those under compute-sanitizer. A check that hangs is ended and
 fails, and the others go on; what --seconds leaves no time for is skipped and named. The last line is "N passed, M
 failed"; the exit status is 1 after a failure.
@@ -47,8 +48,8 @@ COLLECTIVE_SECONDS = 20
 REFUSAL_SECONDS = 3
 LIBRARIES = ("libcublasLt.so.*", "libcudart.so.*", "libcudnn.so.9", "libnccl.so.2")
 PORT = 29511
-# Ranks that share a GPU: streams wait for each other in kernels, so that each needs a queue of its own.
-SHARED = {"CUDA_DEVICE_MAX_CONNECTIONS": "32"}
+# Threads that share a GPU: streams wait for each other in kernels, so that each needs a queue of its own.
+SHARING_THREADS = {"CUDA_DEVICE_MAX_CONNECTIONS": "32"}
 
 
 class Log:
@@ -100,6 +101,9 @@ class Result:
 
 
 class Machine:
+    # Variables of processes that share GPUs: NCCL is to take a network that every machine has.
+    sharing_processes = {"NCCL_SOCKET_IFNAME": "lo", "NCCL_IB_DISABLE": "1"}
+
     def __init__(self, folder):
         self.folder = folder
         query = ["nvidia-smi", "--query-gpu=name,driver_version,memory.total", "--format=csv,noheader"]
@@ -126,24 +130,30 @@ class Machine:
         )
 
     def run(self, case, seconds, before=(), extra=(), gpu=None, patience=COLLECTIVE_SECONDS):
-        """One case, as its ranks are to be started; on one GPU, where its number is given."""
+        """One case, as its ranks are to be started; on one GPU, where its number is given. Where the case says so, its
+        ranks share GPUs."""
         command = [*before, self.folder / "raddle-run", case["bundle"], *case["options"], "--json"]
         command += [f"--output={output_name(case)}", f"--timeout={patience}", *extra]
         launch, ranks = case.get("launch", "threads"), case.get("ranks", 1)
-        if launch == "shared":
-            return Result([self.start([*command, "--share-gpus"], **self.shared_environment())], seconds)
+        variables = {} if gpu is None else {"CUDA_VISIBLE_DEVICES": str(gpu)}
+        if case.get("shared"):
+            command.append("--share-gpus")
+            variables = self.sharing_threads() if launch == "threads" else self.sharing_processes
         if launch == "mpirun":
             command = ["mpirun", "-n", ranks, *command]
         if launch == "torchrun":
             options = [f"--nproc-per-node={ranks}", "--master-addr=127.0.0.1", f"--master-port={PORT}", "--no-python"]
             command = [sys.executable, "-m", "torch.distributed.run", *options, *command]
         if launch == "environment":
-            return Result([self.start(command, **rank_environment(rank, ranks)) for rank in range(ranks)], seconds)
-        visible = {} if gpu is None else {"CUDA_VISIBLE_DEVICES": str(gpu)}
-        return Result([self.start(command, **visible)], seconds)
+            return Result(self.start_ranks(command, ranks, **variables), seconds)
+        return Result([self.start(command, **variables)], seconds)
 
-    def shared_environment(self):
-        return {**SHARED, "LD_LIBRARY_PATH": f"{self.folder / 'shared'}:{self.environment['LD_LIBRARY_PATH']}"}
+    def start_ranks(self, command, ranks, **variables):
+        return [self.start(command, **variables, **rank_environment(rank, ranks)) for rank in range(ranks)]
+
+    def sharing_threads(self):
+        libraries = f"{self.folder / 'shared'}:{self.environment['LD_LIBRARY_PATH']}"
+        return {**SHARING_THREADS, "LD_LIBRARY_PATH": libraries}
 
 
 def rank_environment(rank, ranks):
@@ -168,9 +178,8 @@ def output_name(case):
 def title(case):
     if case.get("ranks", 1) == 1:
         return case["name"]
-    if case["launch"] == "shared":
-        return f"{case['name']} on {case['ranks']} ranks of one GPU"
-    return f"{case['name']} on {case['ranks']} GPUs ({case['launch']})"
+    where = "ranks that share GPUs" if case.get("shared") else "GPUs"
+    return f"{case['name']} on {case['ranks']} {where} ({case['launch']})"
 
 
 class Difference(typing.NamedTuple):
@@ -277,7 +286,7 @@ def wrong_calls(steps):
 def device_tests(machine, log):
     """All for a rank with NVIDIA's NCCL, then those of ranks for several that share a GPU. Lines of figures are
     kept."""
-    shared = {"RADDLE_TEST_RANKS": "3", **machine.shared_environment()}
+    shared = {"RADDLE_TEST_RANKS": "3", **machine.sharing_threads()}
     for what, tests, variables in (("1 rank", "*", {}), ("3 ranks", "DeviceTest.*", shared)):
         command = [machine.folder / "raddle-gpu-tests", "--gtest_brief=1", f"--gtest_filter={tests}"]
         result = Result([machine.start(command, **variables)], min(2 * CASE_SECONDS, max(log.left(), 1)))
@@ -369,14 +378,13 @@ def main():
     cases = json.loads((machine.folder / "cases.json").read_text())
     guarded(device_tests, machine, log, log=log, name="raddle-gpu-tests")
     for case in cases:
-        if case.get("ranks", 1) > machine.gpus and case["launch"] == "threads":
-            shared = {**case, "launch": "shared"}
-            guarded(compare, machine, shared, log, log=log, name=title(shared))
-        if 1 < case.get("ranks", 1) <= machine.gpus:
-            if case["launch"] == "mpirun" and not shutil.which("mpirun"):
-                log.line(f"skip {title(case)}: there is no mpirun")
-                continue
-            guarded(compare, machine, case, log, log=log, name=title(case))
+        if case.get("ranks", 1) == 1:
+            continue
+        case = {**case, "shared": case["ranks"] > machine.gpus}
+        if case["launch"] == "mpirun" and not shutil.which("mpirun"):
+            log.line(f"skip {title(case)}: there is no mpirun")
+            continue
+        guarded(compare, machine, case, log, log=log, name=title(case))
     guarded(refusals, machine, cases, log, log=log, name="refusals")
     singles = [case for case in cases if case.get("ranks", 1) == 1]
     run_singles(machine, singles, log)

@@ -84,8 +84,8 @@ std::optional<Options> parseOptions(int argc, char **argv, bool &failed) {
       ->check(CLI::IsMember({"on", "off"}))
       ->capture_default_str();
   app.add_flag("--share-gpus", options.shareGpus,
-               "Let ranks share GPUs where there are fewer of them; for tests with a library in NCCL's place, as NCCL "
-               "refuses it");
+               "Let ranks share GPUs where there are fewer of them, for tests: ranks that are processes talk through the "
+               "network then, and those of one process need a library in NCCL's place, as NCCL refuses them");
   app.add_option("--trace", options.trace,
                  "Write a trace for Perfetto; under mpirun each rank but the first adds its number to the name");
   app.add_option("--report", options.report,

@@ -8,6 +8,8 @@
 #include "raddle/Bundle/Mesh.h"
 #include "raddle/runtime/Error.h"
 
+#include <climits>
+#include <cstdlib>
 #include <cstring>
 #include <unistd.h>
 
@@ -96,6 +98,15 @@ GpuGroups Session::Implementation::connectGpu(const SessionOptions &options, siz
   return groups;
 }
 
+// NCCL refuses two ranks on a GPU of a host, and identifies hosts by the text in NCCL_HOSTID where it is set. Processes
+// that come to a GPU for the second time are another host's, so that the network connects them to the others. Hosts of
+// threads are their process's.
+static void becomeOtherHost(int number) {
+  char name[HOST_NAME_MAX + 1] = {};
+  gethostname(name, HOST_NAME_MAX);
+  setenv("NCCL_HOSTID", (name + ("-" + std::to_string(number))).c_str(), 0);
+}
+
 void Session::Implementation::makeGpuRanks(const SessionOptions &options, size_t count) {
   int first = options.launch ? options.launch->localRank : world ? rankOnMachine(*world) : 0;
   int needed = first + static_cast<int>(count), found = cudaGpuCount();
@@ -105,6 +116,8 @@ void Session::Implementation::makeGpuRanks(const SessionOptions &options, size_t
                           "machine has " + std::to_string(found) + "; mpirun and torchrun start ranks on several"
                     : "rank " + std::to_string(first) + " of this machine needs a GPU of its own, and this process " +
                           "sees " + std::to_string(found) + " (CUDA_VISIBLE_DEVICES must be the same in all)");
+  if (count == 1 && first >= found)
+    becomeOtherHost(first / found);
   std::vector<std::unique_ptr<Gpu>> gpus(count);
   std::vector<GpuGroups> groups(count);
   // Each of these ends on all ranks before the next begins, so that a failure finds none of them waiting for another.

@@ -42,7 +42,8 @@ struct SessionOptions {
   /// On a GPU: the file to which the first graph of the first rank is written in DOT, others to its name with ".1",
   /// ".2" and so on; `Statistics::graphs` says why one could not be written.
   std::string graphFile;
-  /// Let ranks share GPUs where there are fewer of them, in turn. For tests: NCCL refuses it.
+  /// Let ranks share GPUs where there are fewer of them, in turn. For tests: ranks that are processes talk through the
+  /// network, as NCCL_HOSTID is set in this process; NCCL refuses two ranks of one process.
   bool shareGpus = false;
   /// Of ranks on GPUs: how long one waits for the others when they connect, and in a collective.
   std::chrono::seconds patience{600};
