@@ -147,6 +147,7 @@ struct MemoryFunctions {
   Result (*memset32)(Address, unsigned, size_t, Stream);
   Result (*memset2D)(Address, size_t, unsigned char, size_t, size_t, Stream);
   Result (*copy)(Address, Address, size_t, Stream);
+  Result (*record)(Event, Stream, unsigned);
 
   MemoryFunctions() {
     SharedLibrary library({"libcuda.so.1"}, "NVIDIA's driver cannot be loaded");
@@ -155,6 +156,7 @@ struct MemoryFunctions {
     library.find(memset32, "cuMemsetD32Async");
     library.find(memset2D, "cuMemsetD2D8Async");
     library.find(copy, "cuMemcpyAsync");
+    library.find(record, "cuEventRecordWithFlags");
     library.check("NVIDIA's driver");
   }
 };
@@ -215,6 +217,37 @@ TEST_F(DeviceTest, KernelsTakeThePlaceOfMemsetsAndCopiesInAGraph) {
     gpu->launchGraph(graph);
     EXPECT_EQ(array.read(), expected) << "launch " << round;
   }
+}
+
+// As NCCL captures them, for who waits outside.
+TEST_F(DeviceTest, OfEventsInAGraphTheFirstWaitAndTheLastRecordStay) {
+  auto gpu = openCudaGpu(0);
+  gpu->enter();
+  constexpr unsigned external = 1;
+  const Driver &cu = driver();
+  Event event = nullptr;
+  cu.check(cu.eventCreate(&event, eventDisableTiming), "an event");
+  Array<uint8_t> array(*gpu, std::vector<uint8_t>(4, 0));
+  Address at = reinterpret_cast<Address>(array.data());
+  MemoryFunctions functions;
+  size_t graph = captureBeside(*gpu, [&](Stream stream) {
+    cu.check(cu.streamWaitEvent(stream, event, external), "a wait");
+    for (uint8_t i = 0; i < 4; ++i) {
+      cu.check(functions.memset8(at + i, i + 1, static_cast<size_t>(4 - i), stream), "bytes");
+      cu.check(functions.record(event, stream, external), "a record");
+    }
+  });
+  GraphCensus census = gpu->census(graph);
+  EXPECT_EQ(census.removedEvents, 3u);
+  EXPECT_EQ(census.events, 2u);
+  EXPECT_EQ(census.kernels, 4u);
+  EXPECT_EQ(census.joins + census.forks, 0u);
+  for (int round = 0; round < 3; ++round) {
+    gpu->launchGraph(graph);
+    EXPECT_EQ(array.read(), (std::vector<uint8_t>{1, 2, 3, 4})) << "launch " << round;
+    EXPECT_EQ(cu.eventQuery(event), 0);
+  }
+  cu.eventDestroy(event);
 }
 
 TEST_F(DeviceTest, GraphsKeepCopiesOfTheHostAndLargeOnes) {

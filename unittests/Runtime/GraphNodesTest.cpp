@@ -54,7 +54,7 @@ protected:
     return memory;
   }
 
-  GraphCensus replace() { return replaceMemoryNodes(driver.functions, kernels, device, driver.graph(0)); }
+  GraphCensus lighten() { return lightenGraph(driver.functions, kernels, device, driver.graph(0)); }
 
   size_t count(NodeType type, size_t graph = 0) {
     size_t found = 0;
@@ -75,7 +75,7 @@ TEST_F(GraphNodesTest, KernelsTakeThePlaceOfMemsetsAndCopiesInAChain) {
   std::vector<uint8_t> expected = launched();
   EXPECT_EQ(expected[700], uint8_t(0xab));
   EXPECT_EQ(expected[502], uint8_t(0xef));
-  GraphCensus census = replace();
+  GraphCensus census = lighten();
   EXPECT_EQ(launched(), expected);
   EXPECT_EQ(launched(), expected);
   EXPECT_EQ(launches, 6);
@@ -94,7 +94,7 @@ TEST_F(GraphNodesTest, DependenciesAndDependentsStay) {
   Node *c = driver.add(0, memset(10, 1, 1, 5), {cleared}), *d = driver.add(0, copy(100, 0, 10), {cleared});
   driver.add(0, kernel(), {c, d});
   std::vector<uint8_t> expected = launched();
-  GraphCensus census = replace();
+  GraphCensus census = lighten();
   EXPECT_EQ(launched(), expected);
   EXPECT_EQ(census.kernels, 6u);
   EXPECT_EQ(census.edges, 6u);
@@ -111,7 +111,7 @@ TEST_F(GraphNodesTest, ChildGraphsAreReplacedToo) {
   driver.add(0, kernel(), {driver.add(0, child)});
   driver.add(1, kernel(), {driver.add(1, memset(0, 5, 1, 3000))});
   std::vector<uint8_t> expected = launched();
-  GraphCensus census = replace();
+  GraphCensus census = lighten();
   EXPECT_EQ(launched(), expected);
   EXPECT_EQ(count(NodeType::Memset, 1), 0u);
   EXPECT_EQ(census.children, 1u);
@@ -134,7 +134,7 @@ TEST_F(GraphNodesTest, WhatKernelsCannotDoStays) {
   array.copy.src.memoryType = 3;
   for (const Node &node : {rows, large, array})
     driver.add(0, node);
-  GraphCensus census = replace();
+  GraphCensus census = lighten();
   EXPECT_EQ(census.kernels, 0u);
   EXPECT_EQ(census.memsets, 3u);
   EXPECT_EQ(census.copies, 6u);
@@ -146,7 +146,7 @@ TEST_F(GraphNodesTest, CountsOtherNodesAndLeavesGraphsThatAllocate) {
   for (NodeType type : {NodeType::Host, NodeType::Empty, NodeType::WaitEvent, NodeType::RecordEvent})
     last = driver.add(0, {type}, {last});
   driver.add(0, memset(0, 1, 1, 8), {last});
-  GraphCensus census = replace();
+  GraphCensus census = lighten();
   EXPECT_EQ(census.memsets, 1u);
   EXPECT_EQ(census.hosts, 1u);
   EXPECT_EQ(census.empties, 1u);
@@ -159,7 +159,7 @@ TEST_F(GraphNodesTest, NothingFailsWhereTheDriverRefuses) {
   driver.add(0, kernel(), {driver.add(0, memset(0, 3, 1, 64), {driver.add(0, kernel())})});
   std::vector<uint8_t> expected = launched();
   auto unchanged = [&] {
-    GraphCensus census = replace();
+    GraphCensus census = lighten();
     EXPECT_EQ(launched(), expected);
     EXPECT_EQ(census.memsets, 1u);
     EXPECT_EQ(census.kernels, 2u);
@@ -172,7 +172,7 @@ TEST_F(GraphNodesTest, NothingFailsWhereTheDriverRefuses) {
   unchanged();
   driver.refusesDestruction = false;
   driver.functions.graphGetNodes = nullptr;
-  EXPECT_EQ(replace().nodes(), 0u);
+  EXPECT_EQ(lighten().nodes(), 0u);
   EXPECT_EQ(count(NodeType::Memset), 1u);
   EXPECT_EQ(drawGraph(driver.functions, driver.graph(0), "a.dot"),
             "cannot write the graph to 'a.dot': NVIDIA's driver is too old");

@@ -83,6 +83,11 @@ struct DriverFunctions {
     return 0;
   }
 
+  static Result getEvent(GraphNode node, Event *event) {
+    *event = nodeOf(node)->event;
+    return 0;
+  }
+
   // The parameters are read now, as the driver does.
   static Result addKernel(GraphNode *made, Graph graph, const GraphNode *before, size_t count,
                           const KernelNodeParameters *kernel) {
@@ -105,8 +110,12 @@ struct DriverFunctions {
 
   static Result addEdges(Graph, const GraphNode *from, const GraphNode *to, const EdgeData *data, size_t count) {
     EXPECT_EQ(data, nullptr);
-    for (size_t i = 0; i < count; ++i)
+    for (size_t i = 0; i < count; ++i) {
+      for (const RecordingDriver::Edge &edge : current->edges)
+        if (edge.from == nodeOf(from[i]) && edge.to == nodeOf(to[i]))
+          return invalidValue;
       current->edges.push_back({nodeOf(from[i]), nodeOf(to[i])});
+    }
     return 0;
   }
 
@@ -164,6 +173,7 @@ RecordingDriver::RecordingDriver() {
   functions.graphMemsetNodeGetParams = DriverFunctions::getMemset;
   functions.graphMemcpyNodeGetParams = DriverFunctions::getCopy;
   functions.graphChildGraphNodeGetGraph = DriverFunctions::getChild;
+  functions.graphEventRecordNodeGetEvent = functions.graphEventWaitNodeGetEvent = DriverFunctions::getEvent;
   functions.graphAddKernelNode = DriverFunctions::addKernel;
   functions.graphAddDependencies = DriverFunctions::addEdges;
   functions.graphDestroyNode = DriverFunctions::destroy;

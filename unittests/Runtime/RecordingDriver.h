@@ -20,6 +20,7 @@ public:
     unsigned blocks = 0;
     int *at = nullptr;
     size_t child = 0;
+    raddle::runtime::cuda::Event event = nullptr;
     size_t graph = 0; ///< that it belongs to
     bool destroyed = false;
   };

@@ -133,7 +133,7 @@ public:
   size_t endGraph() override {
     Graph graph = nullptr;
     cu.check(cu.streamEndCapture(streams->compute(), &graph), "cannot end a graph");
-    GraphCensus census = replaceMemoryNodes(cu, streams->memoryKernels(), device, graph);
+    GraphCensus census = lightenGraph(cu, streams->memoryKernels(), device, graph);
     if (!drawing.empty())
       census.drawingError =
           drawGraph(cu, graph, graphs.empty() ? drawing : drawing + "." + std::to_string(graphs.size()));

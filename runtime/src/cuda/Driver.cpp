@@ -30,6 +30,8 @@ static void findGraphFunctions(SharedLibrary &library, Driver &driver) {
   find(driver.graphMemsetNodeGetParams, "cuGraphMemsetNodeGetParams");
   find(driver.graphMemcpyNodeGetParams, "cuGraphMemcpyNodeGetParams");
   find(driver.graphChildGraphNodeGetGraph, "cuGraphChildGraphNodeGetGraph");
+  find(driver.graphEventRecordNodeGetEvent, "cuGraphEventRecordNodeGetEvent");
+  find(driver.graphEventWaitNodeGetEvent, "cuGraphEventWaitNodeGetEvent");
   find(driver.graphAddKernelNode, "cuGraphAddKernelNode_v2");
   find(driver.graphAddDependencies, "cuGraphAddDependencies_v2");
   find(driver.graphDestroyNode, "cuGraphDestroyNode");

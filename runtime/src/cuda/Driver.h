@@ -118,6 +118,8 @@ struct Driver {
   Result (*graphMemsetNodeGetParams)(GraphNode, MemsetParameters *);
   Result (*graphMemcpyNodeGetParams)(GraphNode, CopyParameters *);
   Result (*graphChildGraphNodeGetGraph)(GraphNode, Graph *);
+  Result (*graphEventRecordNodeGetEvent)(GraphNode, Event *);
+  Result (*graphEventWaitNodeGetEvent)(GraphNode, Event *);
   Result (*graphAddKernelNode)(GraphNode *, Graph, const GraphNode *, size_t, const KernelNodeParameters *);
   Result (*graphAddDependencies)(Graph, const GraphNode *, const GraphNode *, const EdgeData *, size_t);
   Result (*graphDestroyNode)(GraphNode);

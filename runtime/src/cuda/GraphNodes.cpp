@@ -1,5 +1,7 @@
 #include "GraphNodes.h"
 
+#include "GraphEvents.h"
+
 #include <algorithm>
 #include <map>
 
@@ -102,20 +104,16 @@ bool Editor::replace(Graph graph, GraphNode node, NodeType type) const {
 }
 
 void Editor::countEdges(Graph graph) {
-  size_t count = 0;
-  if (cu.graphGetEdges(graph, nullptr, nullptr, nullptr, &count) != 0 || count == 0)
-    return;
-  std::vector<GraphNode> from(count), to(count);
-  std::vector<EdgeData> data(count);
-  if (cu.graphGetEdges(graph, from.data(), to.data(), data.data(), &count) != 0)
+  std::optional<GraphEdges> edges = edgesOf(cu, graph);
+  if (!edges)
     return;
   std::map<GraphNode, uint64_t> dependencies, dependents;
-  for (size_t i = 0; i < count; ++i) {
-    census.forks += ++dependents[from[i]] == 2;
-    census.joins += ++dependencies[to[i]] == 2;
-    census.programmatic += data[i].type != 0;
+  for (size_t i = 0; i < edges->from.size(); ++i) {
+    census.forks += ++dependents[edges->from[i]] == 2;
+    census.joins += ++dependencies[edges->to[i]] == 2;
+    census.programmatic += edges->data[i].type != 0;
   }
-  census.edges += count;
+  census.edges += edges->from.size();
 }
 
 static uint64_t GraphCensus::*countOf(NodeType type) {
@@ -141,6 +139,7 @@ static uint64_t GraphCensus::*countOf(NodeType type) {
 }
 
 void Editor::edit(Graph graph) {
+  census.removedEvents += removeInnerEvents(cu, graph);
   size_t count = 0;
   if (cu.graphGetNodes(graph, nullptr, &count) != 0)
     return;
@@ -168,7 +167,7 @@ void Editor::edit(Graph graph) {
   countEdges(graph);
 }
 
-GraphCensus replaceMemoryNodes(const Driver &cu, const MemoryKernels &kernels, Device device, Graph graph) {
+GraphCensus lightenGraph(const Driver &cu, const MemoryKernels &kernels, Device device, Graph graph) {
   GraphCensus census;
   if (cu.editsGraphs())
     Editor(cu, kernels, device, census).edit(graph);

@@ -21,6 +21,8 @@ struct GraphCensus {
   uint64_t joins = 0, forks = 0;
   /// Nodes of libraries that kernels took the place of; they count as kernels.
   uint64_t replacedMemsets = 0, replacedCopies = 0;
+  /// Nodes of events that are gone, since other edges keep their order.
+  uint64_t removedEvents = 0;
   /// Why the graph could not be written to the file that was asked for; empty where it was, or where none was.
   std::string drawingError;
 
@@ -49,6 +51,7 @@ inline constexpr GraphCount graphCounts[] = {
     {"forks", "nodes with several dependents", &GraphCensus::forks},
     {"replaced_memsets", "kernels in place of memsets", &GraphCensus::replacedMemsets},
     {"replaced_copies", "kernels in place of copies", &GraphCensus::replacedCopies},
+    {"removed_events", "events taken out", &GraphCensus::removedEvents},
 };
 
 } // namespace raddle::runtime
