@@ -1,22 +1,11 @@
 #include "GraphEvents.h"
 
+#include "GraphParts.h"
+
 #include <algorithm>
 #include <map>
 
 namespace raddle::runtime::cuda {
-
-std::optional<GraphEdges> edgesOf(const Driver &cu, Graph graph) {
-  size_t count = 0;
-  GraphEdges edges;
-  if (cu.graphGetEdges(graph, nullptr, nullptr, nullptr, &count) != 0)
-    return std::nullopt;
-  edges.from.resize(count);
-  edges.to.resize(count);
-  edges.data.resize(count);
-  if (count != 0 && cu.graphGetEdges(graph, edges.from.data(), edges.to.data(), edges.data.data(), &count) != 0)
-    return std::nullopt;
-  return edges;
-}
 
 namespace {
 
@@ -55,23 +44,21 @@ private:
 } // namespace
 
 bool EventRemover::read() {
-  size_t count = 0;
-  if (cu.graphGetNodes(graph, nullptr, &count) != 0)
+  std::optional<std::vector<TypedNode>> found = nodesOf(cu, graph);
+  if (!found)
     return false;
-  std::vector<GraphNode> handles(count);
-  if (count == 0 || cu.graphGetNodes(graph, handles.data(), &count) != 0)
-    return false;
-  std::optional<GraphEdges> edges = edgesOf(cu, graph);
-  if (!edges)
-    return false;
-  nodes.resize(count);
+  nodes.resize(found->size());
   std::map<GraphNode, Node *> byHandle;
-  for (size_t i = 0; i < count; ++i) {
-    nodes[i].handle = handles[i];
-    if (cu.graphNodeGetType(handles[i], &nodes[i].type) != 0)
-      return false;
-    byHandle[handles[i]] = &nodes[i];
+  bool hasEvents = false;
+  for (size_t i = 0; i < nodes.size(); ++i) {
+    nodes[i].handle = (*found)[i].handle;
+    nodes[i].type = (*found)[i].type;
+    hasEvents |= nodes[i].isWait() || nodes[i].isRecord();
+    byHandle[nodes[i].handle] = &nodes[i];
   }
+  std::optional<GraphEdges> edges;
+  if (!hasEvents || !(edges = edgesOf(cu, graph)))
+    return false;
   for (size_t i = 0; i < edges->from.size(); ++i) {
     Node &from = *byHandle.at(edges->from[i]), &to = *byHandle.at(edges->to[i]);
     from.after.push_back(&to);

@@ -3,21 +3,7 @@
 
 #include "Driver.h"
 
-#include "raddle/runtime/GraphCensus.h"
-
-#include <optional>
-#include <vector>
-
 namespace raddle::runtime::cuda {
-
-/// Dependencies of one graph, in the driver's order: `to[i]` waits for `from[i]`, as `data[i]` says.
-struct GraphEdges {
-  std::vector<GraphNode> from, to;
-  std::vector<EdgeData> data;
-};
-
-/// Nothing where the driver cannot tell.
-std::optional<GraphEdges> edgesOf(const Driver &cu, Graph graph);
 
 /// Takes out the nodes of events whose order the graph's own edges keep, and gives how many are gone. NCCL lets each of
 /// its operations in a graph record an event, so that what it does in the graph and elsewhere keeps one order. For that

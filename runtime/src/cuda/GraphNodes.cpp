@@ -1,6 +1,7 @@
 #include "GraphNodes.h"
 
 #include "GraphEvents.h"
+#include "GraphParts.h"
 
 #include <algorithm>
 #include <map>
@@ -140,28 +141,21 @@ static uint64_t GraphCensus::*countOf(NodeType type) {
 
 void Editor::edit(Graph graph) {
   census.removedEvents += removeInnerEvents(cu, graph);
-  size_t count = 0;
-  if (cu.graphGetNodes(graph, nullptr, &count) != 0)
+  std::optional<std::vector<TypedNode>> nodes = nodesOf(cu, graph);
+  if (!nodes)
     return;
-  std::vector<GraphNode> nodes(count);
-  if (count != 0 && cu.graphGetNodes(graph, nodes.data(), &count) != 0)
-    return;
-  std::vector<NodeType> types(count);
-  for (size_t i = 0; i < count; ++i)
-    if (cu.graphNodeGetType(nodes[i], &types[i]) != 0)
-      return;
   // Of a graph that allocates or frees memory no node can be taken away.
-  bool fixed = std::any_of(types.begin(), types.end(),
-                           [](NodeType type) { return type == NodeType::Allocation || type == NodeType::Free; });
-  for (size_t i = 0; i < count; ++i) {
-    NodeType type = types[i];
-    if ((type == NodeType::Memset || type == NodeType::Copy) && !fixed && replace(graph, nodes[i], type)) {
+  bool fixed = std::any_of(nodes->begin(), nodes->end(), [](const TypedNode &node) {
+    return node.type == NodeType::Allocation || node.type == NodeType::Free;
+  });
+  for (auto [node, type] : *nodes) {
+    if ((type == NodeType::Memset || type == NodeType::Copy) && !fixed && replace(graph, node, type)) {
       ++(type == NodeType::Memset ? census.replacedMemsets : census.replacedCopies);
       type = NodeType::Kernel;
     }
     ++(census.*countOf(type));
     Graph child = nullptr;
-    if (type == NodeType::Child && cu.graphChildGraphNodeGetGraph(nodes[i], &child) == 0)
+    if (type == NodeType::Child && cu.graphChildGraphNodeGetGraph(node, &child) == 0)
       edit(child);
   }
   countEdges(graph);

@@ -47,16 +47,22 @@ static bool usesGroup(const bundle::Bundle &bundle, std::optional<bundle::Group>
   return false;
 }
 
+static std::string machineName() {
+  char name[HOST_NAME_MAX + 1] = "";
+  ::gethostname(name, HOST_NAME_MAX);
+  return name;
+}
+
 // Among the processes of this machine, by the order of ranks.
 static int rankOnMachine(Communicator &world) {
-  constexpr size_t length = 256;
+  constexpr size_t length = HOST_NAME_MAX + 1;
   std::vector<char> names(length * static_cast<size_t>(world.size()));
-  char own[length] = "";
-  ::gethostname(own, length - 1);
-  world.allGather(own, names.data(), length);
+  std::string own = machineName();
+  own.resize(length);
+  world.allGather(own.data(), names.data(), length);
   int before = 0;
   for (int r = 0; r < world.rank(); ++r)
-    before += std::memcmp(names.data() + static_cast<size_t>(r) * length, own, length) == 0;
+    before += std::memcmp(names.data() + static_cast<size_t>(r) * length, own.data(), length) == 0;
   return before;
 }
 
@@ -102,9 +108,7 @@ GpuGroups Session::Implementation::connectGpu(const SessionOptions &options, siz
 // that come to a GPU for the second time are another host's, so that the network connects them to the others. Hosts of
 // threads are their process's.
 static void becomeOtherHost(int number) {
-  char name[HOST_NAME_MAX + 1] = {};
-  gethostname(name, HOST_NAME_MAX);
-  setenv("NCCL_HOSTID", (name + ("-" + std::to_string(number))).c_str(), 0);
+  setenv("NCCL_HOSTID", (machineName() + "-" + std::to_string(number)).c_str(), 0);
 }
 
 void Session::Implementation::makeGpuRanks(const SessionOptions &options, size_t count) {
